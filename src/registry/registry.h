@@ -1,0 +1,43 @@
+/* registry: what the gateway must know of each device, as an immutable snapshot that is swapped whole.
+ * Readers take the current snapshot, use it, release it; a reload builds a new one from the device records. */
+#ifndef LT_REGISTRY_H
+#define LT_REGISTRY_H
+#include "base/err.h"
+#include "base/slice.h"
+
+struct sql_db;
+
+enum registry_status { REGISTRY_PENDING, REGISTRY_ACTIVE, REGISTRY_DISABLED };
+
+struct registry_net { /* IPv4 is mapped to IPv6 */
+    uint8_t addr[16];
+    uint8_t bits;
+};
+struct registry_device {
+    uint32_t id;          /* number of the device record */
+    char mn[65];
+    char pw[25];          /* "" : any password is taken */
+    uint8_t status;       /* enum registry_status */
+    uint8_t n_allow;      /* 0: from anywhere */
+    struct registry_net allow[8];
+    uint32_t tolerate;    /* HJ212_TOL() bits */
+    bool has_key;
+    uint8_t sm4_key[16];
+    uint16_t rtd_interval_s, min_interval_min;
+};
+
+struct registry;
+struct registry_snapshot;
+struct registry *registry_create(void);
+void registry_destroy(struct registry **r);
+/* Reads table `device`; on failure the old snapshot stays. */
+enum lt_err registry_reload(struct registry *r, struct sql_db *db, struct lt_error *err) LT_MUST_CHECK;
+const struct registry_snapshot *registry_acquire(struct registry *r);
+void registry_release(struct registry *r, const struct registry_snapshot *s);
+const struct registry_device *registry_find(const struct registry_snapshot *s, struct lt_slice mn);
+size_t registry_count(const struct registry_snapshot *s);
+uint64_t registry_version(const struct registry_snapshot *s);
+/* Parses "10.1.0.0/16, 192.168.1.5" to at most 8 nets. */
+bool registry_parse_allow(struct lt_slice text, struct registry_net ret[8], uint8_t *ret_n);
+bool registry_allowed(const struct registry_device *d, const uint8_t addr[16]);
+#endif

@@ -1,0 +1,85 @@
+/* series: measured values in compressed chunks, behind a write-back cache.
+ *
+ * A chunk holds the rows of one (device, kind) within one hour (day for hour values, month for day values). A row is
+ * what one frame said about one moment: time, rank and cells; a cell is (column, value in millionths), a column is
+ * (factor code, hj212 field) numbered in a dictionary. Marks are cells too (up to four characters packed big-endian).
+ *
+ * Several rows may stand at one time (sub-packets, corrections). Readers see the merged row: for each column the cell
+ * of the row with the highest rank wins. A row all of whose columns are given by one row of higher rank is dropped.
+ * So the content depends on the set of rows put, never on their order or repetition.
+ *
+ * Files: DIR/series/YYYYMM.db. Threads: one writer (the engine); readers from any thread. */
+#ifndef LT_SERIES_H
+#define LT_SERIES_H
+#include "base/err.h"
+#include "base/fix.h"
+
+enum series_kind { /* what a row is */
+    SERIES_RTD,    /* real-time, CN 2011 */
+    SERIES_MIN,    /* minute data as reported, CN 2051 */
+    SERIES_HOUR_R, /* hour data as reported, CN 2061 */
+    SERIES_DAY_R,  /* day data as reported, CN 2031 */
+    SERIES_HOUR,   /* hour value of the post: computed, checked, with validity */
+    SERIES_DAY,    /* day value of the post */
+    SERIES_STATE,  /* states and run times of treatment facilities, CN 2021, 2041 */
+    SERIES_KINDS
+};
+
+struct series;
+struct series_config {
+    const char *dir;
+    int tz_min;
+    size_t cache_bytes; /* most memory for open chunks (default 512 MiB); beyond it the coldest are written out */
+};
+enum lt_err series_open(const struct series_config *cfg, struct series **ret, struct lt_error *err) LT_MUST_CHECK;
+/* Read-only on a directory that another process may be writing: sees what was flushed. */
+enum lt_err series_open_readonly(const char *dir, int tz_min, struct series **ret, struct lt_error *err) LT_MUST_CHECK;
+void series_close(struct series **s); /* flushes when it can */
+
+/* Column number of (factor, field); made when new. 0 when the dictionary is full (65,535) or the code is longer than
+ * 16 bytes. `field` is enum hj212_field or one of the SERIES_F_ below. */
+uint16_t series_column(struct series *s, struct lt_slice factor, unsigned field);
+bool series_column_name(struct series *s, uint16_t column, char ret_factor[17], unsigned *ret_field);
+enum { /* fields of the post's own hour and day values, beside AVG, ZSAVG, MIN, MAX, COU, FLAG */
+    SERIES_F_VALID = 64, /* number of valid minutes (hour) or valid hours (day) */
+    SERIES_F_SOURCE,     /* enum of engine/values.h: reported, from minutes, from real-time */
+    SERIES_F_STATE,      /* bits: valid, substituted, exempt, disputed … */
+    SERIES_F_VERSION     /* counts up each time the value changed after it was first closed */
+};
+
+struct series_cell {
+    uint16_t column;
+    int64_t value; /* millionths; marks: packed characters; LT_FIX_NONE never stored */
+};
+struct series_row {
+    int64_t at_ms;
+    int64_t rank_ms; /* QN time, or 0; higher wins */
+    uint32_t tie;    /* hash of the frame: decides between equal ranks */
+    uint32_t n;
+    const struct series_cell *cells; /* sorted by column when read */
+};
+
+/* Adds a row. *ret_changed (may be NULL): false when it was there already or is dominated. At most 256 cells a row;
+ * LT_E_LIMIT beyond. May write out cold chunks. */
+enum lt_err series_put(struct series *s, uint32_t device, enum series_kind kind, const struct series_row *row,
+                       bool *ret_changed, struct lt_error *err) LT_MUST_CHECK;
+/* Replaces whatever stands at row->at_ms (the post's own hour and day values). */
+enum lt_err series_replace(struct series *s, uint32_t device, enum series_kind kind, const struct series_row *row,
+                           bool *ret_changed, struct lt_error *err) LT_MUST_CHECK;
+/* Calls each() with merged rows of [from, to) in time order until it returns false. */
+enum lt_err series_read(struct series *s, uint32_t device, enum series_kind kind, int64_t from_ms, int64_t to_ms,
+                        bool (*each)(void *user, const struct series_row *row), void *user, struct lt_error *err)
+    LT_MUST_CHECK;
+/* Merged row at exactly at_ms, cells copied to ret (cap cells); LT_E_NOT_FOUND. */
+enum lt_err series_at(struct series *s, uint32_t device, enum series_kind kind, int64_t at_ms, struct series_cell *ret,
+                      size_t cap, size_t *ret_n, struct lt_error *err) LT_MUST_CHECK;
+/* Writes all changed chunks in one transaction per file; durable on return (the caller's cursor may then move). */
+enum lt_err series_flush(struct series *s, struct lt_error *err) LT_MUST_CHECK;
+size_t series_cache_bytes(struct series *s);
+/* Night work: merges hour chunks older than before_ms to day chunks, recompressed harder; in steps of at most
+ * `most` chunks; *ret_left false when done. Content is unchanged. */
+enum lt_err series_compact(struct series *s, int64_t before_ms, unsigned most, bool *ret_left, struct lt_error *err)
+    LT_MUST_CHECK;
+/* Removes whole months of the kinds RTD and MIN (others are kept) that end before before_ms. */
+enum lt_err series_expire(struct series *s, int64_t before_ms, uint64_t *ret_removed, struct lt_error *err) LT_MUST_CHECK;
+#endif
