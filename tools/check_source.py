@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Small mistakes a machine can see: banned functions, SQL by concatenation, long functions (the list may only shrink),
+headers that do not compile alone, left-over marks."""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|gets|strtok|strncpy|atoi|atof|atol|sscanf|alloca|system|popen|"
+                    r"setlocale|localtime|localtime_r|gmtime|gmtime_r|ctime|rand|usleep|signal)\s*\(")
+LONG = 80  # lines; a function longer than this must be in tools/long_functions.txt
+
+
+def strip(text: str) -> str:
+    """Comments and strings blanked, line structure kept."""
+    out = re.sub(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'',
+                 lambda m: re.sub(r"[^\n]", " ", m.group(0)), text, flags=re.S)
+    return out
+
+
+def functions(text: str):
+    """(name, lines) of each function body that starts in column 0."""
+    lines = text.splitlines()
+    start = None
+    for i, line in enumerate(lines):
+        if line == "{":
+            start = i
+        elif line == "}" and start is not None:
+            k = start - 1
+            while k > 0 and not re.match(r"\w", lines[k]):
+                k -= 1
+            m = re.search(r"(\w+)\s*\(", lines[k])
+            yield (m.group(1) if m else "?"), i - start + 1
+            start = None
+
+
+def main() -> int:
+    bad = []
+    known = set((ROOT / "tools/long_functions.txt").read_text().split())
+    seen = set()
+    files = sorted(list((ROOT / "src").rglob("*.[ch]")) + list((ROOT / "bench").rglob("*.[ch]")))
+    for path in files:
+        rel = path.relative_to(ROOT)
+        text = path.read_text(encoding="utf-8")
+        code = strip(text)
+        for n, line in enumerate(code.splitlines(), 1):
+            if m := BANNED.search(line):
+                bad.append(f"{rel}:{n}: {m.group(1)} is banned (CONTRIBUTING.md)")
+            if re.search(r"(?<![\w.>])time\s*\(\s*(NULL|0|&)", line) and rel.parts[1] != "base":
+                bad.append(f"{rel}:{n}: time() outside base")
+        if re.search(r"\b(TODO|FIXME|XXX)\b", text):
+            bad.append(f"{rel}: a left-over mark (TODO, FIXME, XXX)")
+        if path.suffix == ".c":
+            for name, length in functions(code):
+                key = f"{rel}:{name}"
+                if length > LONG:
+                    seen.add(key)
+                    if key not in known:
+                        bad.append(f"{key}: {length} lines; split it, or add it to tools/long_functions.txt with a reason in review")
+    for key in sorted(known - seen):
+        bad.append(f"tools/long_functions.txt: {key} is short now: take it off the list")
+    for path in sorted((ROOT / "src").rglob("*.h")):
+        if path.name == "err_list.h" or "testdata" in path.parts:
+            continue
+        r = subprocess.run(["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-fsyntax-only", "-Isrc", "-xc", str(path)],
+                           cwd=ROOT, capture_output=True, text=True, check=False)
+        if r.returncode:
+            bad.append(f"{path.relative_to(ROOT)} does not compile alone:\n{r.stderr[:400]}")
+    print("\n".join(bad))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

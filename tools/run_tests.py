@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Runs every test of the project, step by step, shows progress, and ends with 'N passed, N failed'.
+
+Steps: source checks; unit tests and fuzz corpus under ASan and UBSan; threaded units under TSan; web unit tests, types
+and size budget; black-box tests of the program (tests/*.py); browser tests. A step that cannot run counts as failed."""
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+THREADED = ["base", "journal", "recorder", "gateway", "registry", "series", "engine", "bus", "http", "api", "auth"]
+passed, failed, failures = 0, 0, []
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def count(name: str, ok: int, bad: int, note: str = "") -> None:
+    global passed, failed
+    passed += ok
+    failed += bad
+    if bad:
+        failures.append(f"{name}: {note or str(bad) + ' failed'}")
+
+
+def run(cmd, timeout, env=None, cwd=ROOT):
+    try:
+        return subprocess.run(cmd, cwd=cwd, env={**os.environ, **(env or {})}, timeout=timeout, capture_output=True,
+                              text=True, errors="replace", check=False, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired as e:
+        out = (e.stdout or b"").decode(errors="replace") if isinstance(e.stdout, bytes) else (e.stdout or "")
+        return subprocess.CompletedProcess(cmd, 124, out, f"no end within {timeout} s")
+
+
+def simple(name, cmd, timeout=600, env=None, cwd=ROOT):
+    """A step that is one test: its exit status decides."""
+    t = time.monotonic()
+    r = run(cmd, timeout, env, cwd)
+    ok = r.returncode == 0
+    say(f"  {'ok  ' if ok else 'FAIL'} {name} ({time.monotonic() - t:.0f} s)")
+    if not ok:
+        say("\n".join((r.stdout + r.stderr).splitlines()[-60:]))
+    count(name, ok, not ok, f"exit {r.returncode}")
+    return r
+
+
+def tap(name, text, exit_ok):
+    """Counts TAP lines; a test program that prints none counts as one."""
+    ok = len(re.findall(r"^\s*ok \d+", text, re.M))
+    bad = len(re.findall(r"^\s*not ok \d+", text, re.M))
+    if ok + bad == 0:
+        ok, bad = int(exit_ok), int(not exit_ok)
+    elif not exit_ok and bad == 0:
+        bad = 1  # it died after its last line, or a sanitizer spoke
+    count(name, ok, bad)
+    return ok, bad
+
+
+def meson_tests(title, build, options, env, only=None):
+    say(f"== {title}")
+    t = time.monotonic()
+    r = run(["tools/build.sh", build, *options], 1500, {"LT_SKIP_WEB": "1"})
+    if r.returncode:
+        say("\n".join((r.stdout + r.stderr).splitlines()[-60:]))
+        count(title, 0, 1, "does not build")
+        return
+    say(f"  built ({time.monotonic() - t:.0f} s)")
+    cmd = ["meson", "test", "-C", build, "--no-rebuild", "--num-processes", "2", "--timeout-multiplier", "4", *(only or [])]
+    r = run(cmd, 1500, env)
+    log = ROOT / build / "meson-logs" / "testlog.json"
+    if not log.exists():
+        say(r.stdout[-3000:] + r.stderr[-3000:])
+        count(title, 0, 1, "ran no test")
+        return
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        e = json.loads(line)
+        good = e["result"] in ("OK", "EXPECTEDFAIL") or e.get("returncode") == 0 and e["result"] == "OK"
+        text = (e.get("stdout") or "")
+        ok, bad = tap(f"{title}: {e['name']}", text, good)
+        say(f"  {'ok  ' if not bad else 'FAIL'} {e['name']}: {ok} passed{f', {bad} failed' if bad else ''} ({e.get('duration', 0):.1f} s)")
+        if bad:
+            say("\n".join(("stdout:\n" + text + "\nstderr:\n" + (e.get("stderr") or "")).splitlines()[-80:]))
+
+
+def main() -> int:
+    ap = argparse.ArgumentParser(description=__doc__)
+    ap.add_argument("--long", action="store_true", help="soak tests and 200 kill cycles")
+    ap.add_argument("--only", default="", help="run only steps whose name holds this word")
+    a = ap.parse_args()
+    started = time.monotonic()
+    long_env = {"LT_LONG": "1"} if a.long else {}
+
+    def wanted(word):
+        return not a.only or a.only in word
+
+    if wanted("source"):
+        say("== source checks")
+        simple("layers", [sys.executable, "tools/check_layers.py"])
+        simple("source", [sys.executable, "tools/check_source.py"])
+    if wanted("unit"):
+        meson_tests("unit tests, ASan and UBSan", "build-asan",
+                    ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debugoptimized"],
+                    {**long_env, "ASAN_OPTIONS": "abort_on_error=0:detect_leaks=1:allocator_may_return_null=1",
+                     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"})
+    if wanted("tsan"):
+        meson_tests("threaded units, TSan", "build-tsan",
+                    ["-Db_sanitize=thread", "-Db_lundef=false", "-Dbuildtype=debugoptimized"],
+                    {**long_env, "TSAN_OPTIONS": "halt_on_error=0:exitcode=66"},
+                    [f"lantian:{u}*" for u in THREADED])
+    if wanted("web"):
+        say("== web")
+        simple("release build with pages", ["tools/build.sh", "build"], 1500)
+        simple("types", ["npm", "run", "--silent", "check"], cwd=ROOT / "web")
+        simple("vitest", ["npm", "run", "--silent", "test"], cwd=ROOT / "web")
+        simple("size budget", ["npm", "run", "--silent", "budget"], cwd=ROOT / "web")
+    if wanted("blackbox") or wanted("browser"):
+        simple("release build", ["tools/build.sh", "build"], 1500)
+    if wanted("blackbox"):
+        say("== the program from outside")
+        for path in sorted((ROOT / "tests").glob("*_test.py")):
+            t = time.monotonic()
+            r = run([sys.executable, str(path)], 3600 if a.long else 600, {**long_env, "LANTIAN": str(ROOT / "build/src/main/lantian")})
+            ok, bad = tap(path.stem, r.stdout, r.returncode == 0)
+            say(f"  {'ok  ' if not bad else 'FAIL'} {path.stem}: {ok} passed{f', {bad} failed' if bad else ''} ({time.monotonic() - t:.0f} s)")
+            if bad:
+                say("\n".join((r.stdout + r.stderr).splitlines()[-80:]))
+    if wanted("browser"):
+        say("== in the browser")
+        t = time.monotonic()
+        r = run(["sh", "tests/e2e/run.sh"], 900, {**long_env, "LANTIAN": str(ROOT / "build/src/main/lantian")})
+        ok, bad = tap("browser", r.stdout, r.returncode == 0)
+        say(f"  {'ok  ' if not bad else 'FAIL'} browser: {ok} passed{f', {bad} failed' if bad else ''} ({time.monotonic() - t:.0f} s)")
+        if bad:
+            say("\n".join((r.stdout + r.stderr).splitlines()[-100:]))
+    for f in failures:
+        say(f"failed: {f}")
+    say(f"time: {(time.monotonic() - started) / 60:.1f} minutes")
+    say(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
