@@ -1,0 +1,83 @@
+/* flow: a life cycle is a table of states and moves; this engine runs them all. The state stands in a field of the
+ * record; every move is one change of that record (history, audit and state in one transaction). Time is an argument. */
+#ifndef LT_FLOW_H
+#define LT_FLOW_H
+#include "record/record.h"
+
+#define FLOW_STATES_MAX 32 /* bits of `from` */
+#define FLOW_NEEDS_MAX  4
+
+struct flow_need {
+    const char *field;          /* name in the request; written to the record's field of that name when it has one */
+    const char *en, *zh;
+    enum record_type type;
+    bool required;
+    const struct record_choice *choices; /* ENUM */
+    bool future;                /* TIME: must lie after now, and at most `max_ms` after it */
+    int64_t max_ms;
+    const char *store;          /* record field to write, NULL: same name as `field`, "" none (history only) */
+};
+struct flow_move {
+    const char *name, *en, *zh;
+    uint32_t from;              /* bit per state number */
+    unsigned to;
+    const char *permission;     /* "alarm:sign" */
+    struct flow_need needs[FLOW_NEEDS_MAX];
+    size_t n_needs;
+    /* Further conditions and fields to set (e.g. signed_by); may be NULL. Adds to set[*n], room for 8. */
+    enum lt_err (*apply)(const struct record_ctx *x, const struct record_row *row, struct record_set *set, size_t *n,
+                         struct lt_error *err);
+};
+struct flow_limit {             /* a deadline by the value of a field; when NULL it holds for all */
+    const char *when_value;
+    int64_t ms;
+};
+struct flow_state {
+    const char *name, *en, *zh;
+    const char *limit_field;    /* "severity" */
+    const struct flow_limit *limits; /* ends with ms 0; NULL: no deadline */
+    bool keeps_due;             /* the deadline was given by the move itself (end of a suppression) */
+    /* State to enter when the deadline passes; sets *ret_raise when the level goes up. NULL: stays, level + 1. */
+    unsigned (*overdue)(const struct record_row *row, bool *ret_raise);
+};
+struct flow {
+    const char *kind;           /* record kind */
+    const char *state_field, *due_field, *level_field;
+    const struct flow_state *states;
+    size_t n_states;
+    const struct flow_move *moves;
+    size_t n_moves;
+    unsigned level_max;         /* escalation stops there; the deadline then stays passed */
+    /* Deadline in working time: NULL means hours on the clock. */
+    int64_t (*calendar)(int64_t from_ms, int64_t ms);
+};
+
+/* Performs a move in the caller's name. body: JSON object with what the move needs (may be NULL). Errors: DENIED,
+ * NOT_FOUND, FLOW_MOVE (wrong state), FLOW_NEEDS, FIELD_…. Raced by another writer: FLOW_MOVE or STALE. */
+enum lt_err flow_move(const struct record_ctx *x, const struct flow *f, int64_t id, struct lt_slice move,
+                      const json_t *body, struct lt_error *err) LT_MUST_CHECK;
+/* Fields a new record (or one re-opened by the system) must get to stand in `state` at now: state, due. Room for 2. */
+size_t flow_enter(const struct flow *f, unsigned state, struct lt_slice limit_value, int64_t now_ms,
+                  struct record_set *ret);
+
+/* One deadline that passed. */
+struct flow_overdue_event {
+    int64_t id;
+    const struct flow_state *from, *to;
+    int64_t level;
+    bool raised;
+};
+/* Handles deadlines that passed at now, oldest first, at most 1,000 a call (*ret_more then true: call again). Each
+ * record in the caller's transaction when there is one. each() may be NULL. */
+enum lt_err flow_overdue(struct sql_db *db, const struct flow *f, int64_t now_ms, int tz_min,
+                         void (*each)(void *user, const struct flow_overdue_event *e), void *user, bool *ret_more,
+                         struct lt_error *err) LT_MUST_CHECK;
+
+/* Moves possible from the row's state for this caller: writes an array of names. */
+void flow_moves(const struct flow *f, const struct record_row *row, const struct auth_ctx *who, struct jsonw *w);
+/* Writes the object {states:[{name,label}],moves:[{name,label,from,to,needs,permission}]} for GET /api/v1/meta. */
+void flow_meta(const struct flow *f, enum lt_lang lang, struct jsonw *w);
+int flow_state_find(const struct flow *f, struct lt_slice name); /* -1 when unknown */
+/* A table's own consistency: every state reachable, every move leads somewhere, names unique. NULL, or what is wrong. */
+const char *flow_check(const struct flow *f);
+#endif
