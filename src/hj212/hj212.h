@@ -93,20 +93,29 @@ uint16_t hj212_crc_modbus(const char *p, size_t n); /* to tell devices that use 
 
 /* ---- Cutting a byte stream ---- */
 enum hj212_cut_kind {
-    HJ212_CUT_MORE,  /* nothing complete: keep the bytes from `at` on, read more */
-    HJ212_CUT_FRAME, /* a frame candidate: `raw` is ## … CRC without the tail; `err` OK, or why it is refused */
-    HJ212_CUT_SKIP,  /* `raw` is garbage (err GARBAGE, TRUNCATED, LENGTH …) */
+    HJ212_CUT_MORE,  /* nothing complete: drop `used` bytes (line ends), keep the rest, read more */
+    HJ212_CUT_FRAME, /* a frame: `raw` is ## … CRC without the tail; `err` is OK, or TRUNCATED when the CR LF is
+                      * missing and NO_CRLF is not allowed. CRC and content are judged by hj212_parse(). */
+    HJ212_CUT_SKIP,  /* `raw` belongs to no frame: err GARBAGE, TRUNCATED, LENGTH or TOO_LONG; never empty */
 };
 struct hj212_cut {
     enum hj212_cut_kind kind;
     enum hj212_err err;
     struct lt_slice raw;
     size_t used; /* bytes to drop from the front before the next call (includes the tail) */
+    uint32_t tolerated; /* HJ212_TOL() bits that were needed for cutting: NO_CRLF, LENGTH_WRONG */
 };
+/* Bytes that belong to no frame are given in pieces of at most this many; derivation: no longer than a frame, so
+ * that a buffer of HJ212_FRAME_MAX + 1 bytes is always enough. */
+#define HJ212_JUNK_MAX HJ212_FRAME_MAX
 /* Cuts the first thing off p[0..n). `end`: no more bytes will come (closed, or the frame timed out), so an
  * unfinished frame is given as SKIP/TRUNCATED and resynchronisation starts inside it. Cutting is by the length
- * field; a frame whose length does not lead to a CRC is given up at its ## and the next ## is tried. The result
- * depends on the bytes only, never on how they were split over calls. `tolerate`: HJ212_TOL() bits. */
+ * field; a frame whose length does not lead to a CRC is given up at its ## and the next ## is tried; the bytes given
+ * up reach to the next ##, to the end of the line or to HJ212_JUNK_MAX, whichever comes first, so a bad line is one
+ * refusal. Line ends in front are dropped silently. Frames, refusals and their errors depend on the bytes only,
+ * never on how they were split over calls; with NO_CRLF allowed a frame whose CRC is right is given at once, without
+ * waiting for its tail (a device that sends none would wait for its answer in vain), so the bit NO_CRLF is set only when
+ * the byte after the CRC, or `end`, was there to see. `tolerate`: HJ212_TOL() bits. */
 struct hj212_cut hj212_cut(const char *p, size_t n, bool end, uint32_t tolerate);
 
 /* ---- Header ---- */
@@ -126,11 +135,31 @@ struct hj212_frame {
     bool resent;             /* RF=1 (2025) */
     bool encrypted;          /* data area is SM4 cipher text (2025) */
     int64_t qn_at_ms;        /* QN as local time taken as UTC milliseconds (offset 0); INT64_MIN when absent */
+    uint32_t tolerate;       /* what the caller allowed (hj212_decrypt() goes on with it) */
 };
 /* Checks CRC and reads the header of one raw frame (## … CRC, tail allowed). Returns ret->err; on failure every
  * field that could be read is still filled, the others are zero, so that a refused frame can be filed under its
- * device. */
+ * device. Also takes the raw of a SKIP (LENGTH, TRUNCATED, TOO_LONG), for the same reason.
+ *
+ * What is accepted without an option, because the standards or their own examples do it:
+ *  - an empty segment (##0000FFFF, Table 2 allows 0 bytes): OK with mn.n == 0, so look at mn.n before you file it;
+ *  - an empty MN in the answers 9011..9014 (a device that was not yet given its MN, HJ 212-2025);
+ *  - no QN in any edition; no Flag (2005); PNUM/PNO without Flag; bit D without PNUM in 2005;
+ *  - unknown header names (ignored), unknown commands and systems;
+ *  - PW of 0..24 letters and digits.
+ * ST "A0".."Z9" (extension range of 2017) is kept as 1100..1359: HJ212_ST_LETTER + (letter - 'A') * 10 + digit. */
+#define HJ212_ST_LETTER 1100
+#define HJ212_PW_MAX 24 /* standard: 6; seen in the field: 24 */
 enum hj212_err hj212_parse(struct lt_slice raw, uint32_t tolerate, struct hj212_frame *ret);
+
+/* Encrypted data areas (HJ 212-2025 6.4). The CRC is made over the plain segment, so a frame of edition 2025 with CN
+ * 2000..2999, 1014 or 3020 whose CRC does not fit the received bytes and whose area is no text is reported as
+ * HJ212_E_CIPHER with `encrypted` set and the header filled. hj212_decrypt() deciphers its area, puts the plain frame
+ * (same length) into ret[0..f->raw.n), checks its CRC and reads it; the slices of *ret_plain point into ret. Returns
+ * ret_plain->err; HJ212_E_CIPHER when the CRC does not fit afterwards (wrong key, or damaged), HJ212_E_TOO_LONG when
+ * cap < f->raw.n (then *ret_plain is a frame with that error and nothing else). */
+enum hj212_err hj212_decrypt(const struct hj212_frame *f, const uint8_t key[16], char *ret, size_t cap,
+                             struct hj212_frame *ret_plain);
 
 /* ---- Data area ---- */
 #define HJ212_FIELDS(X)                                                                                                \
@@ -149,6 +178,7 @@ enum hj212_field {
         HJ212_F_COUNT
 };
 const char *hj212_field_name(enum hj212_field f);
+enum hj212_field hj212_field_find(struct lt_slice name); /* OTHER when unknown */
 
 enum hj212_value { HJ212_V_TEXT, HJ212_V_NUMBER, HJ212_V_TIME, HJ212_V_EMPTY };
 
@@ -164,8 +194,18 @@ struct hj212_item { /* one name=value; offsets are into the area given to hj212_
 };
 
 /* Splits a data area into items; text between // and // is one value. Returns OK or the first error (ITEM, TIME,
- * NUMBER, MARK, TOO_MANY) with *ret_at its offset; *ret_n items before it are valid. A number longer than 18 digits
- * is NUMBER. *tolerated (may be NULL) collects bits. `items` has room for cap entries. */
+ * NUMBER, MARK, TOO_MANY) with *ret_at its offset; *ret_n items before it are valid (ret_at may be NULL). `items` has
+ * room for cap entries; *tolerated (may be NULL) collects bits.
+ *
+ * A name is split at its first '-': "a24088-i13013-Info" is factor a24088 with the unknown field "i13013-Info".
+ * The value of //text// includes its slashes; hj212_log_text() takes them off.
+ * A number is [+-]digits[.digits], also ".5" and "5."; more than 18 significant digits are NUMBER, but zeros at the
+ * end of a fraction are dropped first (18 digits are kept, so 1.000…0 with 30 zeros is 1).
+ * Numbers are due in Rtd … Max, Cou and their Zs forms, Data, DayData, NightData, RS, RT, Ala, LowValue, UpValue,
+ * SampleRd and StandardValue; a factor starting with 'p' (work
+ * conditions of ST=45, e.g. p99101-Rtd=St) may hold text. Empty measured values and sample times are EMPTY. Plain keys
+ * that name things (PolId, QN, NewPW …) are TEXT, the others are NUMBER when they look like one.
+ * An area longer than HJ212_SEGMENT_MAX is HJ212_E_TOO_LONG. */
 enum hj212_err hj212_items(struct lt_slice area, uint32_t tolerate, struct hj212_item *items, size_t cap,
                            size_t *ret_n, uint32_t *ret_at, uint32_t *tolerated);
 
@@ -176,6 +216,12 @@ static inline struct lt_slice hj212_name(struct lt_slice area, const struct hj21
 static inline struct lt_slice hj212_value_text(struct lt_slice area, const struct hj212_item *it)
 {
     return (struct lt_slice){area.p + it->value_at, it->value_len};
+}
+/* The text of a log between // and //; any other value unchanged. */
+static inline struct lt_slice hj212_log_text(struct lt_slice v)
+{
+    bool log = v.n >= 4 && v.p[0] == '/' && v.p[1] == '/' && v.p[v.n - 1] == '/' && v.p[v.n - 2] == '/';
+    return log ? (struct lt_slice){v.p + 2, v.n - 4} : v;
 }
 /* The plain key `name` (e.g. "DataTime") among items, or NULL. */
 const struct hj212_item *hj212_find(struct lt_slice area, const struct hj212_item *items, size_t n, const char *name);
@@ -188,16 +234,22 @@ struct hj212_head {
     enum hj212_edition edition;
     bool answer, resent;
     bool no_flag;               /* 2005 style without Flag */
+    bool flag_given;            /* write `flag` as it stands instead of the one made of edition, answer and pnum */
+    uint8_t flag;
 };
 /* Writes ## … CRC CR LF into ret (cap bytes); returns its length, or 0 when it does not fit or the area is longer than
  * HJ212_SEGMENT_MAX allows. */
 size_t hj212_build(const struct hj212_head *h, struct lt_slice area, char *ret, size_t cap);
 
+/* As hj212_build() with the area enciphered (HJ 212-2025 6.4; the CRC is that of the plain segment). */
+size_t hj212_encrypt_build(const struct hj212_head *h, struct lt_slice area, const uint8_t key[16], char *ret, size_t cap);
+
 /* The answers, in the edition of the question (2005: QN inside CP). cn: 9011 (code = QnRtn), 9012 (ExeRtn), 9013, 9014. */
 size_t hj212_build_answer(const struct hj212_frame *question, uint16_t cn, int code, char *ret, size_t cap);
 
-/* Splits an area at ';' boundaries into packets of at most `most` bytes each; returns the number of packets (at most
- * cap) or 0 when one group alone is longer. */
+/* Splits an area at ';' boundaries (outside //text//) into packets of at most `most` bytes each; returns the number of
+ * packets, or 0 when one group alone is longer or more than cap are needed. The ';' between packets is in none of
+ * them. Every packet must repeat DataTime (HJ 212-2017 C.47): take it off before and put it in front of each. */
 size_t hj212_split(struct lt_slice area, size_t most, struct lt_slice *ret, size_t cap);
 
 /* ---- Sub-packets: completeness, by (ST, CN, DataTime, PNUM) within one device ---- */
@@ -213,6 +265,9 @@ struct hj212_join {
     uint32_t tick, abandoned;
 };
 enum hj212_join_result { HJ212_JOIN_PART, HJ212_JOIN_COMPLETE, HJ212_JOIN_REPEATED, HJ212_JOIN_REFUSED };
+/* Zeroed memory is a valid hj212_join. A complete set is remembered until its place is needed, so a packet sent again
+ * (its 9014 was lost) is REPEATED; complete sets give way before unfinished ones (those count as abandoned).
+ * REFUSED: pno or pnum zero, pno > pnum, or pnum > HJ212_PNUM_MAX. */
 enum hj212_join_result hj212_join_add(struct hj212_join *j, uint16_t st, uint16_t cn, int64_t data_at_ms, uint16_t pnum,
                                       uint16_t pno);
 
@@ -226,9 +281,9 @@ struct hj212_factor {
     const char *code2005; /* "01" or "" */
     const char *name_zh, *name_en;
     const char *unit;     /* as printed in HJ 212-2017 Appendix B */
-    uint8_t whole, decimals; /* N5.2 is 5, 2 */
+    uint8_t whole, decimals; /* N5.2 is 5, 2; whole 0: format not known, decimals is then what is usual */
 };
-/* By code of any edition; NULL when unknown (unknown factors are kept, never refused). */
+/* By code of any edition; the last two digits of process codes are the equipment's number, so "g10203" finds "g102xx"; NULL when unknown (unknown factors are kept, never refused). */
 const struct hj212_factor *hj212_factor_find(struct lt_slice code);
 /* The 2017 code of a 2005 code, or the code itself. Air codes for st 22, 31, 39, 51; water codes for 21, 32, 52. */
 struct lt_slice hj212_factor_2017(struct lt_slice code, uint16_t st);

@@ -1,0 +1,69 @@
+/* Helpers shared by the files of hj212; not for anybody else. */
+#ifndef HJ212_PRIV_H
+#define HJ212_PRIV_H
+#include "hj212/hj212.h"
+
+static inline bool hj212_is_digit(char c)
+{
+    return (unsigned char)(c - '0') <= 9;
+}
+
+/* Eight bytes, the first one lowest, from any address. */
+static inline uint64_t hj212_load(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    w = __builtin_bswap64(w);
+#endif
+    return w;
+}
+
+/* CRC of n > 0 bytes from the XOR of their 8-byte words, counted from the end. */
+uint16_t hj212_crc_of_fold(uint64_t fold, size_t n);
+
+/* Value of a hexadecimal digit of either case, or -1. */
+static inline int hj212_hex(char c)
+{
+    if (hj212_is_digit(c))
+        return c - '0';
+    char u = (char)(c | 0x20);
+    return u >= 'a' && u <= 'f' ? u - 'a' + 10 : -1;
+}
+
+/* Reads up to most (<= 4) hexadecimal digits; returns how many there are. */
+static inline size_t hj212_hex_run(const char *p, size_t most, uint16_t *ret)
+{
+    unsigned v = 0;
+    size_t k = 0;
+    for (int d; k < most && (d = hj212_hex(p[k])) >= 0; k++)
+        v = v << 4 | (unsigned)d;
+    *ret = (uint16_t)v;
+    return k;
+}
+
+/* 14 or 17 digits as a time taken as UTC, years 1970..9999; false when it is none. */
+bool hj212_time(const char *p, size_t n, int64_t *ret_at_ms);
+
+/* [+-]digits[.digits]; see hj212_items(). */
+bool hj212_number(const char *p, size_t n, int64_t *ret, uint8_t *ret_decimals);
+
+/* Where a pair ends whose value opened with "//" just before `from`: behind the first "//" that a separator or the end
+ * of the area follows (blanks between are allowed). 0: the text never ends. */
+size_t hj212_log_end(struct lt_slice area, size_t from);
+
+/* True when a byte below 0x20 or 0x7F is in p[0..n); *ret_at is the first of them. */
+bool hj212_control_byte(const char *p, size_t n, size_t *ret_at);
+
+/* Ways to find the separators of a data area; all give the same items. */
+enum hj212_level { HJ212_SCALAR, HJ212_SSE2, HJ212_AVX2, HJ212_AVX512, HJ212_LEVELS };
+enum hj212_level hj212_level_best(void);
+enum hj212_err hj212_items_by(enum hj212_level level, struct lt_slice area, uint32_t tolerate, struct hj212_item *items,
+                              size_t cap, size_t *ret_n, uint32_t *ret_at, uint32_t *tolerated);
+
+/* Segment limit in force. */
+static inline size_t hj212_limit(uint32_t tolerate)
+{
+    return tolerate & HJ212_TOL(LONG_SEGMENT) ? HJ212_SEGMENT_MAX : HJ212_SEGMENT_STD;
+}
+#endif
