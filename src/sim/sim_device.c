@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Typical levels and limits of ultra-low-emission plants. Limits: GB 13223-2011 with the ultra-low values of 2015
  * (10/35/50), GB 28662/28664 ultra-low (10/35/50), GB 16171-2024, GB 4915-2013, GB 26453-2022, GB 18485-2014, GB 13271-2014;
@@ -191,6 +192,37 @@ static void stack_at(const struct sim_device *d, int64_t at_ms, struct stack *re
     ret->flow = ret->velocity * p->area_m2 * 273 / (273 + ret->temp) * (1 - ret->moisture / 100);
 }
 
+struct sim_memo {
+    int64_t at_ms[64];
+    struct stack s[64];
+};
+
+struct sim_memo *sim_memo_create(void)
+{
+    return calloc(1, sizeof(struct sim_memo));
+}
+
+void sim_memo_destroy(struct sim_memo **m)
+{
+    free(*m);
+    *m = NULL;
+}
+
+/* As stack_at(), for whole minutes, through the memo. */
+static void stack_of_minute(const struct sim_device *d, int64_t at_ms, struct stack *ret)
+{
+    if (!d->memo || at_ms % LT_MIN_MS) {
+        stack_at(d, at_ms, ret);
+        return;
+    }
+    size_t i = (size_t)(at_ms / LT_MIN_MS) % 64;
+    if (d->memo->at_ms[i] != at_ms) {
+        stack_at(d, at_ms, &d->memo->s[i]);
+        d->memo->at_ms[i] = at_ms;
+    }
+    *ret = d->memo->s[i];
+}
+
 struct factor_def {
     const char *code, *code2005;
     size_t at;
@@ -267,7 +299,7 @@ static void put_period(struct lt_buf *b, const struct sim_device *d, int64_t fro
     double kg[FACTORS] = {0};
     for (int64_t t = from_ms; t < from_ms + length_ms; t += step_ms, n++) {
         struct stack s;
-        stack_at(d, t, &s);
+        stack_of_minute(d, t, &s);
         normal += s.mark == 'N';
         other = s.mark == 'N' ? other : s.mark;
         for (size_t i = 0; i < FACTORS; i++) {

@@ -34,7 +34,11 @@ struct sim_device {
     unsigned rtd_interval_s, min_interval_min;
     double dirt;      /* factor on all concentrations, around 0.6 of the limit's room */
     bool misbehaves;  /* takes part in the events below */
+    struct sim_memo *memo; /* NULL, or memory that saves work when neighbouring periods are asked for; see sim_memo_create */
 };
+/* Values of the last 64 minutes of one device. Changes no result. */
+struct sim_memo *sim_memo_create(void);
+void sim_memo_destroy(struct sim_memo **m);
 /* index picks everything that differs between devices; MN is "4103" + 20 digits unless set afterwards. */
 void sim_device_init(struct sim_device *d, unsigned index, uint64_t seed, enum sim_industry industry);
 
