@@ -337,7 +337,8 @@ static struct place find_place(struct lt_slice raw, uint32_t tolerate)
     while (d < 4 && 2 + d < n && hj212_is_digit(raw.p[2 + d]))
         len = len * 10 + (size_t)(raw.p[2 + d++] - '0');
     const size_t body = 2 + d, place = 6 + len;
-    if (d == 4 && n > place && n <= place + 4) {
+    /* fewer than four CRC digits count only behind "&&", else the length is wrong by a few bytes */
+    if (d == 4 && n > place && (n == place + 4 || (n < place + 4 && memcmp(raw.p + place - 2, "&&", 2) == 0))) {
         r.segment = (struct lt_slice){raw.p + 6, len};
         r.crc = (struct lt_slice){raw.p + place, n - place};
         r.err = len > hj212_limit(tolerate) ? HJ212_E_TOO_LONG : HJ212_E_OK;
