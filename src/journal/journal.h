@@ -38,6 +38,11 @@ const char *journal_reason_name(unsigned reason); /* also of hj212 errors */
 
 #define JOURNAL_F_PENDING 1 /* the device was not enrolled when the frame came */
 
+#define JOURNAL_MN_MAX    255         /* bytes; derivation: longest tolerated MN is 64, rest is reserve */
+#define JOURNAL_BYTES_MAX (64 * 1024) /* bytes of one record; derivation: 16 times the longest frame */
+#define JOURNAL_BODY_MAX  (16u << 20) /* encoded bytes of one batch; the recorder commits well before */
+#define JOURNAL_COUNT_MAX (1u << 20)  /* records of one batch */
+
 struct journal_record {
     uint64_t seq; /* from 1, consecutive over all days */
     int64_t at_ms; /* when received (UTC) */
@@ -57,8 +62,16 @@ struct journal_batch { /* read-only, reference counted */
     uint8_t hash[32];
 };
 
-/* Iteration over a batch: *pos from 0; false at the end. Slices borrow from the batch. */
+/* Iteration over a batch: *pos from 0; false at the end. Slices borrow from the batch. *pos is opaque. */
 bool journal_batch_next(const struct journal_batch *b, size_t *pos, struct journal_record *ret);
+/* The record with this number, false when the batch does not hold it. */
+bool journal_batch_find(const struct journal_batch *b, uint64_t seq, struct journal_record *ret);
+void journal_batch_ref(struct journal_batch *b); /* one more owner; each owner unrefs */
+
+/* What a record counts as: received = stored + duplicate + rejected, per device and day of receipt, follows from
+ * the records alone. Records of other kinds (SENT, CONN, TICK, CONFIG) count as nothing. */
+enum journal_class { JOURNAL_CLASS_NONE, JOURNAL_CLASS_STORED, JOURNAL_CLASS_DUPLICATE, JOURNAL_CLASS_REJECTED };
+enum journal_class journal_ledger_class(const struct journal_record *r);
 
 /* ---- writing (recorder only) ---- */
 struct journal;
@@ -66,12 +79,24 @@ struct journal;
 enum lt_err journal_open(const char *dir, int tz_min, struct journal **ret, struct lt_error *err) LT_MUST_CHECK;
 void journal_close(struct journal **j);
 uint64_t journal_last_seq(const struct journal *j);
-/* Encodes one record behind those of the open batch; cheap, no I/O. The record gets the next number. */
+void journal_last_hash(const struct journal *j, uint8_t ret[32]);
+/* Encodes one record behind those of the open batch; cheap, no I/O. The record gets the next number. 0: the batch is
+ * full (commit first), the record is longer than JOURNAL_BYTES_MAX or JOURNAL_MN_MAX, or there is no memory. */
 uint64_t journal_add(struct journal *j, const struct journal_record *r);
-/* Makes the open batch durable. On failure nothing of it counts: the numbers are given back (call
- * journal_retry_clear, or add the same again). at_ms chooses the day file. */
+/* A record of the open batch, by its number. */
+bool journal_open_find(const struct journal *j, uint64_t seq, struct journal_record *ret);
+size_t journal_open_bytes(const struct journal *j);
+/* Makes the open batch durable. at_ms chooses the day file (never an earlier one than the newest). On failure nothing
+ * of it counts: the batch is emptied, its numbers are given back, and the journal is sick until journal_heal. An
+ * empty batch is no commit. */
 enum lt_err journal_commit(struct journal *j, int64_t at_ms, struct lt_error *err) LT_MUST_CHECK;
-void journal_abandon(struct journal *j);
+void journal_abandon(struct journal *j); /* empties the open batch */
+/* After a failed commit: reopens the day file (a descriptor whose fsync failed is not trusted again), writes all of
+ * the WAL into it with a fresh fsync, reads the last batch back and checks its hash. The failed batch may turn out to
+ * be there after all; then it counts, and journal_last_seq has grown. LT_OK also when the journal is well.
+ * journal_commit tries it by itself, but then fails once more when the numbers have moved. */
+enum lt_err journal_heal(struct journal *j, struct lt_error *err) LT_MUST_CHECK;
+bool journal_sick(const struct journal *j);
 
 /* ---- reading ---- */
 struct journal_reader;
@@ -91,7 +116,35 @@ struct journal_tail;
 struct journal_tail *journal_tail_create(const char *dir);
 void journal_tail_destroy(struct journal_tail **t);
 void journal_tail_publish(struct journal_tail *t, struct journal *j); /* recorder, after each commit */
+/* The batch that holds seq if it is in memory, else NULL. Caller unrefs. Never reads the disk. */
+struct journal_batch *journal_tail_peek(struct journal_tail *t, uint64_t seq);
 /* Next batch holding seq, waiting at most wait_ms; LT_E_TIMEOUT when there is none yet. */
 enum lt_err journal_tail_next(struct journal_tail *t, uint64_t seq, int wait_ms, struct journal_batch **ret,
                               struct lt_error *err) LT_MUST_CHECK;
+
+/* ---- care: from any thread or another process, also while the post runs ---- */
+struct journal_verified {
+    uint64_t batches, records, bytes; /* checked so far; bytes of bodies */
+    uint64_t first_seq, last_seq;
+    uint8_t last_hash[32];
+    int bad_day;            /* 0: nothing bad */
+    uint64_t bad_first_seq; /* the first bad batch: its number as it should be */
+    char why[96];           /* "hash", "number", "count", "previous file", "decompression", a text of SQLite … */
+};
+/* Recomputes the hash chain over the day files from_day..to_day (YYYYMMDD, 0: no bound). LT_OK: nothing is bad;
+ * LT_E_CORRUPT: *ret names the first bad batch; others: could not read. progress (may be NULL) is called now and
+ * then and at each day's end; returning false stops with LT_E_TIMEOUT. */
+enum lt_err journal_verify(const char *dir, int from_day, int to_day,
+                           bool (*progress)(void *user, int day, const struct journal_verified *sofar), void *user,
+                           struct journal_verified *ret, struct lt_error *err) LT_MUST_CHECK;
+/* Rewrites a finished day in large zstd blocks (level 1..19): batches, their numbers and hashes stay. LT_E_IN_USE for
+ * the newest day, LT_E_BUSY when a reader stands in the way. Doing it again is harmless. */
+enum lt_err journal_recompress(const char *dir, int day, int level, struct lt_error *err) LT_MUST_CHECK;
+/* Removes whole days before before_day (never the newest file). */
+enum lt_err journal_expire(const char *dir, int before_day, unsigned *ret_days, struct lt_error *err) LT_MUST_CHECK;
+/* Copies DIR/journal to DEST/journal: a consistent beginning of the chain as of now. Days DEST already holds in the
+ * same state are left alone, so that a nightly backup copies only what is new. */
+enum lt_err journal_backup(const char *dir, const char *dest, struct lt_error *err) LT_MUST_CHECK;
+/* Days that exist, ascending; returns how many (at most cap are written). */
+size_t journal_days(const char *dir, int *ret, size_t cap);
 #endif
