@@ -153,7 +153,8 @@ void sim_conn_flush(struct sim_client *c, struct sim_conn *k)
         done += (size_t)n;
         c->rep->bytes_out += (uint64_t)n;
     }
-    memmove(k->tx, k->tx + done, k->tx_n - done);
+    if (done && done < k->tx_n)
+        memmove(k->tx, k->tx + done, k->tx_n - done);
     k->tx_n -= done;
     if ((k->tx_n > 0) != k->want_write)
         watch(c, k, k->tx_n > 0, EPOLL_CTL_MOD);

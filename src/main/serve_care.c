@@ -1,0 +1,83 @@
+/* Care of the running post: deadlines of alarms every ten seconds; at night recompression, expiry, old sessions. */
+#include "alarm/alarm.h"
+#include "auth/auth.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "bus/bus.h"
+#include "journal/journal.h"
+#include "main/serve.h"
+#include "series/series.h"
+#include "sql/sql.h"
+
+#include <stdio.h>
+
+enum { SHORT_MS = 10000, NIGHT_HOUR = 2, COMPACT_STEP = 200, DAYS_MAX = 40000 };
+
+static void note(const char *what, enum lt_err e, const struct lt_error *err)
+{
+    if (e == LT_OK)
+        return;
+    char text[512];
+    lt_error_text(err, LT_EN, text, sizeof text);
+    lt_log(LT_WARN, "care.failed", "what=%s error=\"%s\"", what, text);
+}
+
+static void moved(void *user, const struct alarm_outcome *o)
+{
+    struct serve *s = user;
+    char json[96];
+    int n = snprintf(json, sizeof json, "{\"id\":%lld,\"change\":\"moved\"}", (long long)o->id);
+    bus_publish(s->bus, "alarm", o->territory, o->enterprise, (struct lt_slice){json, (size_t)n});
+}
+
+static void recompress(struct serve *s, int64_t wall_ms)
+{
+    static int days[DAYS_MAX]; /* only the main thread comes here */
+    struct lt_error err;
+    size_t n = journal_days(s->cfg.data, days, DAYS_MAX);
+    int before = lt_day_number(wall_ms - s->cfg.recompress_after_days * LT_DAY_MS, (int)s->cfg.tz_min);
+    for (size_t i = n > 8 ? n - 8 : 0; i < n && days[i] < before; i++) {
+        enum lt_err e = journal_recompress(s->cfg.data, days[i], 9, &err);
+        if (e != LT_E_BUSY && e != LT_E_IN_USE)
+            note("recompress journal", e, &err);
+    }
+}
+
+static void night(struct serve *s, int64_t wall_ms)
+{
+    struct lt_error err;
+    int tz = (int)s->cfg.tz_min;
+    unsigned days;
+    uint64_t removed;
+    int64_t started = lt_mono_ms();
+    recompress(s, wall_ms);
+    bool left = true;
+    enum lt_err e = LT_OK;
+    while (left && e == LT_OK && lt_mono_ms() - started < 30 * LT_MIN_MS)
+        e = series_compact(s->series, wall_ms - s->cfg.recompress_after_days * LT_DAY_MS, COMPACT_STEP, &left, &err);
+    note("compact series", e, &err);
+    note("expire journal",
+         journal_expire(s->cfg.data, lt_day_number(wall_ms - s->cfg.keep_journal_days * LT_DAY_MS, tz), &days, &err), &err);
+    note("expire series", series_expire(s->series, wall_ms - s->cfg.keep_raw_days * LT_DAY_MS, &removed, &err), &err);
+    lt_log(LT_INFO, "care.night", "seconds=%.1f", (double)(lt_mono_ms() - started) / 1000);
+}
+
+void serve_care(struct serve *s, int64_t wall_ms, int64_t mono_ms)
+{
+    struct lt_error err;
+    int tz = (int)s->cfg.tz_min;
+    if (mono_ms >= s->next_short_ms) {
+        s->next_short_ms = mono_ms + SHORT_MS;
+        note("alarm deadlines", alarm_overdue(s->db, wall_ms, tz, moved, s, &err), &err);
+        note("old sessions", auth_expire(s->db, wall_ms, &err), &err);
+    }
+    if (s->next_night_ms == 0) { /* the first night after the start */
+        s->next_night_ms = lt_day_start(wall_ms, tz) + NIGHT_HOUR * LT_HOUR_MS;
+        if (s->next_night_ms <= wall_ms)
+            s->next_night_ms += LT_DAY_MS;
+    }
+    if (wall_ms >= s->next_night_ms) {
+        s->next_night_ms += LT_DAY_MS;
+        night(s, wall_ms);
+    }
+}
