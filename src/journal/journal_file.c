@@ -142,23 +142,32 @@ static enum lt_err make_schema(struct journal_file *f, uint64_t first_seq, const
     return e;
 }
 
-static enum lt_err no_schema(struct journal_file *f, struct lt_error *err)
+#define SELECT_META "SELECT format,first_seq,prev_hash FROM meta"
+
+/* Without table meta: the writer died, or is just now, between making the file and its schema (one transaction), or
+ * the schema is damaged. */
+static enum lt_err prepare_meta(struct journal_file *f, sqlite3_stmt **ret, struct lt_error *err)
 {
+    const int rc = sqlite3_prepare_v2(f->db, SELECT_META, -1, ret, NULL);
+    if (rc == SQLITE_OK)
+        return LT_OK;
+    if (rc != SQLITE_ERROR)
+        return journal_sql_fail(f->db, rc, f->path, err);
     sqlite3_stmt *s = NULL;
     const bool empty = sqlite3_prepare_v2(f->db, "SELECT 1 FROM sqlite_schema", -1, &s, NULL) == SQLITE_OK &&
                        sqlite3_step(s) == SQLITE_DONE;
     sqlite3_finalize(s);
-    return empty ? lt_failf(err, LT_E_NOT_FOUND, NULL, "%d", f->day)
-                 : lt_fail(err, LT_E_CORRUPT, NULL, f->path, "schema", NULL);
+    if (empty)
+        return lt_failf(err, LT_E_NOT_FOUND, NULL, "%d", f->day);
+    if (sqlite3_prepare_v2(f->db, SELECT_META, -1, ret, NULL) == SQLITE_OK) /* made just between the two */
+        return LT_OK;
+    return lt_fail(err, LT_E_CORRUPT, NULL, f->path, "schema", NULL);
 }
 
 static enum lt_err read_meta(struct journal_file *f, struct lt_error *err)
 {
     sqlite3_stmt *s = NULL;
-    const int prepared = sqlite3_prepare_v2(f->db, "SELECT format,first_seq,prev_hash FROM meta", -1, &s, NULL);
-    if (prepared == SQLITE_ERROR) /* no such table: the writer died, or is just now, between making file and schema */
-        return no_schema(f, err);
-    enum lt_err e = prepared == SQLITE_OK ? LT_OK : journal_sql_fail(f->db, prepared, f->path, err);
+    enum lt_err e = prepare_meta(f, &s, err);
     const int rc = e ? 0 : sqlite3_step(s);
     if (e) {
     } else if (rc == SQLITE_DONE) {

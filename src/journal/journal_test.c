@@ -227,6 +227,7 @@ static void seek_time_finds_the_first(void **state)
 /* ---- beside the writer ---- */
 struct shared {
     char dir[64];
+    char why[2][600];
     struct journal_tail *tail;
     atomic_uint_fast64_t committed;
     atomic_bool stop;
@@ -245,14 +246,16 @@ static void *follow_disk(void *arg)
     while (!bad && !(atomic_load(&s->stop) && seq > atomic_load(&s->committed))) {
         const uint64_t durable = atomic_load(&s->committed);
         struct journal_batch *b = NULL;
-        const enum lt_err e = journal_reader_next(r, seq, &b, NULL);
+        struct lt_error err;
+        const enum lt_err e = journal_reader_next(r, seq, &b, &err);
         if (e == LT_E_NOT_FOUND) {
             bad = durable >= seq ? "a committed record is not there" : NULL;
             continue;
         }
-        if (e)
-            bad = "error";
-        else if (b->first_seq != seq)
+        if (e) {
+            lt_error_text(&err, LT_EN, s->why[0], sizeof s->why[0]);
+            bad = s->why[0];
+        } else if (b->first_seq != seq)
             bad = "gap";
         else
             seq += b->count;
@@ -269,12 +272,14 @@ static void *follow_tail(void *arg)
     const char *bad = NULL;
     while (!bad && !(atomic_load(&s->stop) && seq > atomic_load(&s->committed))) {
         struct journal_batch *b = NULL;
-        const enum lt_err e = journal_tail_next(s->tail, seq, 50, &b, NULL);
+        struct lt_error err;
+        const enum lt_err e = journal_tail_next(s->tail, seq, 50, &b, &err);
         if (e == LT_E_TIMEOUT)
             continue;
-        if (e)
-            bad = "error";
-        else if (b->first_seq != seq)
+        if (e) {
+            lt_error_text(&err, LT_EN, s->why[1], sizeof s->why[1]);
+            bad = s->why[1];
+        } else if (b->first_seq != seq)
             bad = "gap";
         else
             seq += b->count;
