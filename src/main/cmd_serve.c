@@ -162,7 +162,7 @@ static enum lt_err start_serving(struct serve *s, struct lt_error *err)
 static enum lt_err start(struct serve *s, char *once, size_t cap, struct lt_error *err)
 {
     enum lt_err e = start_state(s, once, cap, err);
-    if (e == LT_OK && !(s->bus = bus_create()))
+    if (e == LT_OK && !(s->bus = bus_create((uint64_t)lt_wall_ms() * 1000, 0)))
         e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     if (e == LT_OK)
         e = start_taking(s, err);
@@ -178,10 +178,10 @@ static enum lt_err start(struct serve *s, char *once, size_t cap, struct lt_erro
 static void stop(struct serve *s)
 {
     serve_demo_stop(s);
-    if (s->gateway)
-        gateway_stop(&s->gateway); /* what came in is durable and answered */
     if (s->api)
         api_stop(&s->api);
+    if (s->gateway)
+        gateway_stop(&s->gateway); /* what came in is durable and answered */
     if (s->recorder && s->engine) {
         struct recorder_stats st;
         recorder_stats(s->recorder, &st);

@@ -57,6 +57,7 @@ enum lt_err recorder_write(struct recorder *r, const struct journal_record *rec,
 struct recorder_stats {
     uint64_t commits, records, stored, duplicates, rejected, bytes, commit_us_total, commit_us_max, failures;
     uint64_t queue_blocks;
+    uint64_t last_seq; /* newest durable record */
     bool faulty;
 };
 void recorder_stats(struct recorder *r, struct recorder_stats *ret);
