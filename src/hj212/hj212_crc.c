@@ -13,25 +13,27 @@ uint16_t hj212_crc_of_fold(uint64_t fold, size_t n)
     return crc_table[x];
 }
 
-uint16_t hj212_crc(const char *p, size_t n)
+uint64_t hj212_fold(const char *p, size_t n)
 {
-    if (n == 0)
-        return 0xFFFF;
-    uint64_t a = 0, b = 0, w;
-    size_t head = n & 7, i = head;
-    for (size_t k = 0; k < head; k++) /* as if zero bytes stood in front: zeros do not change a fold */
+    uint64_t a = 0, b = 0;
+    const size_t head = n & 7;
+    size_t i = head;
+    for (size_t k = 0; k < head; k++)
         a ^= (uint64_t)(uint8_t)p[k] << (8 * (8 - head + k));
     if ((n - i) & 8) {
         b = hj212_load(p + i);
         i += 8;
     }
     for (; i < n; i += 16) {
-        w = hj212_load(p + i);
-        a ^= w;
-        w = hj212_load(p + i + 8);
-        b ^= w;
+        a ^= hj212_load(p + i);
+        b ^= hj212_load(p + i + 8);
     }
-    return hj212_crc_of_fold(a ^ b, n);
+    return a ^ b;
+}
+
+uint16_t hj212_crc(const char *p, size_t n)
+{
+    return n == 0 ? 0xFFFF : hj212_crc_of_fold(hj212_fold(p, n), n);
 }
 
 uint16_t hj212_crc_plain(const char *p, size_t n)

@@ -418,6 +418,7 @@ static struct lt_slice without_tail(struct lt_slice s)
 enum hj212_err hj212_parse(struct lt_slice raw, uint32_t tolerate, struct hj212_frame *ret)
 {
     size_t control = 0;
+    bool has_control;
     *ret = (struct hj212_frame){.raw = without_tail(raw), .tolerate = tolerate, .qn_at_ms = INT64_MIN};
     raw = ret->raw;
     struct place place = find_place(raw, tolerate);
@@ -431,7 +432,8 @@ enum hj212_err hj212_parse(struct lt_slice raw, uint32_t tolerate, struct hj212_
             return finish(ret, place.err, raw.p + 2);
         ret->tolerated |= HJ212_TOL(LENGTH_WRONG);
     }
-    ret->crc = hj212_crc(place.segment.p, place.segment.n);
+    const uint64_t fold = hj212_sweep(hj212_level_best(), place.segment.p, place.segment.n, &has_control);
+    ret->crc = place.segment.n ? hj212_crc_of_fold(fold, place.segment.n) : 0xFFFF;
     enum hj212_err err = judge_crc(place.segment, place.crc, tolerate & ~HJ212_TOL(CRC_IGNORED), ret->crc, &ret->tolerated);
     if (err != HJ212_E_OK && may_be_cipher(ret)) {
         ret->encrypted = true;
@@ -443,7 +445,7 @@ enum hj212_err hj212_parse(struct lt_slice raw, uint32_t tolerate, struct hj212_
         return finish(ret, err, place.crc.p);
     if (place.segment.n > HJ212_SEGMENT_STD)
         ret->tolerated |= HJ212_TOL(LONG_SEGMENT);
-    if (hj212_control_byte(place.segment.p, place.segment.n, &control))
+    if (has_control && hj212_control_byte(place.segment.p, place.segment.n, &control))
         return finish(ret, HJ212_E_CONTROL_BYTE, place.segment.p + control);
     return finish(ret, r.err, r.err_at);
 }

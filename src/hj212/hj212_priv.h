@@ -19,7 +19,8 @@ static inline uint64_t hj212_load(const char *p)
     return w;
 }
 
-/* CRC of n > 0 bytes from the XOR of their 8-byte words, counted from the end. */
+/* XOR of the 8-byte words of p[0..n), counted from the end (as if zero bytes stood in front); and the CRC from it. */
+uint64_t hj212_fold(const char *p, size_t n);
 uint16_t hj212_crc_of_fold(uint64_t fold, size_t n);
 
 /* Value of a hexadecimal digit of either case, or -1. */
@@ -58,6 +59,27 @@ bool hj212_control_byte(const char *p, size_t n, size_t *ret_at);
 /* Ways to find the separators of a data area; all give the same items. */
 enum hj212_level { HJ212_SCALAR, HJ212_SSE2, HJ212_AVX2, HJ212_AVX512, HJ212_LEVELS };
 enum hj212_level hj212_level_best(void);
+
+/* One pass: the fold of p[0..n), and whether a control byte is there. */
+uint64_t hj212_sweep(enum hj212_level level, const char *p, size_t n, bool *control);
+
+/* Room for the copy of an area and for its marks: a vector more than the area, filled with ';'. */
+#define HJ212_COPY_CAP  (HJ212_SEGMENT_MAX + 128)
+#define HJ212_MARKS_CAP (HJ212_SEGMENT_MAX + 128)
+
+/* Copies an area of at most HJ212_SEGMENT_MAX bytes to `copy` (at least one ';' and 64 readable bytes follow it) and lists where
+ * = , ; stand in it, with its end as the last one (and twice more behind the list). *odd: a blank or a slash is in it.
+ * Not for HJ212_SCALAR. Returns how many marks there are. */
+size_t hj212_scan(enum hj212_level level, const char *p, size_t n, char *copy, uint16_t *marks, bool *odd);
+
+/* The last bytes of an area, from i on, into the copy, and what has to stand behind them. */
+static inline void hj212_close_copy(const char *p, size_t n, size_t i, char *copy)
+{
+    memset(copy + i, 0, 64);
+    if (n > i)
+        memcpy(copy + i, p + i, n - i);
+    copy[n] = ';';
+}
 enum hj212_err hj212_items_by(enum hj212_level level, struct lt_slice area, uint32_t tolerate, struct hj212_item *items,
                               size_t cap, size_t *ret_n, uint32_t *ret_at, uint32_t *tolerated);
 

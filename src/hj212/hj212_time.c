@@ -15,26 +15,37 @@ static bool leap(unsigned y)
     return y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
 }
 
+/* Eight digits to four numbers of two, each in 16 bits; sets *bad when one is no digit. */
+static inline uint64_t pairs_of(uint64_t w, uint64_t *bad)
+{
+    w ^= UINT64_C(0x3030303030303030);
+    *bad |= ((w + UINT64_C(0x7676767676767676)) | w) & UINT64_C(0x8080808080808080);
+    return (w * 10 + (w >> 8)) & UINT64_C(0x00FF00FF00FF00FF);
+}
+
 bool hj212_time(const char *p, size_t n, int64_t *ret_at_ms)
 {
     static const uint8_t month_days[16] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    unsigned v[17], bad = 0;
+    uint64_t bad = 0, ms = 0;
     if (n != 14 && n != 17)
         return false;
-    for (size_t i = 0; i < n; i++) {
-        v[i] = (unsigned)(uint8_t)p[i] - '0';
-        bad |= v[i] > 9;
+    const uint64_t date = pairs_of(hj212_load(p), &bad), clock = pairs_of(hj212_load(p + 6), &bad); /* DDhhmmss */
+    for (size_t i = 14; i < n; i++) {
+        unsigned d = (unsigned)(uint8_t)p[i] - '0';
+        bad |= d > 9;
+        ms = ms * 10 + d;
     }
     if (bad)
         return false;
-    unsigned year = v[0] * 1000 + v[1] * 100 + v[2] * 10 + v[3], month = v[4] * 10 + v[5], day = v[6] * 10 + v[7];
-    unsigned hour = v[8] * 10 + v[9], minute = v[10] * 10 + v[11], second = v[12] * 10 + v[13];
+    unsigned year = (unsigned)(date & 0xFF) * 100 + (unsigned)(date >> 16 & 0xFF), month = (unsigned)(date >> 32 & 0xFF);
+    unsigned day = (unsigned)(date >> 48), hour = (unsigned)(clock >> 16 & 0xFF), minute = (unsigned)(clock >> 32 & 0xFF);
+    unsigned second = (unsigned)(clock >> 48);
     if (year < 1970 || month > 12 || hour > 23 || minute > 59 || second > 59 || day == 0)
         return false;
     if (day > month_days[month] + (unsigned)(month == 2 && leap(year)))
         return false;
-    unsigned ms = n == 17 ? v[14] * 100 + v[15] * 10 + v[16] : 0;
-    *ret_at_ms = (days_of(year, month, day) * 86400 + (int64_t)(hour * 3600 + minute * 60 + second)) * 1000 + ms;
+    *ret_at_ms =
+        (days_of(year, month, day) * 86400 + (int64_t)(hour * 3600 + minute * 60 + second)) * 1000 + (int64_t)ms;
     return true;
 }
 
