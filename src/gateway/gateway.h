@@ -18,11 +18,14 @@ struct gateway_config {
     unsigned idle_s;             /* closes a connection silent this long when its interval is unknown, default 600 */
     unsigned frame_s;            /* an unfinished frame is given up after this, default 30 */
     unsigned max_rate;           /* frames a second and connection, default 2,000; above it reading pauses */
+    bool setup_off;              /* do not set clock and intervals of active devices when they connect (HJ 212-2017 6.7) */
     void (*on_command)(void *user, uint64_t id); /* a command's state changed; called on a loop thread */
     void *user;
 };
 
 struct gateway;
+/* Zero in a number of *cfg means its default; recorder and registry must outlive the gateway. LT_E_LISTEN when the
+ * address cannot be had or is none. */
 enum lt_err gateway_start(const struct gateway_config *cfg, struct recorder *rec, struct registry *reg,
                           struct gateway **ret, struct lt_error *err) LT_MUST_CHECK;
 /* Stops accepting, waits until what was received is durable and answered (at most 5 s), closes. */
@@ -46,7 +49,7 @@ size_t gateway_devices(struct gateway *g, struct gateway_device *ret, size_t cap
 
 /* ---- commands down ---- */
 enum gateway_command_step {
-    GATEWAY_CMD_SENT,     /* waiting for 9011 (or 9013) */
+    GATEWAY_CMD_SENT,     /* waiting for 9011 (or 9013); sends 0: behind another one */
     GATEWAY_CMD_ACCEPTED, /* QnRtn=1: waiting for data and 9012 */
     GATEWAY_CMD_DONE, GATEWAY_CMD_REFUSED, GATEWAY_CMD_FAILED, GATEWAY_CMD_TIMEOUT
 };
@@ -57,7 +60,7 @@ struct gateway_command {
     uint16_t st, cn;
     char area[1000];       /* data area sent */
     enum gateway_command_step step;
-    int code;              /* QnRtn or ExeRtn */
+    int code;              /* QnRtn or ExeRtn; -1: the connection was lost */
     unsigned sends;        /* 1 + resends */
     unsigned frames;       /* data frames that came for it */
     char answer[2000];     /* data area of a single answer (1011, 1061, 3020 …), "" when none */

@@ -26,12 +26,17 @@ struct registry_device {
     uint16_t rtd_interval_s, min_interval_min;
 };
 
+#define REGISTRY_MAX 200000 /* devices; derivation: ten times what one post can hold connected */
+
 struct registry;
 struct registry_snapshot;
 struct registry *registry_create(void);
 void registry_destroy(struct registry **r);
 /* Reads table `device`; on failure the old snapshot stays. */
 enum lt_err registry_reload(struct registry *r, struct sql_db *db, struct lt_error *err) LT_MUST_CHECK;
+/* Takes the devices from memory instead; MNs must be unique and not empty. On failure the old snapshot stays. */
+enum lt_err registry_load_rows(struct registry *r, const struct registry_device *rows, size_t n,
+                               struct lt_error *err) LT_MUST_CHECK;
 const struct registry_snapshot *registry_acquire(struct registry *r);
 void registry_release(struct registry *r, const struct registry_snapshot *s);
 const struct registry_device *registry_find(const struct registry_snapshot *s, struct lt_slice mn);
@@ -39,5 +44,9 @@ size_t registry_count(const struct registry_snapshot *s);
 uint64_t registry_version(const struct registry_snapshot *s);
 /* Parses "10.1.0.0/16, 192.168.1.5" to at most 8 nets. */
 bool registry_parse_allow(struct lt_slice text, struct registry_net ret[8], uint8_t *ret_n);
+/* Names of tolerances, added to HJ212_TOLERATE_DEFAULT: "crc_modbus, long_mn"; "strict" takes away what stands before
+ * it and the default. Empty: the default. False on an unknown name. */
+bool registry_parse_tolerate(struct lt_slice text, uint32_t *ret);
+/* addr: IPv4 is mapped to IPv6. */
 bool registry_allowed(const struct registry_device *d, const uint8_t addr[16]);
 #endif
