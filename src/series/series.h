@@ -8,7 +8,10 @@
  * of the row with the highest rank wins. A row all of whose columns are given by one row of higher rank is dropped.
  * So the content depends on the set of rows put, never on their order or repetition.
  *
- * Files: DIR/series/YYYYMM.db. Threads: one writer (the engine); readers from any thread. */
+ * Files: DIR/series/YYYYMM.db, YYYYMM-raw.db (RTD and MIN), columns.db. Threads: one writer (the engine); readers from
+ * any thread, which see what was put so far. Calls that write wait for each other, so flush, compaction and expiry may
+ * also be called from another thread. The callback of a read must not call into the same series to write, and no lock
+ * is held while it runs. */
 #ifndef LT_SERIES_H
 #define LT_SERIES_H
 #include "base/err.h"
@@ -27,7 +30,7 @@ enum series_kind { /* what a row is */
 
 struct series;
 struct series_config {
-    const char *dir;
+    const char *dir; /* data directory, above series/ */
     int tz_min;
     size_t cache_bytes; /* most memory for open chunks (default 512 MiB); beyond it the coldest are written out */
 };
@@ -60,26 +63,44 @@ struct series_row {
 };
 
 /* Adds a row. *ret_changed (may be NULL): false when it was there already or is dominated. At most 256 cells a row;
- * LT_E_LIMIT beyond. May write out cold chunks. */
+ * LT_E_LIMIT beyond, and when an hour has more than 16,384 rows or a moment more than 256. Cells of LT_FIX_NONE do not
+ * count, of two with one column the last does; a row without cells is not stored. The row's cells may come in any order
+ * (the same order as last time is fastest). May write out cold chunks.
+ * Errors of this row alone, to be counted and passed over: LT_E_LIMIT, LT_E_FIELD_RANGE (time before 1970 or after
+ * 9998), LT_E_BAD_INPUT (unknown column), LT_E_CORRUPT (the stored chunk is damaged; named in the text).
+ * Errors after which the same row must be put again later: LT_E_DISK_FULL, LT_E_IO, LT_E_BUSY, LT_E_NOMEM (cache is full
+ * of chunks that cannot be written). Nothing is lost by any of them. */
 enum lt_err series_put(struct series *s, uint32_t device, enum series_kind kind, const struct series_row *row,
                        bool *ret_changed, struct lt_error *err) LT_MUST_CHECK;
-/* Replaces whatever stands at row->at_ms (the post's own hour and day values). */
+/* Replaces whatever stands at row->at_ms (the post's own hour and day values); a row without cells removes it. */
 enum lt_err series_replace(struct series *s, uint32_t device, enum series_kind kind, const struct series_row *row,
                            bool *ret_changed, struct lt_error *err) LT_MUST_CHECK;
 /* Calls each() with merged rows of [from, to) in time order until it returns false. */
 enum lt_err series_read(struct series *s, uint32_t device, enum series_kind kind, int64_t from_ms, int64_t to_ms,
                         bool (*each)(void *user, const struct series_row *row), void *user, struct lt_error *err)
     LT_MUST_CHECK;
-/* Merged row at exactly at_ms, cells copied to ret (cap cells); LT_E_NOT_FOUND. */
+/* The same with the given columns only (ascending): the others are not even decoded. Rows without any of them are left
+ * out; rank_ms and tie are 0. */
+enum lt_err series_read_columns(struct series *s, uint32_t device, enum series_kind kind, int64_t from_ms,
+                                int64_t to_ms, const uint16_t *columns, size_t n_columns,
+                                bool (*each)(void *user, const struct series_row *row), void *user,
+                                struct lt_error *err) LT_MUST_CHECK;
+/* Merged row at exactly at_ms, cells copied to ret (cap cells); LT_E_NOT_FOUND; LT_E_LIMIT when it has more than cap
+ * cells (256 is enough unless rows of sub-packets stand beside each other). */
 enum lt_err series_at(struct series *s, uint32_t device, enum series_kind kind, int64_t at_ms, struct series_cell *ret,
                       size_t cap, size_t *ret_n, struct lt_error *err) LT_MUST_CHECK;
-/* Writes all changed chunks in one transaction per file; durable on return (the caller's cursor may then move). */
+/* Writes all changed chunks in one transaction per file; durable on return (the caller's cursor may then move). On an
+ * error nothing is lost from memory; call again. */
 enum lt_err series_flush(struct series *s, struct lt_error *err) LT_MUST_CHECK;
 size_t series_cache_bytes(struct series *s);
-/* Night work: merges hour chunks older than before_ms to day chunks, recompressed harder; in steps of at most
- * `most` chunks; *ret_left false when done. Content is unchanged. */
+uint64_t series_disk_bytes(struct series *s); /* size of all files of the series */
+/* Night work: merges the hour chunks of whole local days that end by before_ms to day chunks, recompressed harder; in
+ * steps of about `most` chunks (whole days); call until *ret_left is false. Content is unchanged; late rows go into the
+ * day chunk, which is then merged again. Other calls wait for a step, readers do not. LT_E_CORRUPT: damaged days were
+ * passed over, the rest is done and *ret_left valid: log it and go on. Other errors: try again later. */
 enum lt_err series_compact(struct series *s, int64_t before_ms, unsigned most, bool *ret_left, struct lt_error *err)
     LT_MUST_CHECK;
-/* Removes whole months of the kinds RTD and MIN (others are kept) that end before before_ms. */
+/* Removes whole months of the kinds RTD and MIN (others are kept) that end by before_ms, with what of them is in the
+ * cache; *ret_removed counts months. Rows put later for such a month begin it anew: refuse them before. */
 enum lt_err series_expire(struct series *s, int64_t before_ms, uint64_t *ret_removed, struct lt_error *err) LT_MUST_CHECK;
 #endif
