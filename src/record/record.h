@@ -48,6 +48,7 @@ enum record_flag {
 };
 struct record_kind;
 struct record_row;
+struct record_faults;
 struct record_field {
     const char *name;
     enum record_type type;
@@ -73,10 +74,11 @@ struct record_kind {
     bool object;                /* belongs to the object named by object_kind, object_id */
     bool open_read;             /* readable beyond one's territory (names of areas, units) */
     bool readonly;              /* no create, update or delete by people through the record interface */
+    const char *author;         /* field that gets the caller's name on create, or NULL */
     bool config;                /* a change must reach engine and registry: caller writes JOURNAL_CONFIG afterwards */
     /* Further rules between fields; adds faults. old is NULL on create. */
     void (*check)(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
-                  struct sql_db *db, struct lt_error *ret_fault);
+                  struct sql_db *db, struct record_faults *faults);
     const char *index;          /* SQL that makes further indexes, or NULL */
 };
 size_t record_kind_count(void);
@@ -100,12 +102,13 @@ struct record_faults {
     bool more;
     struct lt_error list[RECORD_FAULTS_MAX];
 };
+void record_fault(struct record_faults *f, const struct lt_error *err); /* adds one */
 
 /* ---- rows ---- */
 struct record_value {
     bool null;
     int64_t i;                  /* INT, FIX, BOOL, TIME, DATE, REF */
-    struct lt_slice s;          /* TEXT, ENUM, JSON */
+    struct lt_slice s;          /* TEXT, ENUM, JSON; of a REF that was read: its name in the reader's language */
 };
 struct record_row {
     const struct record_kind *kind;
@@ -137,7 +140,8 @@ enum lt_err record_update(const struct record_ctx *x, const struct record_kind *
 enum lt_err record_remove(const struct record_ctx *x, const struct record_kind *k, int64_t id, int64_t version,
                           struct lt_error *err) LT_MUST_CHECK;
 
-/* The same for programs: a list of named values. */
+/* The same for programs: a list of named values. Read-only kinds and fields may be written and no KIND:write is asked for
+ * (the caller has judged that); territory, references, ranges and uniqueness are checked. */
 struct record_set {
     const char *field;
     bool null;

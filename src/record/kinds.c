@@ -1,0 +1,569 @@
+/* The declarations: every kind of record of the post, once. Order of kinds: what is referred to comes first. */
+#include "base/clock.h"
+#include "base/text.h"
+#include "hj212/hj212.h"
+#include "record/record_priv.h"
+
+#include <arpa/inet.h>
+
+#define R  RECORD_F_REQUIRED
+#define U  RECORD_F_UNIQUE
+#define RO RECORD_F_READONLY
+#define SE RECORD_F_SECRET
+#define L  RECORD_F_LIST
+#define Q  RECORD_F_SEARCH
+#define N  RECORD_F_NAME
+#define K  RECORD_F_KEY
+#define H  RECORD_F_HIDDEN
+#define QU RECORD_F_QUIET
+#define CR RECORD_F_CREATE
+
+#define TEXT(n_, f_, chars_, en_, zh_)                                                                                 \
+    .name = (n_), .type = RECORD_TEXT, .flags = (f_), .max = (chars_), .en = (en_), .zh = (zh_)
+#define INT(n_, f_, lo_, hi_, en_, zh_)                                                                                \
+    .name = (n_), .type = RECORD_INT, .flags = (f_), .min = (lo_), .max = (hi_), .en = (en_), .zh = (zh_)
+#define FIX(n_, f_, lo_, hi_, en_, zh_)                                                                                \
+    .name = (n_), .type = RECORD_FIX, .flags = (f_), .min = (int64_t)(lo_)*LT_FIX_ONE,                                 \
+    .max = (int64_t)(hi_)*LT_FIX_ONE, .en = (en_), .zh = (zh_)
+#define BOOL(n_, f_, en_, zh_) .name = (n_), .type = RECORD_BOOL, .flags = (f_), .en = (en_), .zh = (zh_)
+#define TIME(n_, f_, en_, zh_) .name = (n_), .type = RECORD_TIME, .flags = (f_), .en = (en_), .zh = (zh_)
+#define DATE(n_, f_, en_, zh_) .name = (n_), .type = RECORD_DATE, .flags = (f_), .en = (en_), .zh = (zh_)
+#define ENUM(n_, f_, c_, en_, zh_)                                                                                     \
+    .name = (n_), .type = RECORD_ENUM, .flags = (f_), .choices = (c_), .en = (en_), .zh = (zh_)
+#define REF(n_, f_, k_, en_, zh_) .name = (n_), .type = RECORD_REF, .flags = (f_), .ref = (k_), .en = (en_), .zh = (zh_)
+#define JSON(n_, f_, chars_, en_, zh_)                                                                                 \
+    .name = (n_), .type = RECORD_JSON, .flags = (f_), .max = (chars_), .en = (en_), .zh = (zh_)
+#define HINT(en_, zh_)    .hint_en = (en_), .hint_zh = (zh_)
+#define FORM(check_, as_) .check = (check_), .form = (as_)
+#define FIELDS(f_)        .fields = (f_), .n = sizeof(f_) / sizeof((f_)[0])
+
+/* ---- forms of texts ---- */
+
+static bool all_in(struct lt_slice s, size_t least, size_t most, const char *set)
+{
+    if (s.n < least || s.n > most)
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (!s.p[i] || !strchr(set, s.p[i]))
+            return false;
+    return true;
+}
+
+#define DIGITS "0123456789"
+#define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define LOWER  "abcdefghijklmnopqrstuvwxyz"
+
+static bool form_adcode(struct lt_slice s) /* GB/T 2260 six digits, townships nine (GB/T 10114) */
+{
+    return (s.n == 6 || s.n == 9 || s.n == 12) && all_in(s, 6, 12, DIGITS);
+}
+
+static bool form_credit(struct lt_slice s) /* GB 32100-2015: 18 characters */
+{
+    return all_in(s, 18, 18, DIGITS UPPER);
+}
+
+static bool form_code(struct lt_slice s)
+{
+    return all_in(s, 1, 64, DIGITS UPPER LOWER "_-./");
+}
+
+static bool form_login(struct lt_slice s)
+{
+    return all_in(s, 2, 32, DIGITS LOWER "_-.");
+}
+
+static bool form_printable(struct lt_slice s) /* as it stands in an HJ 212 frame: nothing that ends a field there */
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] > '~' || strchr(";=&,#", s.p[i]))
+            return false;
+    return s.n > 0;
+}
+
+static bool form_hex128(struct lt_slice s)
+{
+    return all_in(s, 32, 32, DIGITS "abcdefABCDEF");
+}
+
+static bool form_factor(struct lt_slice s)
+{
+    return all_in(s, 2, 16, DIGITS LOWER UPPER);
+}
+
+static bool form_phone(struct lt_slice s)
+{
+    return all_in(s, 3, 24, DIGITS "+- ()");
+}
+
+/* Takes the next item of a comma list, blanks around it dropped; false at the end. */
+static bool next_item(struct lt_slice *rest, struct lt_slice *ret)
+{
+    if (rest->n == 0)
+        return false;
+    const char *comma = memchr(rest->p, ',', rest->n);
+    size_t n = comma ? (size_t)(comma - rest->p) : rest->n;
+    *ret = (struct lt_slice){rest->p, n};
+    size_t skip = comma ? n + 1 : n;
+    *rest = (struct lt_slice){rest->p + skip, rest->n - skip};
+    while (ret->n && ret->p[0] == ' ')
+        *ret = (struct lt_slice){ret->p + 1, ret->n - 1};
+    while (ret->n && ret->p[ret->n - 1] == ' ')
+        ret->n--;
+    return true;
+}
+
+static bool is_net(struct lt_slice s)
+{
+    char z[64];
+    uint8_t a[16];
+    int64_t bits = -1;
+    const char *slash = s.n ? memchr(s.p, '/', s.n) : NULL;
+    if (slash && !lt_text_to_i64((struct lt_slice){slash + 1, s.n - 1 - (size_t)(slash - s.p)}, &bits))
+        return false;
+    struct lt_slice host = {s.p, slash ? (size_t)(slash - s.p) : s.n};
+    if (host.n >= sizeof z)
+        return false;
+    lt_text_copy_slice(z, sizeof z, host);
+    if (inet_pton(AF_INET, z, a) == 1)
+        return !slash || (bits >= 0 && bits <= 32);
+    return inet_pton(AF_INET6, z, a) == 1 && (!slash || (bits >= 0 && bits <= 128));
+}
+
+static bool form_allow(struct lt_slice s) /* the gateway keeps at most eight per device */
+{
+    struct lt_slice item;
+    unsigned n = 0;
+    while (next_item(&s, &item))
+        if (++n > 8 || !is_net(item))
+            return false;
+    return true;
+}
+
+static bool form_tolerate(struct lt_slice s)
+{
+    static const char *const names[] = {
+#define X(n, z) z,
+        HJ212_TOLERANCES(X)
+#undef X
+    };
+    struct lt_slice item;
+    while (next_item(&s, &item)) {
+        bool known = false;
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+            known = known || lt_slice_is(item, names[i]);
+        if (!known)
+            return false;
+    }
+    return true;
+}
+
+static bool form_permissions(struct lt_slice s)
+{
+    struct lt_slice item;
+    while (next_item(&s, &item)) {
+        const char *colon = item.n ? memchr(item.p, ':', item.n) : NULL;
+        if (lt_slice_is(item, "*"))
+            continue;
+        if (!colon || colon == item.p || colon == item.p + item.n - 1 || !all_in(item, 3, 64, LOWER "_*:"))
+            return false;
+    }
+    return true;
+}
+
+/* ---- rules between fields ---- */
+
+static void fault(struct record_faults *f, enum lt_err code, const char *field, const char *a, const char *b,
+                  const char *c)
+{
+    struct lt_error err;
+    lt_fail(&err, code, field, a, b, c);
+    record_fault(f, &err);
+}
+
+static void after(const struct record_row *r, const char *first, const char *second, struct record_faults *f)
+{
+    const struct record_value *a = record_value(r, first), *b = record_value(r, second);
+    if (!a->null && !b->null && b->i <= a->i)
+        fault(f, LT_E_FIELD_RANGE, second, second, first, "∞");
+}
+
+static void check_validity(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
+                           struct sql_db *db, struct record_faults *f)
+{
+    after(now, "valid_from", "valid_to", f);
+}
+
+static void check_state(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
+                        struct sql_db *db, struct record_faults *f)
+{
+    after(now, "begin_at", "end_at", f);
+}
+
+static void check_device(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
+                         struct sql_db *db, struct record_faults *f)
+{
+    if (lt_slice_is(record_text(now, "status"), "active") && record_value(now, "outlet")->null)
+        fault(f, LT_E_FIELD_REQUIRED, "outlet", "outlet", NULL, NULL);
+}
+
+#define SUPPRESS_MAX_MS (90 * LT_DAY_MS) /* a quarter: longer means the rule or the register is wrong, not the alarm */
+
+static void check_suppression(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
+                              struct sql_db *db, struct record_faults *f)
+{
+    const struct record_value *until = record_value(now, "until_at"), *was = old ? record_value(old, "until_at") : NULL;
+    if (until->null || (was && was->i == until->i))
+        return;
+    if (!old && until->i <= now->updated_at_ms)
+        fault(f, LT_E_FIELD_RANGE, "until_at", "until_at", "now", "90 d");
+    if (until->i > now->updated_at_ms + SUPPRESS_MAX_MS)
+        fault(f, LT_E_FIELD_RANGE, "until_at", "until_at", "now", "90 d");
+    bool post = lt_slice_is(record_text(now, "object_kind"), "post");
+    if (!post && record_i64(now, "object_id", 0) <= 0)
+        fault(f, LT_E_FIELD_REQUIRED, "object_id", "object_id", NULL, NULL);
+}
+
+static void check_territory(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
+                            struct sql_db *db, struct record_faults *f)
+{
+    int64_t up = record_i64(now, "parent", 0), next = 0;
+    for (int depth = 0; up != 0; depth++) { /* four levels exist; more than 16 is a ring */
+        if (up == now->id || depth > 16) {
+            fault(f, LT_E_BAD_INPUT, "parent", "a territory cannot lie within itself / 辖区不能隶属于自身", NULL, NULL);
+            return;
+        }
+        if (sql_get_i64(db, "SELECT coalesce(parent, 0) FROM territory WHERE id = ?1", &up, &next, NULL) != LT_OK)
+            return;
+        up = next;
+    }
+}
+
+/* Nobody makes a role, or hands one out, that may do more than he himself. */
+static void check_role(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
+                       struct sql_db *db, struct record_faults *f)
+{
+    if (!auth_covers(who, record_text(now, "permissions")) || (old && !auth_covers(who, record_text(old, "permissions"))))
+        fault(f, LT_E_DENIED, "permissions", "grant more than you have / 授予超出自身的权限", NULL, NULL);
+}
+
+static void check_user(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
+                       struct sql_db *db, struct record_faults *f)
+{
+    const int64_t roles[2] = {record_i64(now, "role", 0), old ? record_i64(old, "role", 0) : 0};
+    for (int i = 0; i < 2 && roles[i] != 0; i++) {
+        struct sql_stmt *st = NULL;
+        bool row = false, ok = false;
+        if (sql_prepare(db, "SELECT permissions, code FROM role WHERE id = ?1", &st, NULL) == LT_OK) {
+            sql_bind_i64(st, 1, roles[i]);
+            if (sql_step(st, &row, NULL) == LT_OK && row) {
+                ok = auth_covers(who, sql_col_text(st, 0));
+                if (i == 0 && lt_slice_is(sql_col_text(st, 1), "plant") && record_value(now, "enterprise")->null)
+                    fault(f, LT_E_FIELD_REQUIRED, "enterprise", "enterprise", NULL, NULL);
+            }
+            sql_release(&st);
+        }
+        if (!ok)
+            fault(f, LT_E_DENIED, "role", "grant more than you have / 授予超出自身的权限", NULL, NULL);
+    }
+    if (who->enterprise && record_i64(now, "enterprise", 0) != who->enterprise)
+        fault(f, LT_E_DENIED_TERRITORY, "enterprise", "enterprise", NULL, NULL);
+}
+
+/* ---- choices ---- */
+
+typedef const struct record_choice choices[];
+static choices levels = {
+    {"province", "Province", "省"}, {"city", "City", "市"}, {"county", "County", "区县"}, {"township", "Township", "乡镇街道"}, {0}};
+static choices unit_types = {{"city_office", "City office", "市级大气办"},
+                             {"county_bureau", "County bureau", "区县分局"},
+                             {"department", "Department", "市直部门"},
+                             {"enterprise", "Enterprise", "企业"},
+                             {"team", "Team", "执法队伍"},
+                             {0}};
+static choices industries = {{"thermal_power", "Thermal power", "火电"},
+                             {"steel", "Steel", "钢铁"},
+                             {"coking", "Coking", "焦化"},
+                             {"cement", "Cement", "水泥"},
+                             {"glass", "Glass", "玻璃"},
+                             {"nonferrous", "Nonferrous metals", "有色金属"},
+                             {"refractory", "Refractories", "耐火材料"},
+                             {"ceramics", "Ceramics", "陶瓷"},
+                             {"brick", "Bricks and tiles", "砖瓦"},
+                             {"casting", "Casting", "铸造"},
+                             {"lime", "Lime", "石灰"},
+                             {"chemical", "Chemicals", "化工"},
+                             {"coating", "Industrial coating", "工业涂装"},
+                             {"waste_incineration", "Waste incineration", "垃圾焚烧"},
+                             {"heating", "Heating", "供热"},
+                             {0}};
+static choices grades = {{"A", "Grade A", "A 级"}, {"B", "Grade B", "B 级"},      {"C", "Grade C", "C 级"},
+                         {"D", "Grade D", "D 级"}, {"none", "Not graded", "未定级"}, {0}};
+static choices production = {
+    {"producing", "Producing", "在产"}, {"stopped", "Stopped", "停产"}, {"closed", "Closed", "关闭"}, {0}};
+static choices outlet_types = {{"main", "Main outlet", "主要排放口"}, {"general", "General outlet", "一般排放口"}, {0}};
+static choices device_status = {
+    {"pending", "Pending", "待登记"}, {"active", "Active", "启用"}, {"disabled", "Disabled", "停用"}, {0}};
+static choices periods = {{"hour", "Hour", "小时"}, {"day", "Day", "日"}, {0}};
+static choices bases = {{"converted", "Converted", "折算浓度"}, {"measured", "Measured", "实测浓度"}, {0}};
+static choices states = {{"startup", "Start-up", "启炉"}, {"shutdown", "Shutdown", "停炉"}, {"maintenance", "Maintenance", "检修维护"},
+                         {"fault", "Fault", "故障"},      {"stopped", "Stopped", "停运"},   {"other", "Other", "其他"},
+                         {0}};
+static choices severities = {
+    {"urgent", "Urgent", "紧急"}, {"important", "Important", "重要"}, {"normal", "Normal", "一般"}, {0}};
+static choices rule_codes = {{"hour_exceed", "Hourly exceedance", "小时值超标"},
+                             {"day_exceed", "Daily exceedance", "日均值超标"},
+                             {"silence", "Device silent", "设备失联"},
+                             {"no_data", "No valid data", "无有效数据"},
+                             {"constant", "Constant value", "数据恒值"},
+                             {"out_of_range", "Out of range", "超量程"},
+                             {"impossible", "Impossible value", "数据逻辑异常"},
+                             {"flag_abuse", "Flag misuse", "标记异常"},
+                             {"clock_drift", "Clock drift", "时钟偏差"},
+                             {"double_connection", "Double connection", "重复连接"},
+                             {"disk_fault", "Disk fault", "磁盘故障"},
+                             {"engine_behind", "Evaluation behind", "计算滞后"},
+                             {0}};
+static choices objects = {{"device", "Device", "设备"}, {"outlet", "Outlet", "排放口"}, {"post", "Command post", "平台"}, {0}};
+static choices wide_objects = {{"device", "Device", "设备"},
+                               {"outlet", "Outlet", "排放口"},
+                               {"enterprise", "Enterprise", "企业"},
+                               {"post", "Command post", "平台"},
+                               {0}};
+static choices alarm_states = {{"new", "New", "新发"},
+                               {"signed", "Signed", "已签收"},
+                               {"handling", "In hand", "处置中"},
+                               {"reported", "Reported", "已反馈"},
+                               {"confirmed", "Confirmed", "已核实"},
+                               {"closed", "Closed", "已关闭"},
+                               {"suppressed", "Suppressed", "已抑制"},
+                               {0}};
+static choices outcomes = {{"none", "Not yet known", "未核实"},
+                           {"true", "Real", "属实"},
+                           {"false", "False alarm", "误报"},
+                           {"device_fault", "Device fault", "设备故障"},
+                           {0}};
+static choices langs = {{"zh", "Chinese", "中文"}, {"en", "English", "英文"}, {0}};
+
+/* ---- kinds ---- */
+
+static const struct record_field territory_fields[] = {
+    {TEXT("code", R | U | L | Q | K, 12, "Division code", "行政区划代码"), FORM(form_adcode, "410100")},
+    {TEXT("name", R | L | Q | N, 64, "Name", "名称")},
+    {TEXT("name_en", L | Q, 128, "English name", "英文名称")},
+    {REF("parent", L, "territory", "Within", "上级辖区")},
+    {ENUM("level", R | L, levels, "Level", "级别")},
+    {FIX("center_lon", 0, -180, 180, "Centre longitude", "中心经度"), .unit = "°", HINT("WGS-84", "WGS-84 坐标")},
+    {FIX("center_lat", 0, -90, 90, "Centre latitude", "中心纬度"), .unit = "°", HINT("WGS-84", "WGS-84 坐标")},
+};
+static const struct record_field unit_fields[] = {
+    {TEXT("name", R | U | L | Q | N | K, 64, "Name", "单位名称")},
+    {TEXT("name_en", L | Q, 128, "English name", "英文名称")},
+    {ENUM("type", R | L, unit_types, "Type", "单位类型")},
+    {REF("territory", L, "territory", "Territory", "所属辖区")},
+};
+static const struct record_field person_fields[] = {
+    {TEXT("name", R | L | Q | N | K, 64, "Name", "姓名")},
+    {REF("unit", L | K, "unit", "Unit", "所在单位")},
+    {TEXT("post", L | Q, 64, "Post", "职务")},
+    {TEXT("phone", L | Q, 24, "Telephone", "电话"), FORM(form_phone, "+86 371 1234 5678")},
+};
+static const struct record_field enterprise_fields[] = {
+    {TEXT("code", R | U | L | Q | K, 18, "Credit code", "统一社会信用代码"), FORM(form_credit, "91410100MA44XXXX1X"),
+     HINT("18 characters, kept as text", "18 位，按文本保存")},
+    {TEXT("name", R | L | Q | N, 128, "Name", "企业名称")},
+    {TEXT("name_en", Q, 192, "English name", "英文名称")},
+    {ENUM("industry", R | L, industries, "Industry", "行业")},
+    {ENUM("grade", L, grades, "Performance grade", "绩效等级"), .dflt = "none"},
+    {BOOL("protected", 0, "Protected", "民生保障"), .dflt = "false",
+     HINT("keeps running in emergencies", "应急响应期间保障运行")},
+    {REF("territory", R | L, "territory", "Territory", "所属辖区")},
+    {REF("unit", 0, "unit", "Responsible unit", "责任单位")},
+    {REF("contact", 0, "person", "Contact", "联系人")},
+    {TEXT("address", Q, 200, "Address", "地址")},
+    {FIX("lon", 0, -180, 180, "Longitude", "经度"), .unit = "°", HINT("WGS-84", "WGS-84 坐标")},
+    {FIX("lat", 0, -90, 90, "Latitude", "纬度"), .unit = "°", HINT("WGS-84", "WGS-84 坐标")},
+    {ENUM("status", R | L, production, "Status", "生产状态"), .dflt = "producing"},
+};
+static const struct record_field outlet_fields[] = {
+    {TEXT("code", R | U | L | Q | K, 64, "Outlet code", "排放口编号"), FORM(form_code, "DA001")},
+    {TEXT("name", R | L | Q | N, 128, "Name", "排放口名称")},
+    {TEXT("name_en", Q, 192, "English name", "英文名称")},
+    {REF("enterprise", R | L, "enterprise", "Enterprise", "所属企业")},
+    {ENUM("type", R | L, outlet_types, "Type", "排放口类型"), .dflt = "main"},
+    {TEXT("process", L | Q, 128, "Process", "生产工序")},
+    {FIX("lon", 0, -180, 180, "Longitude", "经度"), .unit = "°"},
+    {FIX("lat", 0, -90, 90, "Latitude", "纬度"), .unit = "°"},
+    {FIX("height_m", 0, 0, 500, "Height", "高度"), .unit = "m"},
+    {BOOL("convert", 0, "Oxygen conversion", "按基准氧折算"), .dflt = "true"},
+    {FIX("o2_ref", 0, 0, 21, "Reference oxygen", "基准氧含量"), .unit = "%",
+     HINT("from the emission standard, e.g. 6 or 3.5", "见排放标准，如 6 或 3.5")},
+    {FIX("o2_cap", 0, 0, 21, "No conversion above", "不折算氧上限"), .unit = "%", .dflt = "19"},
+    {BOOL("substitution", 0, "Substitute missing data", "缺失数据替代"), .dflt = "false"},
+};
+static const struct record_field device_fields[] = {
+    {TEXT("mn", R | U | L | Q | N | K, 64, "MN", "设备唯一标识 MN"), FORM(form_printable, "88888880000001")},
+    {TEXT("name", L | Q, 128, "Name", "设备名称")},
+    {REF("outlet", L, "outlet", "Outlet", "所属排放口")},
+    {INT("st", 0, 1, 99, "System type ST", "系统编码 ST"), .dflt = "31"},
+    {TEXT("pw", SE, 24, "Access password", "访问密码"), FORM(form_printable, "123456")},
+    {ENUM("status", R | L, device_status, "Status", "状态"), .dflt = "pending"},
+    {TEXT("allow", 0, 400, "Allowed addresses", "允许的地址"), FORM(form_allow, "10.1.0.0/16, 192.168.1.5"),
+     HINT("empty: from anywhere", "留空表示不限制")},
+    {TEXT("tolerate", 0, 400, "Tolerated deviations", "容忍的偏差"), FORM(form_tolerate, "no_crlf, lower_crc")},
+    {TEXT("sm4_key", SE, 32, "SM4 key", "SM4 密钥"), FORM(form_hex128, "32 hex")},
+    {INT("rtd_interval_s", 0, 1, 3600, "Real-time interval", "实时数据间隔"), .unit = "s", .dflt = "30"},
+    {INT("min_interval_min", 0, 1, 60, "Minute data interval", "分钟数据间隔"), .unit = "min", .dflt = "10"},
+    {TEXT("note", Q, 500, "Note", "备注")},
+    {TIME("first_at_ms", RO | QU, "First heard", "首次上报")},
+    {TIME("last_at_ms", RO | QU, "Last heard", "最近上报")},
+};
+static const struct record_field limit_fields[] = {
+    {REF("outlet", R | L | K, "outlet", "Outlet", "排放口")},
+    {TEXT("factor", R | L | Q | K, 16, "Factor", "污染物编码"), FORM(form_factor, "a21026")},
+    {ENUM("period", R | L | K, periods, "Period", "时段"), .dflt = "hour"},
+    {ENUM("basis", R | L, bases, "Basis", "浓度类型"), .dflt = "converted"},
+    {FIX("limit_value", R | L, 0, 1000000, "Limit", "限值"), .unit = "mg/m³"},
+    {TEXT("standard", L | Q, 64, "Standard", "执行标准")},
+    {DATE("valid_from", R | L | K, "Valid from", "生效日期")},
+    {DATE("valid_to", L, "Valid to", "失效日期"), HINT("the first day on which it no longer holds", "自该日起不再适用")},
+};
+static const struct record_field state_fields[] = {
+    {REF("outlet", R | L, "outlet", "Outlet", "排放口")},
+    {ENUM("state", R | L, states, "State", "工况")},
+    {TIME("begin_at", R | L, "Begins", "开始时间")},
+    {TIME("end_at", L, "Ends", "结束时间")},
+    {TEXT("reason", L | Q, 500, "Reason", "原因说明")},
+    {TEXT("declared_by", RO | L, 128, "Declared by", "申报人")},
+};
+static const struct record_field rule_fields[] = {
+    {ENUM("code", R | U | L | N | K | CR, rule_codes, "Rule", "规则")},
+    {BOOL("enabled", R | L, "In force", "启用"), .dflt = "true"},
+    {ENUM("severity", R | L, severities, "Severity", "级别"), .dflt = "important"},
+    {FIX("enter_fix", L, -1000000, 1000000, "Enter threshold", "触发阈值"),
+     HINT("the condition begins at this", "达到该值时触发")},
+    {FIX("leave_fix", L, -1000000, 1000000, "Leave threshold", "恢复阈值"), HINT("and ends at this", "达到该值时恢复")},
+    {INT("min_duration_min", L, 0, 10080, "Least duration", "最短持续"), .unit = "min", .dflt = "0"},
+    {FIX("min_valid_share", L, 0, 1, "Least valid share", "最低有效率"), .dflt = "0.75"},
+    {FIX("param1", 0, -1000000, 1000000, "Parameter 1", "参数 1")},
+    {FIX("param2", 0, -1000000, 1000000, "Parameter 2", "参数 2")},
+    {TIME("valid_from", 0, "Valid from", "生效时间")},
+    {TIME("valid_to", 0, "Valid to", "失效时间")},
+};
+static const struct record_field suppression_fields[] = {
+    {ENUM("rule", L, rule_codes, "Rule", "规则"), HINT("empty: every rule", "留空表示全部规则")},
+    {ENUM("object_kind", R | L | CR, wide_objects, "Object type", "对象类型")},
+    {INT("object_id", L | CR, 0, INT64_C(1) << 53, "Object", "对象编号"), .dflt = "0"},
+    {TEXT("reason", R | L | Q, 500, "Reason", "抑制原因")},
+    {TIME("until_at", R | L, "Until", "截止时间"), HINT("at most 90 days ahead", "最长 90 天")},
+    {TEXT("author", RO | L, 128, "Author", "设置人")},
+};
+static const struct record_field role_fields[] = {
+    {TEXT("code", R | U | L | Q | K, 32, "Code", "角色代码"), FORM(form_code, "duty")},
+    {TEXT("name", R | L | Q | N, 64, "Name", "角色名称")},
+    {TEXT("name_en", L | Q, 64, "English name", "英文名称")},
+    {TEXT("permissions", L, 2000, "Permissions", "权限"), FORM(form_permissions, "device:read,alarm:sign"), .dflt = ""},
+};
+static const struct record_field user_fields[] = {
+    {TEXT("login", R | U | L | Q | K | CR, 32, "Login", "登录名"), FORM(form_login, "zhangsan")},
+    {TEXT("name", R | L | Q | N, 64, "Name", "姓名")},
+    {REF("role", R | L, "role", "Role", "角色")},
+    {REF("territory", L, "territory", "Territory", "辖区"), HINT("sees this and everything below", "可见本辖区及下级")},
+    {REF("enterprise", L, "enterprise", "Enterprise", "所属企业"), HINT("sees only this enterprise", "仅可见该企业")},
+    {REF("unit", L, "unit", "Unit", "单位")},
+    {REF("person", 0, "person", "Person", "人员")},
+    {ENUM("lang", 0, langs, "Language", "语言"), .dflt = "zh"},
+    {TEXT("password", SE | RO, 200, "Password", "密码")},
+    {BOOL("must_change", RO, "Must change password", "须修改密码"), .dflt = "true"},
+    {TIME("locked_until_ms", RO | QU, "Locked until", "锁定至")},
+    {INT("failures", RO | QU | H, 0, 1000000, "Failures", "失败次数"), .dflt = "0"},
+    {BOOL("disabled", L, "Disabled", "停用"), .dflt = "false"},
+};
+static const struct record_field alarm_fields[] = {
+    {TEXT("key", R | U | RO, 160, "Key", "告警键")},
+    {ENUM("rule", R | L | N, rule_codes, "Rule", "规则")},
+    {INT("rule_version", 0, 0, INT64_MAX, "Rule version", "规则版本"), .dflt = "0"},
+    {ENUM("severity", R | L, severities, "Severity", "级别")},
+    {ENUM("object_kind", R, objects, "Object type", "对象类型")},
+    {INT("object_id", 0, 0, INT64_C(1) << 53, "Object", "对象编号"), .dflt = "0"},
+    {REF("device", L, "device", "Device", "设备")},
+    {REF("outlet", L, "outlet", "Outlet", "排放口")},
+    {REF("enterprise", L, "enterprise", "Enterprise", "企业")},
+    {REF("territory", L, "territory", "Territory", "辖区")},
+    {REF("unit", L, "unit", "Responsible unit", "责任单位")},
+    {TEXT("factor", L, 16, "Factor", "污染物")},
+    {TIME("period_at_ms", 0, "Period from", "时段开始")},
+    {INT("period_ms", 0, 0, INT64_MAX, "Period length", "时段长度"), .unit = "ms"},
+    {TIME("first_at_ms", L, "First seen", "首次发现")},
+    {TIME("last_at_ms", L | QU, "Last seen", "最近发现")},
+    {INT("count", L | QU, 0, INT64_MAX, "Count", "次数"), .dflt = "1"},
+    {FIX("value", L | QU, 0, 0, "Value", "数值")},
+    {FIX("limit_value", L, 0, 0, "Limit", "限值")},
+    {BOOL("active", L, "Active", "持续中"), .dflt = "true"},
+    {TIME("ended_at_ms", 0, "Ended", "恢复时间")},
+    {JSON("params", QU, 4000, "Parameters", "参数")},
+    {ENUM("state", R | L, alarm_states, "State", "状态"), .dflt = "new"},
+    {ENUM("outcome", L, outcomes, "Outcome", "核实结论"), .dflt = "none"},
+    {INT("level", L, 0, 100, "Escalations", "升级次数"), .dflt = "0"},
+    {REF("signed_by", 0, "user", "Signed by", "签收人")},
+    {TIME("signed_at_ms", 0, "Signed at", "签收时间")},
+    {TIME("due_at_ms", L, "Due", "时限")},
+    {TEXT("note", Q, 1000, "Note", "备注")},
+    {INT("last_occurrence", H | QU, 0, INT64_MAX, "Last occurrence", "最近记录号"), .dflt = "0"},
+    {TIME("state_at_ms", QU, "In this state since", "进入状态时间")},
+};
+static const struct record_field command_fields[] = {
+    {REF("device", R | L, "device", "Device", "设备")},
+    {INT("cn", R | L, 1, 9999, "Command CN", "命令编码 CN")},
+    {TEXT("area", L, 4000, "Data area", "数据区")},
+    {TEXT("step", L | QU, 32, "Step", "进度")},
+    {INT("code", L | QU, -1000, 100000, "Result", "结果码")},
+    {TEXT("answer", QU, 4000, "Answer", "应答")},
+    {INT("frames", QU, 0, INT64_MAX, "Frames", "帧数"), .dflt = "0"},
+    {TEXT("author", L | Q, 128, "Author", "下发人")},
+    {TIME("sent_at_ms", L, "Sent", "下发时间")},
+};
+
+static const struct record_kind kinds[] = {
+    {.name = "territory", .en = "Territories", .zh = "辖区", FIELDS(territory_fields), .territory = "id", .open_read = true,
+     .config = true, .check = check_territory},
+    {.name = "unit", .en = "Units", .zh = "单位", FIELDS(unit_fields), .territory = "territory", .open_read = true,
+     .config = true},
+    {.name = "person", .en = "People", .zh = "人员", FIELDS(person_fields), .territory = "unit.territory"},
+    {.name = "enterprise", .en = "Enterprises", .zh = "企业", FIELDS(enterprise_fields), .territory = "territory",
+     .enterprise = "id", .config = true},
+    {.name = "outlet", .en = "Outlets", .zh = "排放口", FIELDS(outlet_fields), .territory = "enterprise.territory",
+     .enterprise = "enterprise", .config = true},
+    {.name = "device", .en = "Devices", .zh = "监测设备", FIELDS(device_fields), .territory = "outlet.enterprise.territory",
+     .enterprise = "outlet.enterprise", .config = true, .check = check_device},
+    {.name = "factor_limit", .en = "Emission limits", .zh = "排放限值", FIELDS(limit_fields),
+     .territory = "outlet.enterprise.territory", .enterprise = "outlet.enterprise", .config = true,
+     .check = check_validity},
+    {.name = "process_state", .en = "Process states", .zh = "工况申报", FIELDS(state_fields),
+     .territory = "outlet.enterprise.territory", .enterprise = "outlet.enterprise", .author = "declared_by",
+     .config = true, .check = check_state},
+    {.name = "rule", .en = "Rules", .zh = "告警规则", FIELDS(rule_fields), .config = true, .check = check_validity},
+    {.name = "suppression", .en = "Suppressions", .zh = "告警抑制", FIELDS(suppression_fields), .object = true,
+     .author = "author", .config = true, .check = check_suppression},
+    {.name = "role", .en = "Roles", .zh = "角色", FIELDS(role_fields), .check = check_role},
+    {.name = "user", .en = "Users", .zh = "用户", FIELDS(user_fields), .territory = "territory",
+     .enterprise = "enterprise", .check = check_user},
+    {.name = "alarm", .en = "Alarms", .zh = "告警", FIELDS(alarm_fields), .territory = "territory",
+     .enterprise = "enterprise", .readonly = true,
+     .index = "CREATE INDEX IF NOT EXISTS alarm_due ON alarm(state, due_at_ms);"
+              "CREATE INDEX IF NOT EXISTS alarm_active ON alarm(active, rule, object_kind, object_id);"
+              "CREATE INDEX IF NOT EXISTS alarm_first ON alarm(first_at_ms);"
+              "CREATE INDEX IF NOT EXISTS alarm_last ON alarm(last_at_ms);"},
+    {.name = "command", .en = "Device commands", .zh = "设备命令", FIELDS(command_fields),
+     .territory = "device.outlet.enterprise.territory", .enterprise = "device.outlet.enterprise", .readonly = true},
+};
+
+size_t record_kind_count(void)
+{
+    return sizeof kinds / sizeof kinds[0];
+}
+
+const struct record_kind *record_kind_at(size_t i)
+{
+    return i < record_kind_count() ? &kinds[i] : NULL;
+}
