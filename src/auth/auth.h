@@ -4,6 +4,7 @@
  * run at once and at most 32 wait; beyond that LT_E_BUSY. Threads: the hashing gate is the only shared state. */
 #ifndef LT_AUTH_H
 #define LT_AUTH_H
+#include "base/clock.h"
 #include "json/json.h"
 #include "record/record.h"
 

@@ -211,7 +211,7 @@ static enum lt_err take_overdue(const struct record_ctx *x, const struct flow *f
     if (raise && level < f->level_max)
         set[n++] = RECORD_SET_I(f->level_field, level + 1);
     else if (raise)
-        set[1] = RECORD_SET_NULL(f->due_field); /* nobody above is left to tell */
+        set[n++] = RECORD_SET_NULL(f->due_field); /* nobody above is left to tell */
     *ev = (struct flow_overdue_event){.id = id,
                                       .from = &f->states[from],
                                       .to = &f->states[to],

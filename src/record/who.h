@@ -16,7 +16,7 @@ struct auth_ctx {
     char address[64];         /* where the request came from */
     enum lt_lang lang;
     bool must_change;         /* one-time password: only the change of password is allowed */
-    bool everywhere;          /* no territory filter: the post itself, and permission "*" */
+    bool everywhere;          /* no territory filter: the post itself, and "*" without territory or enterprise */
     bool system;              /* the post itself: may write read-only fields */
     int64_t session_id;       /* 0 for tokens and the command line */
     int64_t token_id;

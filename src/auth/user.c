@@ -1,0 +1,329 @@
+/* Users: first administrator, preset roles, passwords, the current user as JSON. */
+#include "auth/auth_priv.h"
+#include "base/text.h"
+
+#include <sodium.h>
+#include <stdio.h>
+
+#define LOOK                                                                                                           \
+    "territory:read,unit:read,person:read,enterprise:read,outlet:read,device:read,factor_limit:read,"                 \
+    "process_state:read,rule:read,suppression:read,alarm:read,command:read,system:read"
+
+static const struct {
+    const char *code, *zh, *en, *permissions;
+} presets[] = {
+    {"duty", "值班员", "Duty officer",
+     LOOK ",process_state:write,suppression:write,alarm:sign,alarm:handle,alarm:confirm,alarm:suppress,command:send"},
+    {"analyst", "研判", "Analyst",
+     LOOK ",enterprise:write,outlet:write,device:write,factor_limit:write,factor_limit:delete,process_state:write,"
+          "process_state:delete,rule:write,suppression:write,suppression:delete,person:write,alarm:sign,alarm:handle,"
+          "alarm:confirm,alarm:suppress,command:send"},
+    {"county", "区县", "County office",
+     LOOK ",enterprise:write,outlet:write,person:write,process_state:write,alarm:sign,alarm:handle"},
+    {"department", "部门", "Department", LOOK ",alarm:sign,alarm:handle"},
+    {"inspector", "执法", "Inspector", LOOK ",alarm:sign,alarm:handle,alarm:confirm"},
+    {"plant", "企业", "Plant",
+     "territory:read,unit:read,enterprise:read,outlet:read,device:read,factor_limit:read,process_state:read,"
+     "process_state:write,rule:read,alarm:read,alarm:sign,alarm:handle"},
+    {"leader", "领导", "Leader", LOOK},
+    {"auditor", "审计", "Auditor", LOOK ",user:read,role:read,audit:read"},
+    {"admin", "管理员", "Administrator", "*"},
+};
+
+static enum lt_err make_roles(const struct record_ctx *x, struct lt_error *err)
+{
+    int64_t n = 0, id;
+    enum lt_err e = sql_get_i64(x->db, "SELECT count(*) FROM role", NULL, &n, err);
+    for (size_t i = 0; e == LT_OK && n == 0 && i < sizeof presets / sizeof presets[0]; i++) {
+        const struct record_set set[] = {
+            RECORD_SET_Z("code", presets[i].code),
+            RECORD_SET_Z("name", presets[i].zh),
+            RECORD_SET_Z("name_en", presets[i].en),
+            RECORD_SET_Z("permissions", presets[i].permissions),
+        };
+        e = record_insert(x, record_kind_find(LT_LIT("role")), set, 4, &id, err);
+    }
+    return e;
+}
+
+static enum lt_err tables(struct sql_db *db, struct lt_error *err)
+{
+    static const struct sql_migration steps[] = {
+        {1, "CREATE TABLE session(id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE,"
+            " user INTEGER NOT NULL REFERENCES user(id), created_at_ms INTEGER NOT NULL, used_at_ms INTEGER NOT NULL,"
+            " address TEXT NOT NULL);"
+            "CREATE INDEX session_user ON session(user);"
+            "CREATE TABLE token(id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, name TEXT NOT NULL,"
+            " user INTEGER NOT NULL REFERENCES user(id), permissions TEXT NOT NULL, created_at_ms INTEGER NOT NULL,"
+            " expires_at_ms INTEGER NOT NULL, used_at_ms INTEGER, revoked INTEGER NOT NULL DEFAULT 0);"
+            "CREATE INDEX token_user ON token(user)"},
+    };
+    return sql_migrate(db, "auth", steps, sizeof steps / sizeof steps[0], err);
+}
+
+enum lt_err auth_setup(struct sql_db *db, int64_t now_ms, char *ret_password, size_t cap, struct lt_error *err)
+{
+    const struct auth_ctx who = auth_system("setup");
+    const struct record_ctx x = {.db = db, .who = &who, .now_ms = now_ms, .tz_min = LT_TZ_CHINA};
+    int64_t users = 0, id;
+    ret_password[0] = '\0';
+    enum lt_err e = auth_ready(err);
+    if (e == LT_OK)
+        e = tables(db, err);
+    if (e == LT_OK)
+        e = sql_begin(db, err);
+    if (e != LT_OK)
+        return e;
+    e = make_roles(&x, err);
+    if (e == LT_OK)
+        e = sql_get_i64(db, "SELECT count(*) FROM user", NULL, &users, err);
+    if (e == LT_OK && users == 0)
+        e = auth_user_add(&x, "admin", "管理员", "admin", 0, 0, &id, ret_password, cap, err);
+    return sql_end(db, e, err);
+}
+
+/* ---- passwords ---- */
+
+/* Writes a hash into the record; `who` of x has been judged by the caller. */
+static enum lt_err put_hash(const struct record_ctx *x, int64_t user_id, const char *hash, bool must_change,
+                            const char *action, int64_t keep_session, struct lt_error *err)
+{
+    struct auth_ctx who = *x->who; /* the password is a field that only the post writes */
+    who.system = true;
+    who.everywhere = true;
+    lt_text_copy(who.permissions, sizeof who.permissions, "*");
+    struct record_ctx as = *x;
+    as.who = &who;
+    const struct record_set set[] = {
+        RECORD_SET_Z("password", hash),
+        RECORD_SET_I("must_change", must_change),
+        RECORD_SET_I("failures", 0),
+        RECORD_SET_NULL("locked_until_ms"),
+    };
+    enum lt_err e = sql_begin(x->db, err);
+    if (e != LT_OK)
+        return e;
+    e = record_change(&as, record_kind_find(LT_LIT("user")), user_id, 0, action, set, 4, err);
+    if (e == LT_OK)
+        e = auth_end_sessions(x->db, user_id, keep_session, err);
+    return sql_end(x->db, e, err);
+}
+
+/* The caller may manage users, sees this one, and could do himself whatever this one may do. */
+static enum lt_err authority(const struct record_ctx *x, int64_t user_id, char login[65], struct lt_error *err)
+{
+    struct record_row r;
+    struct sql_stmt *st = NULL;
+    bool row = false, covered = false;
+    enum lt_err e = auth_need(x->who, "user:write", err);
+    if (e == LT_OK)
+        e = record_load(x, record_kind_find(LT_LIT("user")), user_id, &r, err);
+    if (e != LT_OK)
+        return e;
+    lt_text_copy_slice(login, 65, record_text(&r, "login"));
+    e = sql_prepare(x->db, "SELECT permissions FROM role WHERE id = ?1", &st, err);
+    if (e == LT_OK) {
+        sql_bind_i64(st, 1, record_i64(&r, "role", 0));
+        e = sql_step(st, &row, err);
+        covered = e == LT_OK && (!row || auth_covers(x->who, sql_col_text(st, 0)));
+        sql_release(&st);
+    }
+    record_row_fini(&r);
+    if (e == LT_OK && !covered)
+        e = lt_fail(err, LT_E_DENIED, "role", "user:write", NULL, NULL);
+    return e;
+}
+
+static enum lt_err set_given(const struct record_ctx *x, int64_t user_id, struct lt_slice password, bool must_change,
+                             const char *action, struct lt_error *err)
+{
+    char login[65], hash[128];
+    enum lt_err e = authority(x, user_id, login, err);
+    if (e == LT_OK)
+        e = auth_password_ok(password, lt_slice_of(login), err);
+    if (e == LT_OK)
+        e = auth_hash_password(password, hash, err);
+    return e == LT_OK ? put_hash(x, user_id, hash, must_change, action, 0, err) : e;
+}
+
+enum lt_err auth_password_set(const struct record_ctx *x, int64_t user_id, struct lt_slice password, bool must_change,
+                              struct lt_error *err)
+{
+    return set_given(x, user_id, password, must_change, "password_set", err);
+}
+
+static enum lt_err revoke_all(struct sql_db *db, int64_t user_id, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    enum lt_err e = sql_prepare(db, "UPDATE token SET revoked = 1 WHERE user = ?1", &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_i64(st, 1, user_id);
+    return sql_run(st, err);
+}
+
+enum lt_err auth_password_reset(const struct record_ctx *x, int64_t user_id, char *ret, size_t cap, struct lt_error *err)
+{
+    char made[32];
+    enum lt_err e = auth_ready(err);
+    if (e != LT_OK)
+        return e;
+    auth_one_time_password(made, sizeof made);
+    e = set_given(x, user_id, lt_slice_of(made), true, "password_reset", err);
+    if (e == LT_OK)
+        e = revoke_all(x->db, user_id, err);
+    if (e == LT_OK)
+        lt_text_copy(ret, cap, made);
+    sodium_memzero(made, sizeof made);
+    return e;
+}
+
+static enum lt_err stored_hash(struct sql_db *db, int64_t user_id, int64_t now_ms, char ret[128], struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    bool row = false;
+    enum lt_err e = sql_prepare(db, "SELECT password, coalesce(locked_until_ms, 0) FROM user WHERE id = ?1", &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_i64(st, 1, user_id);
+    e = sql_step(st, &row, err);
+    ret[0] = '\0';
+    if (e == LT_OK && row && sql_col_i64(st, 1) > now_ms)
+        e = lt_fail(err, LT_E_AUTH_LOCKED, NULL, "", NULL, NULL);
+    else if (e == LT_OK && row)
+        lt_text_copy_slice(ret, 128, sql_col_text(st, 0));
+    sql_release(&st);
+    return e;
+}
+
+enum lt_err auth_password_change(struct sql_db *db, const struct auth_ctx *who, struct lt_slice old, struct lt_slice new_,
+                                 int64_t now_ms, struct lt_error *err)
+{
+    char hash[128];
+    bool ok = false;
+    const struct record_ctx x = {.db = db, .who = who, .now_ms = now_ms, .tz_min = LT_TZ_CHINA};
+    enum lt_err e = stored_hash(db, who->user_id, now_ms, hash, err);
+    if (e == LT_OK)
+        e = auth_check_password(old, hash, &ok, err);
+    if (e == LT_OK && !ok) {
+        e = auth_failure(db, who->user_id, who->login, who->address, now_ms, err);
+        return e == LT_OK ? lt_fail(err, LT_E_AUTH_FAILED, "old", NULL, NULL, NULL) : e;
+    }
+    if (e == LT_OK && lt_slice_eq(old, new_))
+        e = lt_fail(err, LT_E_AUTH_WEAK, "new", "the same as before / 与原密码相同", NULL, NULL);
+    if (e == LT_OK)
+        e = auth_password_ok(new_, lt_slice_of(who->login), err);
+    if (e == LT_OK)
+        e = auth_hash_password(new_, hash, err);
+    return e == LT_OK ? put_hash(&x, who->user_id, hash, false, "password_change", who->session_id, err) : e;
+}
+
+/* ---- users ---- */
+
+static enum lt_err role_id(struct sql_db *db, const char *code, int64_t *ret, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    bool row = false;
+    enum lt_err e = sql_prepare(db, "SELECT id FROM role WHERE code = ?1 AND deleted = 0", &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_str(st, 1, code);
+    e = sql_step(st, &row, err);
+    if (e == LT_OK && row)
+        *ret = sql_col_i64(st, 0);
+    else if (e == LT_OK)
+        e = lt_fail(err, LT_E_REF_MISSING, "role", "role", "role", code);
+    sql_release(&st);
+    return e;
+}
+
+enum lt_err auth_user_add(const struct record_ctx *x, const char *login, const char *name, const char *role,
+                          int64_t territory, int64_t enterprise, int64_t *ret_id, char *ret_password, size_t cap,
+                          struct lt_error *err)
+{
+    int64_t role_no = 0;
+    char made[32], hash[128];
+    enum lt_err e = auth_need(x->who, "user:write", err);
+    if (e == LT_OK)
+        e = auth_ready(err);
+    if (e == LT_OK)
+        e = role_id(x->db, role, &role_no, err);
+    if (e != LT_OK)
+        return e;
+    auth_one_time_password(made, sizeof made);
+    e = auth_hash_password(lt_slice_of(made), hash, err);
+    const struct record_set set[] = {
+        RECORD_SET_Z("login", login),
+        RECORD_SET_Z("name", name),
+        RECORD_SET_I("role", role_no),
+        RECORD_SET_Z("lang", x->who->lang == LT_EN ? "en" : "zh"),
+        RECORD_SET_Z("password", hash),
+        RECORD_SET_I("must_change", 1),
+        territory ? RECORD_SET_I("territory", territory) : RECORD_SET_NULL("territory"),
+        enterprise ? RECORD_SET_I("enterprise", enterprise) : RECORD_SET_NULL("enterprise"),
+    };
+    if (e == LT_OK)
+        e = record_insert(x, record_kind_find(LT_LIT("user")), set, sizeof set / sizeof set[0], ret_id, err);
+    if (e == LT_OK)
+        lt_text_copy(ret_password, cap, made);
+    sodium_memzero(made, sizeof made);
+    return e;
+}
+
+enum lt_err auth_set_lang(struct sql_db *db, const struct auth_ctx *who, enum lt_lang lang, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    enum lt_err e = sql_prepare(db, "UPDATE user SET lang = ?2 WHERE id = ?1", &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_i64(st, 1, who->user_id);
+    sql_bind_str(st, 2, lang == LT_EN ? "en" : "zh");
+    return sql_run(st, err);
+}
+
+static void write_permissions(const char *list, struct jsonw *w)
+{
+    jsonw_key(w, "permissions");
+    jsonw_array(w);
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ",");
+        if (n > 0)
+            jsonw_slice(w, (struct lt_slice){p, n});
+        p += n + (p[n] == ',');
+    }
+    jsonw_array_end(w);
+}
+
+enum lt_err auth_user_json(struct sql_db *db, const struct auth_ctx *who, struct jsonw *w, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    bool row = false;
+    enum lt_err e = sql_prepare(db,
+                                "SELECT r.name, r.name_en, t.name, t.name_en, e.name, u.unit FROM user u LEFT JOIN role r"
+                                " ON r.id = u.role LEFT JOIN territory t ON t.id = u.territory"
+                                " LEFT JOIN enterprise e ON e.id = u.enterprise WHERE u.id = ?1",
+                                &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_i64(st, 1, who->user_id);
+    e = sql_step(st, &row, err);
+    if (e == LT_OK) {
+        int lang = who->lang == LT_EN;
+        jsonw_object(w);
+        jsonw_ki64(w, "id", who->user_id);
+        jsonw_kstr(w, "login", who->login);
+        jsonw_kstr(w, "name", who->name);
+        jsonw_kstr(w, "role", who->role);
+        jsonw_kslice(w, "role_name", row ? sql_col_text(st, lang && sql_col_text(st, 1).n ? 1 : 0) : LT_LIT(""));
+        write_permissions(who->permissions, w);
+        jsonw_ki64(w, "territory", who->territory);
+        jsonw_kslice(w, "territory_name", row ? sql_col_text(st, lang && sql_col_text(st, 3).n ? 3 : 2) : LT_LIT(""));
+        jsonw_ki64(w, "enterprise", who->enterprise);
+        jsonw_kslice(w, "enterprise_name", row ? sql_col_text(st, 4) : LT_LIT(""));
+        jsonw_kstr(w, "lang", lang ? "en" : "zh");
+        jsonw_kbool(w, "must_change", who->must_change);
+        jsonw_object_end(w);
+    }
+    sql_release(&st);
+    return e;
+}
