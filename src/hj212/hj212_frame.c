@@ -3,6 +3,9 @@
  * header. Also undoes the cipher of HJ 212-2025. */
 #include "hj212_priv.h"
 #include "base/text.h"
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 const char *hj212_err_name(enum hj212_err e)
 {
@@ -75,16 +78,19 @@ static bool digits_value(struct lt_slice v, size_t most, uint32_t *ret)
     return true;
 }
 
+static inline unsigned good_char(uint8_t c, const char also[2])
+{
+    return ((uint8_t)(c - '0') < 10) | ((uint8_t)((c | 0x20) - 'a') < 26) | (c == (uint8_t)also[0]) |
+           (c == (uint8_t)also[1]);
+}
+
 /* Only 0-9 A-Z a-z, and what stands in `also`. */
 static bool all_of(struct lt_slice v, const char also[2])
 {
-    unsigned bad = 0;
-    for (size_t i = 0; i < v.n; i++) {
-        uint8_t c = (uint8_t)v.p[i];
-        unsigned good = ((uint8_t)(c - '0') < 10) | ((uint8_t)((c | 0x20) - 'a') < 26);
-        bad |= !(good | (c == (uint8_t)also[0]) | (c == (uint8_t)also[1]));
-    }
-    return !bad;
+    unsigned good = 1;
+    for (size_t i = 0; i < v.n; i++)
+        good &= good_char((uint8_t)v.p[i], also);
+    return good;
 }
 
 static void read_qn(struct reader *r, struct lt_slice v)
@@ -231,27 +237,82 @@ static void read_cp(struct reader *r, const char *p)
         r->f->cp = (struct lt_slice){v.p + 2, v.n - 4};
 }
 
-/* The byte behind the next of ; , = or the end. */
+/* The next ; , or = or the end. */
 static const char *stop_at(const char *p, const char *end)
 {
+#if defined(__SSE2__)
+    for (; end - p >= 16; p += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i x = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('=')),
+                                 _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(';')), _mm_cmpeq_epi8(v, _mm_set1_epi8(','))));
+        unsigned m = (unsigned)_mm_movemask_epi8(x);
+        if (m)
+            return p + __builtin_ctz(m);
+    }
+#endif
     while (p < end && *p != ';' && *p != ',' && *p != '=')
         p++;
     return p;
 }
 
+/* The name at p with its '=' by one word, or HEADS when it is written in any other way. Needs eight bytes. */
+static enum head quick_head(const char *p)
+{
+#define W(a, b, c) ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16)
+    const uint64_t w = hj212_load(p);
+    switch ((uint32_t)w & 0xFFFFFF) {
+    case W('Q', 'N', '='):
+        return QN;
+    case W('S', 'T', '='):
+        return ST;
+    case W('C', 'N', '='):
+        return CN;
+    case W('P', 'W', '='):
+        return PW;
+    case W('M', 'N', '='):
+        return MN;
+    case W('R', 'F', '='):
+        return RF;
+    case W('C', 'P', '='):
+        return CP;
+    case W('F', 'l', 'a'):
+        return (w >> 24 & 0xFFFF) == W('g', '=', 0) ? FLAG : HEADS;
+    case W('P', 'N', 'O'):
+        return (w >> 24 & 0xFF) == '=' ? PNO : HEADS;
+    case W('P', 'N', 'U'):
+        return (w >> 24 & 0xFFFF) == W('M', '=', 0) ? PNUM : HEADS;
+    default:
+        return HEADS;
+    }
+#undef W
+}
+
+/* Between two separators stands no name=value, or the end was reached. */
+static void read_no_field(struct reader *r, const char *stop)
+{
+    const char *start = r->p;
+    r->p = stop < r->end ? stop + 1 : stop;
+    if (trim(r, start, stop).n != 0)
+        fault(r, HJ212_E_SYNTAX, start);
+    else if (stop < r->end)
+        need(r, HJ212_TOL(HEADER_COMMA), HJ212_E_SYNTAX, start);
+}
+
 /* One header field; r->p is at its start. */
 static void read_field(struct reader *r)
 {
-    const char *start = r->p, *eq = stop_at(start, r->end);
-    if (eq == r->end || *eq != '=') {
-        r->p = eq < r->end ? eq + 1 : eq;
-        if (trim(r, start, eq).n != 0)
-            fault(r, HJ212_E_SYNTAX, start);
-        else if (eq < r->end)
-            need(r, HJ212_TOL(HEADER_COMMA), HJ212_E_SYNTAX, start);
-        return;
+    const char *start = r->p, *eq;
+    enum head h = r->end - start >= 8 ? quick_head(start) : HEADS;
+    if (h < HEADS) {
+        eq = start + heads[h].len;
+    } else {
+        eq = stop_at(start, r->end);
+        if (eq == r->end || *eq != '=') {
+            read_no_field(r, eq);
+            return;
+        }
+        h = head_find(r, trim(r, start, eq));
     }
-    enum head h = head_find(r, trim(r, start, eq));
     if (h < HEADS && r->seen & (1U << h))
         fault(r, HJ212_E_HEADER_TWICE, start);
     r->seen |= 1U << h;
@@ -260,13 +321,13 @@ static void read_field(struct reader *r)
         return;
     }
     const char *stop = stop_at(eq + 1, r->end), *next = stop + (stop < r->end);
-    if (stop < r->end && *stop == '=') { /* a separator is missing; only before CP it can be guessed */
-        bool glued = stop - eq >= 3 && memcmp(stop - 2, "CP", 2) == 0;
-        need(r, glued ? HJ212_TOL(HEADER_GLUED) : 0, HJ212_E_SYNTAX, start);
+    if (stop < r->end && *stop != ';') {
+        /* a separator is missing (only before CP it can be guessed), or it is a comma */
+        bool glued = *stop == '=' && stop - eq >= 3 && memcmp(stop - 2, "CP", 2) == 0;
+        need(r, glued ? HJ212_TOL(HEADER_GLUED) : *stop == ',' ? HJ212_TOL(HEADER_COMMA) : 0, HJ212_E_SYNTAX,
+             *stop == ',' ? stop : start);
         next = glued ? stop - 2 : next;
         stop = glued ? stop - 2 : stop;
-    } else if (stop < r->end && *stop == ',') {
-        need(r, HJ212_TOL(HEADER_COMMA), HJ212_E_SYNTAX, stop);
     }
     r->p = next;
     if (h < HEADS)

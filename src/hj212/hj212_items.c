@@ -1,8 +1,6 @@
-/* Splits a data area into items. Two walkers give the same result: walk_plain() looks at every byte; walk_fast() gets
- * the separators from a vector pass and takes the ordinary pairs ("a34013-Rtd=3.21") with a few word operations, leaving
- * everything else to the same take_pair() the plain one uses. The words are read from a padded copy, never past the
- * caller's bytes. */
-#include "hj212_priv.h"
+/* Splits a data area into items, byte by byte: the reference for the quick walkers of hj212_walk.c, and what they fall
+ * back to for every pair that is not quite ordinary. */
+#include "hj212_split.h"
 
 static const struct lt_slice field_names[] = {
 #define X(n, s) {s, sizeof(s) - 1},
@@ -80,21 +78,13 @@ static enum due key_due(struct lt_slice name)
     return DUE_ANY;
 }
 
-struct split {
-    const char *a;
-    size_t n, cap, count;
-    struct hj212_item *items;
-    uint32_t tolerate, used, at;
-    uint16_t group;
-};
-
-static enum hj212_err refuse(struct split *s, enum hj212_err err, size_t at)
+static enum hj212_err refuse(struct hj212_split *s, enum hj212_err err, size_t at)
 {
     s->at = (uint32_t)at;
     return err;
 }
 
-static enum hj212_err need(struct split *s, uint32_t bit, enum hj212_err err, size_t at)
+static enum hj212_err need(struct hj212_split *s, uint32_t bit, enum hj212_err err, size_t at)
 {
     if (!(s->tolerate & bit))
         return refuse(s, err, at);
@@ -102,7 +92,7 @@ static enum hj212_err need(struct split *s, uint32_t bit, enum hj212_err err, si
     return HJ212_E_OK;
 }
 
-static enum hj212_err take_number(struct split *s, struct hj212_item *it)
+static enum hj212_err take_number(struct hj212_split *s, struct hj212_item *it)
 {
     const char *v = s->a + it->value_at;
     if (hj212_number(v, it->value_len, &it->number, &it->decimals)) {
@@ -116,7 +106,7 @@ static enum hj212_err take_number(struct split *s, struct hj212_item *it)
     return need(s, HJ212_TOL(NOT_NUMBER), twice ? HJ212_E_ITEM : HJ212_E_NUMBER, it->value_at);
 }
 
-static enum hj212_err take_time(struct split *s, struct hj212_item *it)
+static enum hj212_err take_time(struct hj212_split *s, struct hj212_item *it)
 {
     if (!hj212_time(s->a + it->value_at, it->value_len, &it->number))
         return refuse(s, HJ212_E_TIME, it->value_at);
@@ -127,7 +117,7 @@ static enum hj212_err take_time(struct split *s, struct hj212_item *it)
     return HJ212_E_OK;
 }
 
-static enum hj212_err take_mark(struct split *s, struct hj212_item *it)
+static enum hj212_err take_mark(struct hj212_split *s, struct hj212_item *it)
 {
     it->kind = it->value_len ? HJ212_V_TEXT : HJ212_V_EMPTY;
     if (memchr(s->a + it->value_at, '=', it->value_len))
@@ -138,7 +128,7 @@ static enum hj212_err take_mark(struct split *s, struct hj212_item *it)
                               : refuse(s, HJ212_E_MARK, it->value_at);
 }
 
-static enum hj212_err take_value(struct split *s, struct hj212_item *it)
+static enum hj212_err take_value(struct hj212_split *s, struct hj212_item *it)
 {
     const char *v = s->a + it->value_at;
     const size_t n = it->value_len;
@@ -161,7 +151,7 @@ static enum hj212_err take_value(struct split *s, struct hj212_item *it)
 }
 
 /* Takes blanks off both ends. */
-static enum hj212_err trim(struct split *s, size_t *from, size_t *end)
+static enum hj212_err trim(struct hj212_split *s, size_t *from, size_t *end)
 {
     size_t a = *from, b = *end;
     while (a < b && s->a[a] == ' ')
@@ -175,7 +165,7 @@ static enum hj212_err trim(struct split *s, size_t *from, size_t *end)
 }
 
 /* Name [from, end) into factor and field. */
-static enum hj212_err take_name(struct split *s, size_t from, size_t end, struct hj212_item *it)
+static enum hj212_err take_name(struct hj212_split *s, size_t from, size_t end, struct hj212_item *it)
 {
     const char *dash = memchr(s->a + from, '-', end - from);
     size_t cut = dash ? (size_t)(dash - s->a) : end;
@@ -201,8 +191,7 @@ static enum hj212_err take_name(struct split *s, size_t from, size_t end, struct
     return need(s, HJ212_TOL(BARE_FIELD), HJ212_E_ITEM, from);
 }
 
-/* One pair [from, end); eq is its first '=' or end. */
-static enum hj212_err take_pair(struct split *s, size_t from, size_t eq, size_t end)
+enum hj212_err hj212_take_pair(struct hj212_split *s, size_t from, size_t eq, size_t end)
 {
     enum hj212_err err;
     if (eq == end) {
@@ -242,8 +231,7 @@ size_t hj212_log_end(struct lt_slice a, size_t from)
     return 0;
 }
 
-/* Where the pair that starts at `from` ends. */
-static size_t pair_end(const struct split *s, size_t from, size_t *ret_eq)
+size_t hj212_pair_end(const struct hj212_split *s, size_t from, size_t *ret_eq)
 {
     const char *a = s->a;
     size_t i = from;
@@ -262,149 +250,28 @@ static size_t pair_end(const struct split *s, size_t from, size_t *ret_eq)
     return i;
 }
 
-static enum hj212_err walk_plain(struct split *s)
+enum hj212_err hj212_walk_plain(struct hj212_split *s)
 {
     size_t from = 0, eq, end;
     enum hj212_err err;
     if (s->n == 0)
         return HJ212_E_OK;
     for (;; from = end + 1) {
-        end = pair_end(s, from, &eq);
-        if ((err = take_pair(s, from, eq, end)) != HJ212_E_OK || end == s->n)
+        end = hj212_pair_end(s, from, &eq);
+        if ((err = hj212_take_pair(s, from, eq, end)) != HJ212_E_OK || end == s->n)
             return err;
         s->group = (uint16_t)(s->group + (s->a[end] == ';'));
     }
 }
 
-struct suffix {
-    uint64_t key;
-    uint8_t field;
-};
-#include "hj212_suffixes.inc"
-
-/* The first n (0..8) bytes of a word. */
-static inline uint64_t low_bytes(uint64_t w, size_t n)
-{
-    return n >= 8 ? w : w & ((UINT64_C(1) << (8 * n)) - 1);
-}
-
-/* Bit 7 of the lowest byte of w that equals c (bits above it may be set wrongly). */
-static inline uint64_t first_equal(uint64_t w, char c)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t x = w ^ ones * (uint8_t)c;
-    return (x - ones) & ~x & ones << 7;
-}
-
-/* A number of 1..8 bytes, the first bytes of w. All steps are arithmetic, so lengths and signs cost no branches: take
- * the sign off, close the gap of the point, move the digits to the top, subtract '0', and join neighbours three times. */
-static inline bool word_number(uint64_t w, size_t n, int64_t *ret, uint8_t *ret_decimals)
-{
-    const size_t minus = (w & 0xFF) == '-';
-    w >>= 8 * minus;
-    n -= minus;
-    const uint64_t point = low_bytes(first_equal(w, '.'), n);
-    const size_t whole = point ? (size_t)__builtin_ctzll(point) >> 3 : n, dot = point != 0, digits = n - dot;
-    if (digits == 0)
-        return false;
-    const uint64_t front = low_bytes(w, whole), closed = front | ((dot ? w >> 8 : w) & ~low_bytes(UINT64_MAX, whole));
-    const unsigned up = 8 * (unsigned)(8 - digits);
-    uint64_t v = (closed << up) ^ (UINT64_C(0x3030303030303030) << up);
-    if (((v + UINT64_C(0x7676767676767676)) | v) & UINT64_C(0x8080808080808080))
-        return false;
-    v = v * 10 + (v >> 8);
-    v = ((v & UINT64_C(0x00FF00FF00FF00FF)) * (1 + (UINT64_C(100) << 16))) >> 16;
-    v = ((v & UINT64_C(0x0000FFFF0000FFFF)) * (1 + (UINT64_C(10000) << 32))) >> 32;
-    *ret = minus ? -(int64_t)v : (int64_t)v;
-    *ret_decimals = (uint8_t)(digits - whole);
-    return true;
-}
-
-/* An ordinary pair of a copied area without blanks and slashes. False: take_pair() has to look at it. */
-static inline bool quick_pair(struct split *s, const char *a, size_t from, size_t eq, size_t end)
-{
-    struct hj212_item *it = &s->items[s->count];
-    const uint64_t dash = first_equal(hj212_load(a + from), '-');
-    const size_t name = dash ? (size_t)__builtin_ctzll(dash) >> 3 : 0, at = from + name + 1, value = end - eq - 1;
-    if (name == 0 || at > eq || eq - at > 8 || value - 1 > 7)
-        return false;
-    const uint64_t key = low_bytes(hj212_load(a + at), eq - at);
-    const struct suffix *f = &suffixes[key * SUFFIX_HASH >> 58];
-    if (f->key != key || eq == at)
-        return false;
-    it->pad = 0;
-    it->group = s->group;
-    it->name_at = (uint16_t)from;
-    it->name_len = (uint8_t)name;
-    it->field_at = (uint16_t)at;
-    it->field_len = (uint8_t)(eq - at);
-    it->field = f->field;
-    it->value_at = (uint16_t)(eq + 1);
-    it->value_len = (uint16_t)value;
-    if (field_due[f->field] == DUE_NUMBER) {
-        it->kind = HJ212_V_NUMBER;
-        return word_number(hj212_load(a + eq + 1), value, &it->number, &it->decimals);
-    }
-    it->number = 0;
-    it->decimals = 0;
-    it->kind = HJ212_V_TEXT;
-    return field_due[f->field] == DUE_MARK && value == 1;
-}
-
-static inline enum hj212_err walk_marks(struct split *s, const char *a, const uint16_t *mark)
-{
-    enum hj212_err err;
-    for (size_t from = 0;;) {
-        size_t eq = mark[0], end = mark[1];
-        if (s->count < s->cap && a[eq] == '=' && a[end] != '=' && quick_pair(s, a, from, eq, end)) {
-            s->count++;
-            mark += 2;
-        } else {
-            end = pair_end(s, from, &eq);
-            if ((err = take_pair(s, from, eq, end)) != HJ212_E_OK)
-                return err;
-            while (*mark < end)
-                mark++;
-            mark++;
-        }
-        if (end == s->n)
-            return HJ212_E_OK;
-        s->group = (uint16_t)(s->group + (a[end] == ';'));
-        from = end + 1;
-    }
-}
-
-#if defined(__x86_64__)
-__attribute__((target("bmi,bmi2"))) static enum hj212_err walk_marks_bmi(struct split *s, const char *a, const uint16_t *mark)
-{
-    return walk_marks(s, a, mark);
-}
-
-static enum hj212_err walk_fast(enum hj212_level level, struct split *s)
-{
-    char copy[HJ212_COPY_CAP];
-    uint16_t marks[HJ212_MARKS_CAP];
-    bool odd;
-    hj212_scan(level, s->a, s->n, copy, marks, &odd);
-    if (odd)
-        return walk_plain(s);
-    return level >= HJ212_AVX2 ? walk_marks_bmi(s, copy, marks) : walk_marks(s, copy, marks);
-}
-#else
-static enum hj212_err walk_fast(enum hj212_level level, struct split *s)
-{
-    return walk_plain(s);
-}
-#endif
-
 enum hj212_err hj212_items_by(enum hj212_level level, struct lt_slice area, uint32_t tolerate, struct hj212_item *items,
                               size_t cap, size_t *ret_n, uint32_t *ret_at, uint32_t *tolerated)
 {
-    struct split s = {.a = area.p, .n = area.n, .items = items, .tolerate = tolerate};
+    struct hj212_split s = {.a = area.p, .n = area.n, .items = items, .tolerate = tolerate};
     enum hj212_err err = HJ212_E_TOO_LONG;
     s.cap = cap < HJ212_ITEMS_MAX ? cap : HJ212_ITEMS_MAX;
     if (area.n <= HJ212_SEGMENT_MAX)
-        err = level == HJ212_SCALAR || area.n == 0 ? walk_plain(&s) : walk_fast(level, &s);
+        err = level == HJ212_SCALAR || area.n == 0 ? hj212_walk_plain(&s) : hj212_walk(level, &s);
     *ret_n = s.count;
     if (ret_at)
         *ret_at = s.at;

@@ -6,12 +6,14 @@
 #include <immintrin.h>
 
 #define SSE2   __attribute__((target("sse2")))
-#define AVX2   __attribute__((target("avx2,bmi,bmi2")))
+#define AVX2   __attribute__((target("avx2,bmi,bmi2,popcnt")))
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,bmi2,popcnt")))
 
 enum hj212_level hj212_level_best(void)
 {
-    if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+    if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vbmi") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512cd"))
         return HJ212_AVX512;
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") ? HJ212_AVX2 : HJ212_SSE2;
 }
@@ -30,18 +32,27 @@ static inline uint16_t *put_marks(uint16_t *to, uint64_t mask, size_t base)
 }
 
 struct masks {
-    uint64_t marks, odd; /* separators; bytes that the quick walker does not want */
+    uint64_t marks, eq, dash, odd; /* = , ; apart from each other; bytes that the quick walker does not want */
 };
+
+/* All marks of 64 bytes: a '-' right behind '=' is a sign. *carry: the byte before was '='. */
+static inline uint64_t all_marks(struct masks m, uint64_t *carry)
+{
+    uint64_t sign = m.eq << 1 | *carry;
+    *carry = m.eq >> 63;
+    return m.marks | m.eq | (m.dash & ~sign);
+}
 
 SSE2 static inline struct masks masks_sse2(const char *p)
 {
-    struct masks m = {0, 0};
+    struct masks m = {0, 0, 0, 0};
     for (int i = 0; i < 4; i++) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
-        __m128i sep = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('=')),
-                                   _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(',')), _mm_cmpeq_epi8(v, _mm_set1_epi8(';'))));
+        __m128i sep = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(',')), _mm_cmpeq_epi8(v, _mm_set1_epi8(';')));
         __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(' ')), _mm_cmpeq_epi8(v, _mm_set1_epi8('/')));
         m.marks |= (uint64_t)(unsigned)_mm_movemask_epi8(sep) << (16 * i);
+        m.eq |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('='))) << (16 * i);
+        m.dash |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('-'))) << (16 * i);
         m.odd |= (uint64_t)(unsigned)_mm_movemask_epi8(odd) << (16 * i);
     }
     return m;
@@ -50,7 +61,7 @@ SSE2 static inline struct masks masks_sse2(const char *p)
 SSE2 static size_t scan_sse2(const char *p, size_t n, char *copy, uint16_t *marks, bool *odd)
 {
     uint16_t *to = marks;
-    uint64_t any = 0;
+    uint64_t any = 0, carry = 0;
     for (size_t i = 0; i <= n; i += 64) {
         if (i + 64 <= n)
             memcpy(copy + i, p + i, 64);
@@ -58,26 +69,24 @@ SSE2 static size_t scan_sse2(const char *p, size_t n, char *copy, uint16_t *mark
             hj212_close_copy(p, n, i, copy);
         struct masks m = masks_sse2(copy + i);
         any |= m.odd;
-        to = put_marks(to, m.marks, i);
+        to = put_marks(to, all_marks(m, &carry), i);
     }
     *odd = any != 0;
     return (size_t)(to - marks);
 }
 
-AVX2 static inline struct masks masks_avx2(__m256i v)
+AVX2 static inline uint64_t equal_avx2(__m256i a, __m256i b, char c)
 {
-    __m256i sep = _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('=')),
-                                  _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8(',')),
-                                                  _mm256_cmpeq_epi8(v, _mm256_set1_epi8(';'))));
-    __m256i odd = _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8(' ')),
-                                  _mm256_cmpeq_epi8(v, _mm256_set1_epi8('/')));
-    return (struct masks){(unsigned)_mm256_movemask_epi8(sep), (unsigned)_mm256_movemask_epi8(odd)};
+    const __m256i x = _mm256_set1_epi8(c);
+    uint64_t lo = (unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, x));
+    uint64_t hi = (unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(b, x));
+    return lo | hi << 32;
 }
 
 AVX2 static size_t scan_avx2(const char *p, size_t n, char *copy, uint16_t *marks, bool *odd)
 {
     uint16_t *to = marks;
-    uint64_t any = 0;
+    uint64_t any = 0, carry = 0;
     for (size_t i = 0; i <= n; i += 64) {
         const char *from = p + i;
         if (i + 64 > n) {
@@ -88,15 +97,34 @@ AVX2 static size_t scan_avx2(const char *p, size_t n, char *copy, uint16_t *mark
         __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(from + 32));
         _mm256_storeu_si256((__m256i *)(void *)(copy + i), a);
         _mm256_storeu_si256((__m256i *)(void *)(copy + i + 32), b);
-        struct masks lo = masks_avx2(a), hi = masks_avx2(b);
-        any |= lo.odd | hi.odd;
-        to = put_marks(to, lo.marks | hi.marks << 32, i);
+        struct masks m = {equal_avx2(a, b, ',') | equal_avx2(a, b, ';'), equal_avx2(a, b, '='), equal_avx2(a, b, '-'),
+                          equal_avx2(a, b, ' ') | equal_avx2(a, b, '/')};
+        any |= m.odd;
+        to = put_marks(to, all_marks(m, &carry), i);
     }
     *odd = any != 0;
     return (size_t)(to - marks);
 }
 
-AVX512 static size_t scan_avx512(const char *p, size_t n, char *copy, uint16_t *marks, bool *odd)
+AVX512 static inline uint64_t equal_avx512(__m512i v, char c)
+{
+    return _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(c));
+}
+
+/* As put_marks(): compresses the numbers 0..63 by the mask, widens them, adds the base. */
+AVX512 static inline uint16_t *put_marks_avx512(uint16_t *to, uint64_t mask, size_t base, __m512i places)
+{
+    const unsigned k = (unsigned)_mm_popcnt_u64(mask);
+    __m512i list = _mm512_maskz_compress_epi8(mask, places), add = _mm512_set1_epi16((short)base);
+    _mm512_storeu_si512(to, _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(list)), add));
+    if (k > 32) {
+        __m512i high = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(list, 1));
+        _mm512_storeu_si512(to + 32, _mm512_add_epi16(high, add));
+    }
+    return to + k;
+}
+
+AVX512 static size_t scan_avx512(const char *p, size_t n, char *copy, uint16_t *marks, char *types, bool *odd)
 {
     static const uint8_t count[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
                                       16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
@@ -104,36 +132,32 @@ AVX512 static size_t scan_avx512(const char *p, size_t n, char *copy, uint16_t *
                                       48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
     const __m512i places = _mm512_loadu_si512(count), end = _mm512_set1_epi8(';');
     uint16_t *to = marks;
-    uint64_t any = 0;
+    uint64_t any = 0, carry = 0;
     for (size_t i = 0; i <= n; i += 64) {
         uint64_t here = i + 64 <= n ? UINT64_MAX : _bzhi_u64(UINT64_MAX, (unsigned)(n - i));
         __m512i v = _mm512_mask_loadu_epi8(end, here, p + i); /* what is behind the area reads as ';' */
         _mm512_storeu_si512(copy + i, v);
-        uint64_t sep = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('=')) | _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(',')) |
-                       _mm512_cmpeq_epi8_mask(v, end);
-        any |= _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(' ')) | _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('/'));
-        sep &= here | (here + 1); /* one ';' behind the area ends its last pair */
-        __m512i list = _mm512_maskz_compress_epi8(sep, places), base = _mm512_set1_epi16((short)i);
-        unsigned k = (unsigned)_mm_popcnt_u64(sep);
-        __m512i low = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(list));
-        _mm512_storeu_si512(to, _mm512_add_epi16(low, base));
-        if (k > 32) {
-            __m512i high = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(list, 1));
-            _mm512_storeu_si512(to + 32, _mm512_add_epi16(high, base));
-        }
-        to += k;
+        struct masks m = {equal_avx512(v, ',') | equal_avx512(v, ';'), equal_avx512(v, '='), equal_avx512(v, '-'),
+                          equal_avx512(v, ' ') | equal_avx512(v, '/')};
+        m.marks &= here | (here + 1); /* one ';' behind the area ends its last pair */
+        any |= m.odd;
+        const uint64_t all = all_marks(m, &carry);
+        _mm512_storeu_si512(types + (to - marks), _mm512_maskz_compress_epi8(all, v));
+        to = put_marks_avx512(to, all, i, places);
     }
     *odd = any != 0;
     return (size_t)(to - marks);
 }
 
-size_t hj212_scan(enum hj212_level level, const char *p, size_t n, char *copy, uint16_t *marks, bool *odd)
+size_t hj212_scan(enum hj212_level level, const char *p, size_t n, char *copy, uint16_t *marks, char *types, bool *odd)
 {
-    size_t k = level == HJ212_AVX512 ? scan_avx512(p, n, copy, marks, odd)
+    size_t k = level == HJ212_AVX512 ? scan_avx512(p, n, copy, marks, types, odd)
                : level == HJ212_AVX2 ? scan_avx2(p, n, copy, marks, odd)
                                      : scan_sse2(p, n, copy, marks, odd);
     marks[k] = (uint16_t)n; /* two more ends, so that a walker may look ahead */
     marks[k + 1] = (uint16_t)n;
+    if (level == HJ212_AVX512)
+        memset(types + k, 0, 32); /* no lane behind the last mark may look like a pair */
     return k;
 }
 
