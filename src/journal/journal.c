@@ -263,6 +263,11 @@ uint64_t journal_last_seq(const struct journal *j)
     return j->last_seq;
 }
 
+int journal_day(const struct journal *j)
+{
+    return j->day;
+}
+
 void journal_last_hash(const struct journal *j, uint8_t ret[32])
 {
     memcpy(ret, j->last_hash, 32);

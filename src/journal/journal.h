@@ -41,7 +41,7 @@ const char *journal_reason_name(unsigned reason); /* also of hj212 errors */
 #define JOURNAL_MN_MAX    255         /* bytes; derivation: longest tolerated MN is 64, rest is reserve */
 #define JOURNAL_BYTES_MAX (64 * 1024) /* bytes of one record; derivation: 16 times the longest frame */
 #define JOURNAL_BODY_MAX  (16u << 20) /* encoded bytes of one batch; the recorder commits well before */
-#define JOURNAL_COUNT_MAX (1u << 20)  /* records of one batch */
+#define JOURNAL_COUNT_MAX (1u << 16)  /* records of one batch */
 
 struct journal_record {
     uint64_t seq; /* from 1, consecutive over all days */
@@ -79,6 +79,7 @@ struct journal;
 enum lt_err journal_open(const char *dir, int tz_min, struct journal **ret, struct lt_error *err) LT_MUST_CHECK;
 void journal_close(struct journal **j);
 uint64_t journal_last_seq(const struct journal *j);
+int journal_day(const struct journal *j); /* the newest day file, YYYYMMDD; 0 before the first commit ever */
 void journal_last_hash(const struct journal *j, uint8_t ret[32]);
 /* Encodes one record behind those of the open batch; cheap, no I/O. The record gets the next number. 0: the batch is
  * full (commit first), the record is longer than JOURNAL_BYTES_MAX or JOURNAL_MN_MAX, or there is no memory. */
@@ -106,6 +107,11 @@ void journal_reader_close(struct journal_reader **r);
 /* The first batch that holds a record with number >= seq; LT_E_NOT_FOUND at the end. Caller unrefs. */
 enum lt_err journal_reader_next(struct journal_reader *r, uint64_t seq, struct journal_batch **ret,
                                 struct lt_error *err) LT_MUST_CHECK;
+/* Day file the last batch came from, YYYYMMDD; 0 before the first. */
+int journal_reader_day(const struct journal_reader *r);
+/* First number day file `day` may hold; LT_E_NOT_FOUND when it has no batch. */
+enum lt_err journal_reader_day_first(struct journal_reader *r, int day, uint64_t *ret_seq,
+                                     struct lt_error *err) LT_MUST_CHECK;
 /* First record received at or after at_ms (for exports by time); LT_E_NOT_FOUND when none. */
 enum lt_err journal_reader_seek_time(struct journal_reader *r, int64_t at_ms, uint64_t *ret_seq,
                                      struct lt_error *err) LT_MUST_CHECK;

@@ -298,14 +298,25 @@ bool journal_batch_find(const struct journal_batch *b, uint64_t seq, struct jour
     return false;
 }
 
-bool journal_batch_sound(const struct journal_batch *b)
+bool journal_box_index(struct journal_box *x)
 {
+    const struct journal_batch *b = &x->b;
     struct journal_record r;
-    size_t pos = 0;
+    size_t pos = 0, off = JOURNAL_HEAD;
     uint32_t n = 0;
-    while (journal_batch_next(b, &pos, &r))
-        n++;
-    return n == b->count && n > 0 && (pos & ((UINT64_C(1) << POS_BITS) - 1)) == b->body.n;
+    uint32_t *offs = malloc(((size_t)b->count + 1) * sizeof *offs);
+    if (!offs)
+        return false;
+    for (; journal_batch_next(b, &pos, &r); off = pos & ((UINT64_C(1) << POS_BITS) - 1))
+        offs[n++] = (uint32_t)off;
+    if (n != b->count || n == 0 || off != b->body.n) {
+        free(offs);
+        return false;
+    }
+    free(x->offs);
+    x->offs = offs;
+    x->offs_cap = n;
+    return true;
 }
 
 /* ---- hash ---- */

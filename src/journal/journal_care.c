@@ -68,7 +68,7 @@ static enum lt_err check_batch(struct checker *c, struct journal_file *f, const 
         return e;
     uint8_t hash[32];
     const bool computed = journal_hash(c->v.last_hash, &x->b, hash);
-    const bool sound = journal_batch_sound(&x->b);
+    const bool sound = journal_box_index(x);
     struct journal_batch *b = &x->b;
     journal_batch_unref(&b);
     if (!computed || memcmp(hash, row->hash, 32) != 0)

@@ -19,15 +19,15 @@ struct journal_box {
     atomic_uint refs;
     char *mem;
     size_t cap;
-    uint32_t *offs; /* offset of each record, or NULL when it came from disk */
+    uint32_t *offs; /* offset of each record, or NULL when not known */
     size_t offs_cap;
 };
 struct journal_box *journal_box_create(void);
 /* Appends a record; false when full or out of memory (then the box is as before). */
 bool journal_box_add(struct journal_box *x, const struct journal_record *r);
 void journal_box_clear(struct journal_box *x);
-/* True when the body is exactly b->count well-formed records. */
-bool journal_batch_sound(const struct journal_batch *b);
+/* Notes where each record begins. False when the body is not exactly b->count well-formed records. */
+bool journal_box_index(struct journal_box *x);
 
 /* hash = SHA-256(prev || first_seq || count || at_ms || length || body), numbers little endian. */
 bool journal_hash(const uint8_t prev[32], const struct journal_batch *b, uint8_t ret[32]);

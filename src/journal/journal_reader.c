@@ -161,7 +161,7 @@ enum lt_err journal_reader_next(struct journal_reader *r, uint64_t seq, struct j
         return e;
     e = journal_file_unpack(r->file, &row, &x, err);
     journal_file_done(r->file);
-    if (!e && !journal_batch_sound(&x->b)) {
+    if (!e && !journal_box_index(x)) {
         struct journal_batch *b = &x->b;
         journal_batch_unref(&b);
         e = lt_fail(err, LT_E_CORRUPT, NULL, r->file->path, "records of a batch", NULL);
@@ -169,6 +169,25 @@ enum lt_err journal_reader_next(struct journal_reader *r, uint64_t seq, struct j
     if (!e)
         *ret = &x->b;
     return e;
+}
+
+int journal_reader_day(const struct journal_reader *r)
+{
+    return r->file ? r->file->day : 0;
+}
+
+enum lt_err journal_reader_day_first(struct journal_reader *r, int day, uint64_t *ret_seq, struct lt_error *err)
+{
+    enum lt_err e = list_days(r, err);
+    for (size_t i = 0; i < r->n && !e; i++) {
+        if (r->days[i].day != day)
+            continue;
+        e = r->days[i].first_seq ? LT_OK : use_day(r, i, err);
+        if (!e)
+            *ret_seq = r->days[i].first_seq;
+        return e;
+    }
+    return e ? e : lt_failf(err, LT_E_NOT_FOUND, NULL, "%d", day);
 }
 
 /* Batch times never go back and are never earlier than those of their records: the first batch with a time >= at_ms
