@@ -13,6 +13,7 @@ static const struct {
     {"demo", cmd_demo, "make the demonstration city"},
     {"sim", cmd_sim, "simulated devices and load generator"},
     {"hj212", cmd_hj212, "decode, encode, check frames"},
+    {"aqi", cmd_aqi, "air-quality index of CSV rows"},
     {"import", cmd_import, "import records of a kind from CSV or XLSX"},
     {"export", cmd_export, "export stored frames, or records of a kind"},
     {"ledger", cmd_ledger, "received, stored, duplicate, rejected per device"},
