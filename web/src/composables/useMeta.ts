@@ -1,0 +1,44 @@
+// What the server declares about itself: kinds, factors, rules, flows. Loaded once per language.
+import { shallowRef, watch } from 'vue'
+import { meta as load, type Field, type Kind, type Meta, type Move } from '@/api'
+import { locale } from '@/i18n'
+import { setZone } from '@/lib/format'
+
+const meta = shallowRef<Meta | null>(null)
+let loading: Promise<void> | null = null
+
+export function ensureMeta(): Promise<void> {
+  loading ??= load().then((m) => {
+    meta.value = m
+    setZone(m.city.tz_min)
+  }, (error: unknown) => {
+    loading = null
+    throw error
+  })
+  return loading
+}
+export function forgetMeta() {
+  loading = null
+  meta.value = null
+}
+watch(locale, () => {
+  if (!meta.value) return
+  loading = null
+  void ensureMeta().catch(() => { /* the old words stay until the next attempt */ })
+})
+
+export function useMeta() {
+  const kind = (name: string): Kind | undefined => meta.value?.kinds.find((k) => k.name === name)
+  const field = (kindName: string, name: string): Field | undefined => kind(kindName)?.fields.find((f) => f.name === name)
+  const choice = (kindName: string, name: string, value: unknown): string => {
+    if (value === null || value === undefined || value === '') return '—'
+    return field(kindName, name)?.choices?.find((c) => c.value === String(value))?.label ?? String(value)
+  }
+  const factor = (code: string) => meta.value?.factors.find((f) => f.code === code)
+  const rule = (code: string) => meta.value?.rules.find((r) => r.code === code)?.name ?? code
+  const alarmState = (name: string) => meta.value?.flows.alarm?.states.find((s) => s.name === name)?.label ?? name
+  const alarmMove = (name: string): Move | undefined => meta.value?.flows.alarm?.moves.find((m) => m.name === name)
+  const mark = (code: string | null) => meta.value?.marks.find((m) => m.mark === code)?.name ?? code ?? ''
+  const refLabel = (kindName: string) => kind(kindName)?.label ?? kindName
+  return { meta, kind, field, choice, factor, rule, alarmState, alarmMove, mark, refLabel }
+}

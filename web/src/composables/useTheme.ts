@@ -1,0 +1,35 @@
+// Dark for duty room and wall, light for offices, or as the system says. The first choice is made in /theme.js.
+import { ref } from 'vue'
+
+export type ThemeChoice = 'dark' | 'light' | 'system'
+const system = window.matchMedia('(prefers-color-scheme: dark)')
+const stored = (() => { try { return localStorage.getItem('lt-theme') } catch { return null } })()
+const choice = ref<ThemeChoice>(stored === 'dark' || stored === 'light' ? stored : 'system')
+const applied = ref<'dark' | 'light'>('dark')
+let forced: 'dark' | null = null
+
+function apply() {
+  applied.value = forced ?? (choice.value === 'system' ? (system.matches ? 'dark' : 'light') : choice.value)
+  document.documentElement.dataset.theme = applied.value
+}
+system.addEventListener('change', apply)
+apply()
+
+export function useTheme() {
+  function set(next: ThemeChoice) {
+    choice.value = next
+    try { localStorage.setItem('lt-theme', next) } catch { /* storage switched off */ }
+    apply()
+  }
+  /** The wall is always dark; leaving it gives the reader's own choice back. */
+  function force(theme: 'dark' | null) {
+    forced = theme
+    document.documentElement.classList.toggle('wall', theme !== null)
+    apply()
+  }
+  return { choice, applied, set, force }
+}
+/** A token's present value, for canvases that cannot use CSS names. */
+export function token(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+}

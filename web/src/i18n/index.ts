@@ -1,0 +1,49 @@
+// Two complete languages. The Chinese messages are the type; English must have the same keys or the check fails.
+import { createI18n, useI18n } from 'vue-i18n'
+import { computed, type Ref } from 'vue'
+import { setApiLanguage } from '@/api/client'
+import type { zh } from './zh'
+
+export type Language = 'zh' | 'en'
+type Widen<M> = { [K in keyof M]: M[K] extends string ? string : Widen<M[K]> }
+export type Messages = Widen<typeof zh>
+type Paths<M, P extends string = ''> = { [K in keyof M & string]: M[K] extends string ? `${P}${K}` : Paths<M[K], `${P}${K}.`> }[keyof M & string]
+export type MessageKey = Paths<Messages>
+export type Params = Record<string, string | number>
+
+export const i18n = createI18n<false>({ legacy: false, locale: 'zh', fallbackLocale: false, missingWarn: false, fallbackWarn: false, messages: {} })
+export const locale = i18n.global.locale as unknown as Ref<string>
+
+const loaders: Record<Language, () => Promise<Messages>> = {
+  zh: () => import('./zh').then((m) => m.zh as Messages),
+  en: () => import('./en').then((m) => m.en),
+}
+const loaded = new Set<Language>()
+
+export async function setLanguage(lang: Language) {
+  if (!loaded.has(lang)) {
+    i18n.global.setLocaleMessage(lang, await loaders[lang]())
+    loaded.add(lang)
+  }
+  locale.value = lang
+  setApiLanguage(lang)
+  document.documentElement.lang = lang === 'zh' ? 'zh-CN' : 'en'
+  try { localStorage.setItem('lt-lang', lang) } catch { /* storage switched off: the choice lasts for this page */ }
+}
+export function storedLanguage(): Language {
+  let stored: string | null = null
+  try { stored = localStorage.getItem('lt-lang') } catch { /* storage switched off */ }
+  if (stored === 'zh' || stored === 'en') return stored
+  // The product speaks Chinese first, whatever the browser is set to.
+  return 'zh'
+}
+
+export function useT() {
+  const { t, te, locale } = useI18n({ useScope: 'global' })
+  return {
+    t: (key: MessageKey, params?: Params): string => (params ? t(key, params) : t(key)),
+    /** For keys made from codes of the server: the code itself is shown when there is no word for it. */
+    word: (prefix: string, code: string | null | undefined): string => (code ? (te(`${prefix}.${code}`) ? t(`${prefix}.${code}`) : code) : '—'),
+    lang: computed(() => locale.value as Language),
+  }
+}

@@ -1,0 +1,75 @@
+// Addresses. Every object has a stable one, so that it can be sent in a message and opened again after signing in.
+import { createRouter, createWebHistory, type RouteLocationNormalizedLoaded, type RouteRecordRaw } from 'vue-router'
+import { ensureMeta } from '@/composables/useMeta'
+import { ensureSession, useSession } from '@/composables/useSession'
+import type { MessageKey } from '@/i18n'
+
+declare module 'vue-router' {
+  interface RouteMeta { open?: boolean; title?: MessageKey; area?: 'map' | 'alarms' | 'sources' | 'admin' | 'me' }
+}
+const DutyPage = () => import('@/pages/DutyPage.vue')
+
+const inside: RouteRecordRaw[] = [
+  { path: '', name: 'duty', component: DutyPage, meta: { title: 'nav.duty', area: 'alarms' } },
+  { path: 'map', name: 'map', component: () => import('@/pages/MapPage.vue'), meta: { title: 'nav.map', area: 'map' } },
+  { path: 'alarms', name: 'alarms', component: () => import('@/pages/AlarmListPage.vue'), meta: { title: 'nav.alarmList', area: 'alarms' } },
+  { path: 'alarms/:id(\\d+)', name: 'alarm', component: () => import('@/pages/AlarmPage.vue'), meta: { title: 'nav.alarm', area: 'alarms' } },
+  { path: 'precision', name: 'precision', component: () => import('@/pages/PrecisionPage.vue'), meta: { title: 'nav.precision', area: 'alarms' } },
+  { path: 'sources', redirect: { name: 'enterprises' } },
+  { path: 'enterprises', name: 'enterprises', component: () => import('@/pages/SourceListPage.vue'), props: { kind: 'enterprise' }, meta: { title: 'nav.enterprises', area: 'sources' } },
+  { path: 'outlets', name: 'outlets', component: () => import('@/pages/SourceListPage.vue'), props: { kind: 'outlet' }, meta: { title: 'nav.outlets', area: 'sources' } },
+  { path: 'devices', name: 'devices', component: () => import('@/pages/SourceListPage.vue'), props: { kind: 'device' }, meta: { title: 'nav.devices', area: 'sources' } },
+  { path: 'enterprises/:id(\\d+)', name: 'enterprise', component: () => import('@/pages/EnterprisePage.vue'), meta: { title: 'nav.enterprise', area: 'sources' } },
+  { path: 'outlets/:id(\\d+)', name: 'outlet', component: () => import('@/pages/OutletPage.vue'), meta: { title: 'nav.outlet', area: 'sources' } },
+  { path: 'devices/:id(\\d+)', name: 'device', component: () => import('@/pages/DevicePage.vue'), meta: { title: 'nav.device', area: 'sources' } },
+  { path: 'me', name: 'me', component: () => import('@/pages/MePage.vue'), meta: { title: 'nav.me', area: 'me' } },
+  {
+    path: 'admin', component: () => import('@/pages/AdminLayout.vue'), meta: { area: 'admin' },
+    children: [
+      { path: '', name: 'admin', component: () => import('@/pages/AdminHome.vue'), meta: { title: 'nav.admin', area: 'admin' } },
+      { path: 'system', name: 'system', component: () => import('@/pages/SystemPage.vue'), meta: { title: 'nav.system', area: 'admin' } },
+      { path: 'audit', name: 'audit', component: () => import('@/pages/AuditPage.vue'), meta: { title: 'nav.audit', area: 'admin' } },
+      { path: ':kind([a-z_]+)', name: 'kind', component: () => import('@/kinds/KindPage.vue'), props: true, meta: { title: 'nav.admin', area: 'admin' } },
+    ],
+  },
+]
+export const router = createRouter({
+  history: createWebHistory(),
+  scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+  routes: [
+    { path: '/sign-in', name: 'sign-in', component: () => import('@/pages/SignInPage.vue'), meta: { open: true, title: 'nav.signIn' } },
+    { path: '/password', name: 'password', component: () => import('@/pages/PasswordPage.vue'), meta: { title: 'nav.password' } },
+    { path: '/wall', name: 'wall', component: () => import('@/pages/WallPage.vue'), meta: { title: 'nav.wall' } },
+    { path: '/', component: () => import('@/shell/AppShell.vue'), children: [...inside, { path: ':rest(.*)*', name: 'missing', component: () => import('@/pages/MissingPage.vue'), meta: { title: 'nav.missing' } }] },
+  ],
+})
+export const routeTitle = (route: RouteLocationNormalizedLoaded): MessageKey | undefined => route.meta.title
+
+/** Only addresses of our own may follow a sign-in, or the page could be used to send people elsewhere. */
+export function safeTarget(to: unknown): string {
+  return typeof to === 'string' && /^\/(?![/\\])/.test(to) && !to.startsWith('/sign-in') ? to : '/'
+}
+
+router.beforeEach(async (to) => {
+  const { user } = useSession()
+  try {
+    await ensureSession()
+  } catch {
+    // The post cannot be reached. The sign-in page says so and can try again.
+    return to.meta.open ? true : { name: 'sign-in', query: { to: to.fullPath, lost: '1' } }
+  }
+  if (!user.value) return to.meta.open ? true : { name: 'sign-in', query: to.fullPath === '/' ? {} : { to: to.fullPath } }
+  if (user.value.must_change) return to.name === 'password' ? true : { name: 'password', query: { to: to.fullPath } }
+  if (to.name === 'sign-in') return safeTarget(to.query.to)
+  try { await ensureMeta() } catch { if (to.name !== 'password') return { name: 'sign-in', query: { to: to.fullPath, lost: '1' } } }
+  return true
+})
+// After an update of the post the old page's chunks are gone: load the page anew, once.
+router.onError((error: unknown, to) => {
+  if (!/dynamically imported module|module script/i.test(String(error))) return
+  try {
+    if (sessionStorage.getItem('lt-reloaded') === to.fullPath) return
+    sessionStorage.setItem('lt-reloaded', to.fullPath)
+  } catch { return }
+  location.assign(to.fullPath)
+})
