@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define OPEN_FILES 16 /* two classes of the eight months a reader of trends may visit; 6 descriptors each */
@@ -22,6 +23,7 @@
 #define PATH_BYTES (DIR_BYTES + 64) /* room for any name of ours */
 #define BUSY_MS    5000 /* only a checkpoint by a backup tool can make us wait */
 #define FORMAT     1
+#define OPEN_TRIES 20 /* of 10 ms: a new database is made in less, even on a slow disk's fsync */
 
 struct file {
     struct file *next;
@@ -186,23 +188,48 @@ static enum lt_err open_writer(const struct store *st, struct file *f, struct lt
     return e;
 }
 
-/* Called with f->read held. LT_E_NOT_FOUND while the file has no tables yet. */
+/* A connection that reads. In our own process it is opened for writing and told not to: one that is read-only cannot
+ * make the -shm file, and would fail in the moment in which the writer makes the database. Another process (readonly)
+ * waits that moment out. LT_E_NOT_FOUND while the file has no tables yet. */
+static enum lt_err connect_reader(const struct store *st, const char *path, sqlite3 **ret, struct lt_error *err)
+{
+    static const struct timespec pause = {.tv_nsec = 10000000};
+    sqlite3 *db = NULL;
+    int rc = SQLITE_CANTOPEN;
+    for (int tries = 0; tries < (st->readonly ? OPEN_TRIES : 1); tries++) {
+        enum lt_err e = open_db(path, st->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, &db, err);
+        if (e) /* a writer that could not make the file leaves its entry behind */
+            return access(path, F_OK) == 0 ? e : LT_E_NOT_FOUND;
+        rc = sqlite3_exec(db, "PRAGMA query_only=1", NULL, NULL, NULL);
+        if (rc == SQLITE_OK)
+            rc = sqlite3_table_column_metadata(db, NULL, "chunk", NULL, NULL, NULL, NULL, NULL, NULL);
+        if (rc == SQLITE_OK) {
+            *ret = db;
+            return LT_OK;
+        }
+        if (rc != SQLITE_CANTOPEN)
+            break;
+        sqlite3_close(db);
+        db = NULL;
+        nanosleep(&pause, NULL);
+    }
+    enum lt_err e = rc == SQLITE_ERROR ? LT_E_NOT_FOUND : sql_error(db, rc, path, err);
+    sqlite3_close(db);
+    return e;
+}
+
+/* Called with f->read held. */
 static enum lt_err open_reader(const struct store *st, struct file *f, struct lt_error *err)
 {
     char path[PATH_BYTES];
+    sqlite3 *db = NULL;
     if (f->r)
         return LT_OK;
     path_of(st, f->month_ms, f->raw, path);
-    sqlite3 *db = NULL;
-    enum lt_err e = open_db(path, SQLITE_OPEN_READONLY, &db, err);
-    if (e) /* a writer that could not make the file leaves its entry behind */
-        return access(path, F_OK) == 0 ? e : LT_E_NOT_FOUND;
-    int rc = sqlite3_table_column_metadata(db, NULL, "chunk", NULL, NULL, NULL, NULL, NULL, NULL);
-    if (rc == SQLITE_ERROR) {
-        sqlite3_close(db);
-        return LT_E_NOT_FOUND;
-    }
-    e = rc == SQLITE_OK ? check_meta(st, db, path, err) : sql_error(db, rc, path, err);
+    enum lt_err e = connect_reader(st, path, &db, err);
+    if (e)
+        return e;
+    e = check_meta(st, db, path, err);
     if (!e)
         e = prepare(db, "SELECT bytes FROM chunk WHERE id=?1", &f->load, path, err);
     if (!e)

@@ -200,7 +200,7 @@ static bool apply(struct list *kept, const struct piece *x)
 static enum lt_err commit(void *b, struct lt_error *err)
 {
     struct memory *m = b;
-    if (m->fail) {
+    if (m->fail && m->batch.n) {
         rollback(m);
         return lt_fail(err, m->fail, NULL, "memory", "asked to fail", NULL);
     }
