@@ -7,7 +7,7 @@
 
 #define SSE2   __attribute__((target("sse2")))
 #define AVX2   __attribute__((target("avx2,bmi,bmi2,popcnt")))
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,bmi2,popcnt")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt")))
 
 enum hj212_level hj212_level_best(void)
 {
@@ -111,11 +111,16 @@ AVX512 static inline uint64_t equal_avx512(__m512i v, char c)
     return _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(c));
 }
 
-/* As put_marks(): compresses the numbers 0..63 by the mask, widens them, adds the base. */
-AVX512 static inline uint16_t *put_marks_avx512(uint16_t *to, uint64_t mask, size_t base, __m512i places)
+/* As put_marks(): compresses the numbers 0..63 by the mask, widens them, adds the base; and what stands there. */
+AVX512 static inline uint16_t *put_marks_avx512(uint16_t *to, char *types, uint64_t mask, size_t base, __m512i v)
 {
+    static const uint8_t count[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                      16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+                                      32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
+                                      48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
     const unsigned k = (unsigned)_mm_popcnt_u64(mask);
-    __m512i list = _mm512_maskz_compress_epi8(mask, places), add = _mm512_set1_epi16((short)base);
+    __m512i list = _mm512_maskz_compress_epi8(mask, _mm512_loadu_si512(count)), add = _mm512_set1_epi16((short)base);
+    _mm512_storeu_si512(types, _mm512_permutexvar_epi8(list, v));
     _mm512_storeu_si512(to, _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(list)), add));
     if (k > 32) {
         __m512i high = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(list, 1));
@@ -126,11 +131,7 @@ AVX512 static inline uint16_t *put_marks_avx512(uint16_t *to, uint64_t mask, siz
 
 AVX512 static size_t scan_avx512(const char *p, size_t n, char *copy, uint16_t *marks, char *types, bool *odd)
 {
-    static const uint8_t count[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
-                                      16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
-                                      32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
-                                      48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
-    const __m512i places = _mm512_loadu_si512(count), end = _mm512_set1_epi8(';');
+    const __m512i end = _mm512_set1_epi8(';');
     uint16_t *to = marks;
     uint64_t any = 0, carry = 0;
     for (size_t i = 0; i <= n; i += 64) {
@@ -141,9 +142,7 @@ AVX512 static size_t scan_avx512(const char *p, size_t n, char *copy, uint16_t *
                           equal_avx512(v, ' ') | equal_avx512(v, '/')};
         m.marks &= here | (here + 1); /* one ';' behind the area ends its last pair */
         any |= m.odd;
-        const uint64_t all = all_marks(m, &carry);
-        _mm512_storeu_si512(types + (to - marks), _mm512_maskz_compress_epi8(all, v));
-        to = put_marks_avx512(to, all, i, places);
+        to = put_marks_avx512(to, types + (to - marks), all_marks(m, &carry), i, v);
     }
     *odd = any != 0;
     return (size_t)(to - marks);
@@ -154,8 +153,9 @@ size_t hj212_scan(enum hj212_level level, const char *p, size_t n, char *copy, u
     size_t k = level == HJ212_AVX512 ? scan_avx512(p, n, copy, marks, types, odd)
                : level == HJ212_AVX2 ? scan_avx2(p, n, copy, marks, odd)
                                      : scan_sse2(p, n, copy, marks, odd);
-    marks[k] = (uint16_t)n; /* two more ends, so that a walker may look ahead */
-    marks[k + 1] = (uint16_t)n;
+    const size_t ahead = level == HJ212_AVX512 ? 32 : 2; /* a walker may look ahead: it sees the end again */
+    for (size_t i = 0; i < ahead; i++)
+        marks[k + i] = (uint16_t)n;
     if (level == HJ212_AVX512)
         memset(types + k, 0, 32); /* no lane behind the last mark may look like a pair */
     return k;
