@@ -153,7 +153,7 @@ static int64_t get_i64(const char *p)
 static bool find_mn(struct lt_slice bytes, struct lt_slice mn, size_t *ret_at)
 {
     const size_t look = bytes.n < 512 ? bytes.n : 512; /* a header is shorter */
-    const char *p = mn.n ? memmem(bytes.p, look, mn.p, mn.n) : NULL;
+    const char *p = mn.n && bytes.p ? memmem(bytes.p, look, mn.p, mn.n) : NULL;
     if (!p)
         return false;
     *ret_at = (size_t)(p - bytes.p);

@@ -151,10 +151,10 @@ static struct lt_slice segment_of(struct lt_slice raw)
 static const char *time_digits(struct lt_slice seg)
 {
     const size_t head = seg.n < 64 ? seg.n : 64;
-    const char *p = head ? memmem(seg.p, head, "QN=", 3) : NULL;
+    const char *p = seg.p ? memmem(seg.p, head, "QN=", 3) : NULL;
     size_t skip = 3;
     if (!p) {
-        p = seg.n ? memmem(seg.p, seg.n, "DataTime=", 9) : NULL;
+        p = seg.p ? memmem(seg.p, seg.n, "DataTime=", 9) : NULL;
         skip = 9;
     }
     if (!p || (size_t)(seg.p + seg.n - p) < skip + 14)
