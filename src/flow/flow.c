@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-#define SETS_MAX      (FLOW_NEEDS_MAX + 12) /* needs, state, due, level, and 8 of apply() */
+#define SETS_MAX      (FLOW_NEEDS_MAX + 12) /* needs, three of flow_enter(), and 8 of apply() */
 #define OVERDUE_BATCH 1000                  /* records of one call: about a second of writing */
 
 static const char *label(const char *en, const char *zh, enum lt_lang lang)
@@ -45,14 +45,17 @@ size_t flow_enter(const struct flow *f, unsigned state, struct lt_slice limit_va
 {
     const struct flow_state *s = &f->states[state];
     int64_t ms = limit_of(s, limit_value);
-    ret[0] = RECORD_SET_Z(f->state_field, s->name);
+    size_t n = 0;
+    ret[n++] = RECORD_SET_Z(f->state_field, s->name);
+    if (f->since_field)
+        ret[n++] = RECORD_SET_I(f->since_field, now_ms);
     if (s->keeps_due)
-        return 1;
+        return n;
     if (ms > 0)
-        ret[1] = RECORD_SET_I(f->due_field, f->calendar ? f->calendar(now_ms, ms) : now_ms + ms);
+        ret[n++] = RECORD_SET_I(f->due_field, f->calendar ? f->calendar(now_ms, ms) : now_ms + ms);
     else
-        ret[1] = RECORD_SET_NULL(f->due_field);
-    return 2;
+        ret[n++] = RECORD_SET_NULL(f->due_field);
+    return n;
 }
 
 static struct lt_slice limit_value(const struct flow *f, unsigned state, const struct record_row *r)
@@ -110,7 +113,7 @@ static enum lt_err read_need(const struct record_ctx *x, const struct flow_move 
         return read_time(x, n, body, set, err);
     if (n->type == RECORD_INT)
         return jsonr_i64(body, n->field, true, INT64_MIN, INT64_MAX, &set->i, err);
-    e = jsonr_str(body, n->field, true, NOTE_CHARS, &set->s, err);
+    e = jsonr_str(body, n->field, true, n->max_chars ? n->max_chars : NOTE_CHARS, &set->s, err);
     if (e == LT_OK && n->type == RECORD_ENUM && !is_choice(n, set->s)) {
         char given[64];
         lt_text_copy_slice(given, sizeof given, set->s);
@@ -195,7 +198,8 @@ static enum lt_err take_overdue(const struct record_ctx *x, const struct flow *f
 {
     const struct record_kind *k = record_kind_find(lt_slice_of(f->kind));
     struct record_row r;
-    struct record_set set[4];
+    struct record_set set[12];
+    size_t n = 0;
     enum lt_err e = record_load(x, k, id, &r, err);
     if (e != LT_OK)
         return e;
@@ -206,8 +210,10 @@ static enum lt_err take_overdue(const struct record_ctx *x, const struct flow *f
         return lt_fail(err, LT_E_CORRUPT, f->state_field, f->kind, "state", NULL);
     }
     bool raise = true;
-    unsigned to = f->states[from].overdue ? f->states[from].overdue(&r, &raise) : (unsigned)from;
-    size_t n = flow_enter(f, to, limit_value(f, to, &r), x->now_ms, set);
+    unsigned to = f->states[from].overdue ? f->states[from].overdue(&r, &raise, set, &n) : (unsigned)from;
+    n += flow_enter(f, to, limit_value(f, to, &r), x->now_ms, set + n);
+    if (to == (unsigned)from && f->since_field) /* it waits on: since when does not change */
+        set[n++] = RECORD_SET_I(f->since_field, record_i64(&r, f->since_field, x->now_ms));
     if (raise && level < f->level_max)
         set[n++] = RECORD_SET_I(f->level_field, level + 1);
     else if (raise)

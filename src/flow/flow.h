@@ -16,6 +16,7 @@ struct flow_need {
     bool future;                /* TIME: must lie after now, and at most `max_ms` after it */
     int64_t max_ms;
     const char *store;          /* record field to write, NULL: same name as `field`, "" none (history only) */
+    size_t max_chars;           /* TEXT; 0: 1,000 */
 };
 struct flow_move {
     const char *name, *en, *zh;
@@ -37,12 +38,14 @@ struct flow_state {
     const char *limit_field;    /* "severity" */
     const struct flow_limit *limits; /* ends with ms 0; NULL: no deadline */
     bool keeps_due;             /* the deadline was given by the move itself (end of a suppression) */
-    /* State to enter when the deadline passes; sets *ret_raise when the level goes up. NULL: stays, level + 1. */
-    unsigned (*overdue)(const struct record_row *row, bool *ret_raise);
+    /* State to enter when the deadline passes; clears *ret_raise when the level stays; may add to set[*n], room for 4.
+     * NULL: stays, level + 1. */
+    unsigned (*overdue)(const struct record_row *row, bool *ret_raise, struct record_set *set, size_t *n);
 };
 struct flow {
     const char *kind;           /* record kind */
     const char *state_field, *due_field, *level_field;
+    const char *since_field;    /* gets the time of each change of state; may be NULL */
     const struct flow_state *states;
     size_t n_states;
     const struct flow_move *moves;
@@ -56,7 +59,8 @@ struct flow {
  * NOT_FOUND, FLOW_MOVE (wrong state), FLOW_NEEDS, FIELD_…. Raced by another writer: FLOW_MOVE or STALE. */
 enum lt_err flow_move(const struct record_ctx *x, const struct flow *f, int64_t id, struct lt_slice move,
                       const json_t *body, struct lt_error *err) LT_MUST_CHECK;
-/* Fields a new record (or one re-opened by the system) must get to stand in `state` at now: state, due. Room for 2. */
+/* Fields a new record (or one re-opened by the system) must get to stand in `state` at now: state, since, due. Room for
+ * 3. */
 size_t flow_enter(const struct flow *f, unsigned state, struct lt_slice limit_value, int64_t now_ms,
                   struct record_set *ret);
 

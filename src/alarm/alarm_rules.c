@@ -1,0 +1,139 @@
+/* The rules: codes, names, preset records, and the table of verdicts. */
+#include "alarm/alarm_priv.h"
+
+#include <stdio.h>
+
+static const char *const codes[ALARM_RULE_COUNT] = {
+#define X(n, s) s,
+    ALARM_RULES(X)
+#undef X
+};
+
+const char *alarm_rule_code(enum alarm_rule r)
+{
+    return (unsigned)r < ALARM_RULE_COUNT ? codes[r] : "";
+}
+
+int alarm_rule_find(struct lt_slice code)
+{
+    for (int i = 0; i < ALARM_RULE_COUNT; i++)
+        if (lt_slice_is(code, codes[i]))
+            return i;
+    return -1;
+}
+
+const char *alarm_rule_name(enum alarm_rule r, enum lt_lang lang)
+{
+    const struct record_kind *k = record_kind_find(LT_LIT("rule"));
+    const char *name = record_choice_label(record_field_find(k, LT_LIT("code")), lt_slice_of(alarm_rule_code(r)), lang);
+    return name ? name : "";
+}
+
+/* What a rule starts with. Empty thresholds take the engine's own defaults (engine/rule.h), which these repeat where a
+ * person should see and change them. */
+static const struct {
+    enum alarm_rule rule;
+    const char *severity;
+    int64_t enter, leave, param1;
+    int64_t min_duration_min;
+} presets[] = {
+    {ALARM_R_HOUR_EXCEED, "important", 1, 1, -1, 0},      /* multiples of the limit */
+    {ALARM_R_DAY_EXCEED, "urgent", 1, 1, -1, 0},
+    {ALARM_R_SILENCE, "important", 2, -1, 60, 0},         /* intervals of the device, and seconds more */
+    {ALARM_R_NO_DATA, "important", -1, -1, -1, 0},
+    {ALARM_R_CONSTANT, "normal", -1, -1, -1, 0},
+    {ALARM_R_OUT_OF_RANGE, "important", -1, -1, -1, 5},
+    {ALARM_R_IMPOSSIBLE, "important", -1, -1, -1, 5},
+    {ALARM_R_FLAG_ABUSE, "important", 5, -1, 30, 0},      /* % of the month's hours; % that hide an exceedance */
+    {ALARM_R_CLOCK_DRIFT, "normal", 600, 300, -1, 5},     /* seconds */
+    {ALARM_R_DOUBLE_CONNECTION, "normal", -1, -1, 10, 0}, /* minutes */
+    {ALARM_R_DISK_FAULT, "urgent", -1, -1, -1, 0},
+    {ALARM_R_ENGINE_BEHIND, "urgent", 60, 10, -1, 0}, /* seconds */
+};
+
+static struct record_set threshold(const char *field, int64_t v)
+{
+    return v < 0 ? RECORD_SET_NULL(field) : RECORD_SET_I(field, v * LT_FIX_ONE);
+}
+
+static enum lt_err add_rule(const struct record_ctx *x, size_t i, struct lt_error *err)
+{
+    const char *code = alarm_rule_code(presets[i].rule);
+    struct sql_stmt *st = NULL;
+    bool there = false;
+    int64_t id;
+    enum lt_err e = sql_prepare(x->db, "SELECT 1 FROM rule WHERE code = ?1", &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_str(st, 1, code);
+    e = sql_step(st, &there, err);
+    sql_release(&st);
+    if (e != LT_OK || there) /* one that a person deleted is not made again */
+        return e;
+    const struct record_set set[] = {
+        RECORD_SET_Z("code", code),
+        RECORD_SET_Z("severity", presets[i].severity),
+        RECORD_SET_I("min_duration_min", presets[i].min_duration_min),
+        threshold("enter_fix", presets[i].enter),
+        threshold("leave_fix", presets[i].leave),
+        threshold("param1", presets[i].param1),
+    };
+    return record_insert(x, record_kind_find(LT_LIT("rule")), set, sizeof set / sizeof set[0], &id, err);
+}
+
+enum lt_err alarm_setup(struct sql_db *db, int64_t now_ms, struct lt_error *err)
+{
+    static const struct sql_migration steps[] = {
+        {1, "CREATE TABLE verdict(id INTEGER PRIMARY KEY AUTOINCREMENT, alarm_key TEXT NOT NULL, rule TEXT NOT NULL,"
+            " rule_version INTEGER NOT NULL, at_ms INTEGER NOT NULL, seq INTEGER NOT NULL, outcome TEXT NOT NULL,"
+            " inputs TEXT NOT NULL, UNIQUE(alarm_key, seq, outcome))"},
+    };
+    const struct auth_ctx who = auth_system("setup");
+    const struct record_ctx x = {.db = db, .who = &who, .now_ms = now_ms, .tz_min = LT_TZ_CHINA};
+    enum lt_err e = sql_migrate(db, "alarm", steps, sizeof steps / sizeof steps[0], err);
+    if (e == LT_OK)
+        e = sql_begin(db, err);
+    if (e != LT_OK)
+        return e;
+    for (size_t i = 0; e == LT_OK && i < sizeof presets / sizeof presets[0]; i++)
+        e = add_rule(&x, i, err);
+    return sql_end(db, e, err);
+}
+
+void alarm_rules_meta(enum lt_lang lang, struct jsonw *w)
+{
+    jsonw_array(w);
+    for (int i = 0; i < ALARM_RULE_COUNT; i++) {
+        jsonw_object(w);
+        jsonw_kstr(w, "code", codes[i]);
+        jsonw_kstr(w, "name", alarm_rule_name((enum alarm_rule)i, lang));
+        jsonw_object_end(w);
+    }
+    jsonw_array_end(w);
+}
+
+int alarm_severity_rank(struct lt_slice severity)
+{
+    return lt_slice_is(severity, "urgent") ? 0 : lt_slice_is(severity, "important") ? 1 : 2;
+}
+
+const char *alarm_object_name(enum alarm_object o)
+{
+    static const char *const names[] = {"device", "outlet", "post"};
+    return names[o];
+}
+
+const char *alarm_change_name(enum alarm_change c)
+{
+    static const char *const names[] = {"", "new", "repeat", "moved", "ended"};
+    return (unsigned)c < sizeof names / sizeof names[0] ? names[c] : "";
+}
+
+size_t alarm_key(enum alarm_rule rule, enum alarm_object object_kind, int64_t object_id, struct lt_slice factor,
+                 int64_t period_at_ms, char ret[160])
+{
+    int n = snprintf(ret, 160, "%s/%s/%lld/%.*s/%lld", alarm_rule_code(rule), alarm_object_name(object_kind),
+                     (long long)object_id, (int)(factor.n < 32 ? factor.n : 32), factor.n ? factor.p : "",
+                     (long long)period_at_ms);
+    return (size_t)n;
+}
