@@ -76,15 +76,14 @@ static bool take_block(struct gw_loop *l)
     struct recorder_block *b = recorder_port_take(l->port);
     if (!b)
         return false;
-    for (size_t i = 0; i < RECORDER_PORT_BLOCKS; i++)
-        if (!l->flight[i].block) {
-            l->cur = &l->flight[i];
-            l->cur->block = b;
-            l->cur->replies = l->cur->bytes = 0;
-            return true;
-        }
-    assert(!"more blocks than the port has");
-    return false;
+    size_t i = 0;
+    while (i < RECORDER_PORT_BLOCKS && l->flight[i].block)
+        i++;
+    assert(i < RECORDER_PORT_BLOCKS); /* the port has no more */
+    l->cur = &l->flight[i];
+    l->cur->block = b;
+    l->cur->replies = l->cur->bytes = 0;
+    return true;
 }
 
 static void submit(struct gw_loop *l)

@@ -329,13 +329,15 @@ static void no_answer_while_the_disk_refuses(void **state)
     early |= get_ack(fd, 300);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
     assert_false(early);
-    bool answered = get_ack(fd, PATIENCE_MS);
-    put_frame(fd, "D001", qn);
-    answered &= get_ack(fd, PATIENCE_MS);
+    bool answered = false;
+    for (int i = 0; i < 30 && !answered; i++) { /* as a device does that misses its 9014 */
+        put_frame(fd, "D001", qn);
+        answered = get_ack(fd, 500);
+    }
     assert_true(answered);
     close(fd);
     post_stop(&p);
-    assert_int_equal(read_journal(&p).frame, 2);
+    assert_int_equal(read_journal(&p).frame, 2); /* D000 and, once, D001 */
     post_close(&p);
 }
 

@@ -48,7 +48,7 @@ static bool script_record(void *user, const struct journal_record *r, const stru
     if (x->forget)
         return true;
     if (x->n == SCRIPT_RECORDS)
-        abort();
+        return false;
     struct script_record *k = &x->rec[x->n++];
     char *copy = malloc(r->mn.n + r->bytes.n + 1);
     memcpy(copy, r->mn.p, r->mn.n);
