@@ -24,7 +24,7 @@ struct sql_db;
 /* What the bus is told, after the commit that made it true. json is one object without newline; territory 0: all. */
 struct engine_event {
     const char *type; /* "alarm": {"id","change","rule","device","outlet"}; "latest": see engine_latest; "system" */
-    int64_t territory, enterprise;
+    int64_t territory, enterprise; /* territory -1: a device without outlet, for those who see everything */
     struct lt_slice json;
 };
 

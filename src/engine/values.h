@@ -49,15 +49,18 @@ bool values_mark_maintenance(int64_t cell); /* M, C */
 
 /* Samples are collected by minute of the hour. */
 struct values_slot {
-    int64_t sum, zs_sum, min, max; /* of normal samples; zs_sum of those that carry a converted value */
-    uint16_t n, n_zs, total;       /* normal samples, of these with a converted value, all samples */
+    lt_i128 sum, zs_sum;     /* of normal samples; zs_sum of those that carry a converted value */
+    int64_t min, max;
+    uint32_t n, n_zs, total; /* normal samples, of these with a converted value, all samples */
 };
 struct values_hour {
     struct values_slot minute[60]; /* from real-time rows */
     struct values_slot report[60]; /* from minute rows, at their starting minute */
     int64_t cou;                   /* sum of minute amounts of normal rows, LT_FIX_NONE when none was given */
-    uint64_t has_minute, has_report; /* bit per minute */
-    unsigned flagged;              /* samples or rows marked maintenance or calibration */
+    uint64_t has_minute, has_report; /* bit per minute: the slot is in use */
+    bool cou_lost;                 /* an amount did not fit */
+    lt_i128 all_sum;               /* of every value whatever its mark: what would count without marks */
+    unsigned all_n, flagged;       /* values in all_sum; samples or rows marked maintenance or calibration */
 };
 void values_hour_init(struct values_hour *h);
 /* minute 0..59; value may be LT_FIX_NONE (mark alone); zs may be LT_FIX_NONE. mark: cell, or 0 when the device sent none. */
@@ -75,8 +78,8 @@ struct values_result {
 };
 /* The post's own hour value. water: one abnormal value makes the mark abnormal; else (flue gas) at least 75 % normal
  * values give N and fewer D (notes under HJ 212-2017 C.16-C.18). rtd_interval_s: of the device, 0 unknown (then each
- * sample covers its minute). minute rows: their interval is the smallest gap between two of them (min_interval_min
- * when not 0). Minute rows, when there are any, go before real-time rows. */
+ * sample covers its minute). Minute rows: their interval is the smallest gap between two of them, at
+ * most min_interval_min when that is not 0. Minute rows, when there are any, go before real-time rows. */
 void values_hour_result(const struct values_hour *h, bool water, unsigned rtd_interval_s, unsigned min_interval_min,
                         struct values_result *ret);
 
@@ -88,9 +91,9 @@ bool values_nox(int64_t no, int64_t no2, int64_t *ret);
 /* Formula (33): kilograms of an hour from mg/m3 and m3/s. */
 bool values_amount(int64_t c_mgm3, int64_t flow_m3s, int64_t *ret_kg);
 
-/* Chooses between the device's report and the post's own value. `unit`: smallest step the factor is printed with
- * (10^-decimals). Contradiction: they differ by more than 5 % of the larger and more than two steps, while the own value
- * is valid. Fills *ret from `own` and the report. */
+/* Chooses between the device's report and the post's own value. `step`: smallest step the factor is printed with
+ * (10^-decimals). Contradiction: they differ by more than 5 % of the larger (converted values: 10 %) and more than two
+ * steps, while the own value is valid. Fills *ret from `own` and the report. */
 struct values_report {
     bool present;
     int64_t avg, zsavg, min, max, cou, mark;
@@ -100,8 +103,9 @@ void values_hour_choose(const struct values_result *own, const struct values_rep
 
 /* ---- a day from its hours ---- */
 struct values_day {
-    int64_t sum, zs_sum, min, max, cou;
-    unsigned n, n_zs, present, flagged;
+    lt_i128 sum, zs_sum, cou;
+    int64_t min, max;
+    unsigned n, n_zs, n_cou, present, normal;
     bool substituted;
 };
 void values_day_init(struct values_day *d);
