@@ -337,7 +337,7 @@ static enum lt_err read_both(struct reading *r, int64_t device, enum series_kind
 HANDLER(device_series)
 {
     int64_t id, from = c->now_ms - LT_DAY_MS, to = c->now_ms + 1, points = 2000;
-    enum series_kind kind;
+    enum series_kind kind = SERIES_RTD;
     struct record_row row = {0};
     enum lt_err e = api_id(c, 0, &id, err);
     if (e || (e = kind_of(c, &kind, err)) || (e = api_query_time(c, "from", &from, err)) ||
