@@ -45,7 +45,7 @@ struct sim_device *demo_devices(const struct demo_info *info, int tz_min, size_t
 
 /* ---- private to the unit: the plan of the city, a pure function of the seed ---- */
 struct demo_plant {
-    char code[19], name[64], name_en[64], address[96];
+    char code[24], name[64], name_en[96], address[96];
     enum sim_industry industry;
     unsigned county;           /* index into the boundaries */
     double lon, lat;
@@ -54,7 +54,7 @@ struct demo_plant {
     unsigned first_outlet, outlets;
 };
 struct demo_county {
-    char code[7], name[40], name_en[48];
+    char code[8], name[40], name_en[48];
     double lon, lat;
     struct demo_ring {
         size_t n;

@@ -124,7 +124,7 @@ static void make_plant(struct demo_plan *p, struct lt_rand *r, size_t i)
     snprintf(t->name_en, sizeof t->name_en, "%.*s %s%s %s Co., Ltd.", (int)strcspn(c->name_en, " "), c->name_en,
              words[w].en, serial, industry_names[t->industry].en);
     /* the form of a unified social credit code; the organisation part starts with DEMO and belongs to nobody */
-    snprintf(t->code, sizeof t->code, "91%sDEMO%06uX", c->code, (unsigned)i);
+    snprintf(t->code, sizeof t->code, "91%sDEMO%05uX", c->code, (unsigned)(i % 100000));
     snprintf(t->address, sizeof t->address, "%s演示产业园 %u 号", c->name, (unsigned)lt_rand_below(r, 180) + 1);
     place(r, c, &t->lon, &t->lat);
     t->grade = grades[lt_rand_below(r, sizeof grades / sizeof grades[0])];
