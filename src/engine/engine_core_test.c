@@ -1,0 +1,478 @@
+/* Tests of the engine from frames to values, alarms, trail and ledger. */
+#include "engine/engine_test_util.h"
+
+#define M INT64_C(1000000)
+
+/* One hour of minute rows, received as they happen, one commit a minute. so2 is measured; O2 11 %, reference 6 %: the
+ * converted value is 1.5 times the measured one. */
+static void minutes_of_hour(struct world *w, int64_t hour_ms, unsigned good, unsigned bad, const char *so2)
+{
+    for (unsigned m = 0; m < 60; m++) {
+        int64_t data = hour_ms + m * LT_MIN_MS, at = data + LT_MIN_MS;
+        if (m < good + bad) {
+            char items[300];
+            char mark = m < good ? 'N' : 'D';
+            snprintf(items, sizeof items,
+                     "a21026-Avg=%s,a21026-Min=1,a21026-Max=99,a21026-Flag=%c;a19001-Avg=11,a19001-Flag=%c;"
+                     "a21002-Avg=20,a21002-Flag=%c;a00000-Avg=100,a00000-Flag=%c", so2, mark, mark, mark, mark);
+            frame(w, at, MN1, 2051, data, items);
+        }
+        tick(w, at);
+        commit(w, at);
+    }
+}
+
+static void ticks(struct world *w, int64_t from_ms, int64_t to_ms)
+{
+    for (int64_t t = from_ms; t <= to_ms; t += 10 * LT_SEC_MS) {
+        tick(w, t);
+    }
+    commit(w, to_ms);
+}
+
+static void an_hour_closes_five_minutes_after_its_end(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    minutes_of_hour(&w, T0, 60, 0, "24");
+    ticks(&w, T0 + LT_HOUR_MS + 10000, T0 + LT_HOUR_MS + 4 * LT_MIN_MS);
+    run(&w, 10000);
+    assert_true(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_AVG) == LT_FIX_NONE);
+    ticks(&w, T0 + LT_HOUR_MS + 4 * LT_MIN_MS, T0 + LT_HOUR_MS + 5 * LT_MIN_MS);
+    run(&w, 10000);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_AVG), 24 * M);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_ZSAVG), 36 * M);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_VALID), 60);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_SOURCE), VALUES_MINUTES);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_FLAG), 'N');
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_STATE),
+                     VALUES_S_VALID | VALUES_S_CONVERTED | VALUES_S_EXCEED | VALUES_S_AMOUNT);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_COU), 8640000); /* 24 * 100 * 3600 e-6 kg */
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a00000", HJ212_F_COU), 360000 * M);
+    /* 36 > 35: one alarm with its verdict */
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), 1);
+    assert_int_equal(ask(&w, "SELECT value FROM alarm WHERE rule = 'hour_exceed'"), 36 * M);
+    assert_int_equal(ask(&w, "SELECT limit_value FROM alarm WHERE rule = 'hour_exceed'"), 35 * M);
+    assert_int_equal(ask(&w, "SELECT period_at_ms FROM alarm WHERE rule = 'hour_exceed'"), T0);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM verdict WHERE rule = 'hour_exceed' AND outcome = 'raise'"), 1);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM value_version"), 0);
+    struct engine_value v[8];
+    size_t n = engine_latest(w.e, w.device, v, 8);
+    assert_int_equal(n, 4);
+    assert_string_equal(v[0].factor, "a21026");
+    assert_int_equal(v[0].hour_zs, 36 * M);
+    assert_int_equal(v[0].rtd, 24 * M); /* minute means stand in: no real-time data */
+    /* the next hour is in order: the alarm ends, and only one was ever made */
+    minutes_of_hour(&w, T0 + LT_HOUR_MS, 60, 0, "10");
+    ticks(&w, T0 + 2 * LT_HOUR_MS + 10000, T0 + 2 * LT_HOUR_MS + 5 * LT_MIN_MS);
+    run(&w, 10000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), 1);
+    assert_int_equal(ask(&w, "SELECT active FROM alarm WHERE rule = 'hour_exceed'"), 0);
+    world_end(&w);
+}
+
+static void the_edges_44_45_46(void **state)
+{
+    for (unsigned good = 44; good <= 46; good++) {
+        struct world w = {.checkpoint_s = 30};
+        world_make(&w);
+        world_engine(&w);
+        minutes_of_hour(&w, T0, good, 60 - good, "24");
+        ticks(&w, T0 + LT_HOUR_MS + 10000, T0 + LT_HOUR_MS + 5 * LT_MIN_MS);
+        run(&w, 10000);
+        int64_t st = value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_STATE);
+        assert_int_equal((st & VALUES_S_VALID) != 0, good >= 45);
+        assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_VALID), good);
+        assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), good >= 45);
+        /* too little is its own alarm, once for the device when every factor lacks */
+        assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'no_data'"), good < 45);
+        world_end(&w);
+    }
+}
+
+static void a_report_is_judged_at_once(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    minutes_of_hour(&w, T0, 60, 0, "24");
+    int64_t at = T0 + LT_HOUR_MS + 3000;
+    frame(&w, at, MN1, 2061, T0,
+          "a21026-Avg=24.2,a21026-ZsAvg=36.3,a21026-Min=1,a21026-Max=99,a21026-Cou=8.7,a21026-Flag=N;a19001-Avg=11.0,a19001-Flag=N");
+    commit(&w, at);
+    run(&w, 10000);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_AVG), 24200000);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_SOURCE), VALUES_REPORTED);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", VALUES_F_CALC_AVG), 24 * M);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", VALUES_F_DIFF), 200000);
+    assert_int_equal(ask(&w, "SELECT value FROM alarm WHERE rule = 'hour_exceed'"), 36300000);
+    assert_int_equal(ask(&w, "SELECT first_at_ms FROM alarm WHERE rule = 'hour_exceed'"), T0 + LT_HOUR_MS);
+    world_end(&w);
+}
+
+static void a_contradicted_report_does_not_hide(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    minutes_of_hour(&w, T0, 60, 0, "24");
+    int64_t at = T0 + LT_HOUR_MS + 3000;
+    frame(&w, at, MN1, 2061, T0, "a21026-Avg=12,a21026-ZsAvg=18,a21026-Flag=N;a19001-Avg=11.0,a19001-Flag=N");
+    commit(&w, at);
+    run(&w, 10000);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_ZSAVG), 36 * M);
+    assert_true(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_STATE) & VALUES_S_DISPUTED);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), 1);
+    world_end(&w);
+}
+
+static void late_data_leaves_a_trail_and_takes_alarms_back(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    minutes_of_hour(&w, T0, 50, 0, "24");
+    ticks(&w, T0 + LT_HOUR_MS + 10000, T0 + LT_HOUR_MS + 6 * LT_MIN_MS);
+    run(&w, 10000);
+    assert_int_equal(ask(&w, "SELECT active FROM alarm WHERE rule = 'hour_exceed'"), 1);
+    int64_t at = T0 + LT_HOUR_MS + 20 * LT_MIN_MS;
+    for (unsigned m = 50; m < 60; m++) { /* the last ten minutes come late, and were low: (50 * 24 + 10 * 12) / 60 = 22 */
+        frame(&w, at + m, MN1, 2051, T0 + m * LT_MIN_MS,
+              "a21026-Avg=12,a21026-Flag=N;a19001-Avg=11,a19001-Flag=N;a21002-Avg=20,a21002-Flag=N;a00000-Avg=100,a00000-Flag=N");
+    }
+    commit(&w, at + 60);
+    run(&w, 10000);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_ZSAVG), 33 * M);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_VERSION), 1); /* once a batch, not a row */
+    assert_true(value_at(&w, w.device, SERIES_HOUR, T0, "a19001", SERIES_F_VERSION) == LT_FIX_NONE); /* did not change */
+    assert_int_equal(ask(&w, "SELECT count(*) FROM value_version WHERE factor = 'a21026' AND cause = 'late_minute'"), 3);
+    assert_int_equal(ask(&w, "SELECT old_value FROM value_version WHERE field = 'ZsAvg'"), 36 * M);
+    assert_int_equal(ask(&w, "SELECT new_value FROM value_version WHERE field = 'ZsAvg'"), 33 * M);
+    assert_int_equal(ask(&w, "SELECT active FROM alarm WHERE rule = 'hour_exceed'"), 0);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM verdict WHERE outcome = 'withdraw'"), 1);
+    int64_t versions = ask(&w, "SELECT count(*) FROM value_version");
+    for (unsigned m = 50; m < 60; m++) { /* the same again changes nothing */
+        frame(&w, at + 1000 + m, MN1, 2051, T0 + m * LT_MIN_MS,
+              "a21026-Avg=12,a21026-Flag=N;a19001-Avg=11,a19001-Flag=N;a21002-Avg=20,a21002-Flag=N;a00000-Avg=100,a00000-Flag=N");
+    }
+    commit(&w, at + 2000);
+    run(&w, 10000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM value_version"), versions);
+    world_end(&w);
+}
+
+static void oxygen_at_and_above_the_cap(void **state)
+{
+    static const struct {
+        const char *o2;
+        int64_t zs;
+        bool capped;
+    } c[] = {{"19", 150 * M, false}, {"19.01", 20 * M, true}, {"20.9", 20 * M, true}, {"21", 20 * M, true}, {"6", 20 * M, false}};
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+        struct world w = {.checkpoint_s = 30};
+        world_make(&w);
+        world_engine(&w);
+        for (unsigned m = 0; m < 60; m++) {
+            char items[200];
+            snprintf(items, sizeof items, "a21026-Rtd=20,a21026-Flag=N;a19001-Rtd=%s,a19001-Flag=N", c[i].o2);
+            frame(&w, T0 + m * LT_MIN_MS + 500, MN1, 2011, T0 + m * LT_MIN_MS, items);
+            commit(&w, T0 + m * LT_MIN_MS + 500);
+        }
+        ticks(&w, T0 + LT_HOUR_MS, T0 + LT_HOUR_MS + 6 * LT_MIN_MS);
+        run(&w, 10000);
+        assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_SOURCE), VALUES_REALTIME);
+        assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_ZSAVG), c[i].zs);
+        int64_t st = value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_STATE);
+        assert_int_equal((st & VALUES_S_O2_CAP) != 0, c[i].capped);
+        world_end(&w);
+    }
+}
+
+static void editions_packets_and_strangers(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    int64_t t = T0 + 1000;
+    put_frame(&w, t, MN1, 2011, t, "DataTime=20261129000001;02-Rtd=12.5,02-Flag=N;S01-Rtd=9,S01-Flag=N;03-Rtd=7", HJ212_2005, 31);
+    put_frame(&w, t + 10, MN1, 2011, t + 10, "DataTime=20261129000001;a01011-Rtd=8", HJ212_2017, 31); /* sub-packet 2 */
+    put_frame(&w, t + 20, MN1, 2021, t + 20, "DataTime=20261129000001;SB1-RS=1;SB2-RS=0", HJ212_2017, 31);
+    put_frame(&w, t + 30, "410300NEWDEVICE000000001", 2011, t, "DataTime=20261129000001;a21026-Rtd=1", HJ212_2025, 31);
+    commit(&w, t + 40);
+    run(&w, 10);
+    assert_int_equal(value_at(&w, w.device, SERIES_RTD, T0 + 1000, "a21026", HJ212_F_RTD), 12500000);
+    assert_int_equal(value_at(&w, w.device, SERIES_RTD, T0 + 1000, "a19001", HJ212_F_RTD), 9 * M);
+    assert_int_equal(value_at(&w, w.device, SERIES_RTD, T0 + 1000, "a21002", HJ212_F_RTD), 7 * M);
+    assert_int_equal(value_at(&w, w.device, SERIES_RTD, T0 + 1000, "a01011", HJ212_F_RTD), 8 * M);
+    assert_int_equal(value_at(&w, w.device, SERIES_STATE, T0 + 1000, "SB1", HJ212_F_RS), M);
+    int64_t id = ask(&w, "SELECT id FROM device WHERE status = 'pending' AND mn = '410300NEWDEVICE000000001'");
+    assert_true(id > 0);
+    assert_int_equal(value_at(&w, id, SERIES_RTD, T0 + 1000, "a21026", HJ212_F_RTD), M);
+    struct engine_device d;
+    assert_true(engine_device(w.e, id, &d));
+    assert_int_equal(d.frames, 1);
+    assert_false(engine_device(w.e, 999999, &d));
+    world_end(&w);
+}
+
+/* HJ 212-2025 6.4: full groups of the area enciphered, CRC over the plain frame. */
+static void enciphered_frames(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    struct record_set key[] = {RECORD_SET_Z("sm4_key", "30303030303030303030303030303030")};
+    change_record(&w, "device", w.device, key, 1);
+    world_engine(&w);
+    const char area[] = "DataTime=20261129000001;a21026-Rtd=12.50,a21026-Flag=N;a19001-Rtd=9";
+    char frame_text[2000];
+    struct hj212_head h = {.qn = LT_LIT("20261129000001000"), .pw = LT_LIT("123456"), .mn = LT_LIT(MN1), .st = 31, .cn = 2011,
+                           .edition = HJ212_2025, .answer = true};
+    size_t n = hj212_build(&h, LT_LIT(area), frame_text, sizeof frame_text);
+    char *cp = strstr(frame_text, area);
+    assert_non_null(cp);
+    uint8_t cipher[200];
+    hj212_sm4_encrypt((const uint8_t *)"0000000000000000", (const uint8_t *)area, sizeof area - 1, cipher);
+    memcpy(cp, cipher, sizeof area - 1);
+    put(&w, JOURNAL_FRAME, T0 + 1500, MN1, frame_text, n - 2, 0);
+    commit(&w, T0 + 1500);
+    run(&w, 10);
+    assert_int_equal(value_at(&w, w.device, SERIES_RTD, T0 + 1000, "a21026", HJ212_F_RTD), 12500000);
+    assert_int_equal(value_at(&w, w.device, SERIES_RTD, T0 + 1000, "a19001", HJ212_F_RTD), 9 * M);
+    world_end(&w);
+}
+
+static void bad_areas_and_wrong_times_are_counted(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    int64_t t = T0 + LT_HOUR_MS;
+    frame(&w, t, MN1, 2011, t, "a21026-Rtd=abc");
+    frame(&w, t + 1, MN1, 2011, t + 11 * LT_MIN_MS, "a21026-Rtd=1");
+    frame(&w, t + 2, MN1, 2011, t + 9 * LT_MIN_MS, "a21026-Rtd=2");
+    frame(&w, t + 3, MN1, 2011, t - 401 * LT_DAY_MS, "a21026-Rtd=3");
+    put_frame(&w, t + 4, MN1, 2011, t, "a21026-Rtd=4", HJ212_2017, 31); /* no DataTime */
+    commit(&w, t + 5);
+    run(&w, 10);
+    struct engine_stats s;
+    engine_stats(w.e, &s);
+    assert_int_equal(s.frames, 5);
+    assert_int_equal(s.bad_items, 2);
+    assert_int_equal(s.quarantined, 2);
+    assert_true(value_at(&w, w.device, SERIES_RTD, t + 11 * LT_MIN_MS, "a21026", HJ212_F_RTD) == LT_FIX_NONE);
+    assert_int_equal(value_at(&w, w.device, SERIES_RTD, t + 9 * LT_MIN_MS, "a21026", HJ212_F_RTD), 2 * M);
+    for (int i = 0; i < 120; i++) { /* a clock eleven minutes ahead is told */
+        frame(&w, t + 10000 + i * 5000, MN1, 2011, t + 10000 + i * 5000 + 11 * LT_MIN_MS, "a21026-Rtd=1");
+    }
+    commit(&w, t + 10 * LT_MIN_MS);
+    run(&w, 10);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'clock_drift' AND active"), 1);
+    world_end(&w);
+}
+
+static void a_declared_start_is_exempt_within_its_quota(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    ADD(&w, "process_state", RECORD_SET_I("outlet", w.outlet), RECORD_SET_Z("state", "startup"), RECORD_SET_I("begin_at", T0),
+        RECORD_SET_I("end_at", T0 + 3 * LT_HOUR_MS));
+    struct record_set quota[] = {RECORD_SET_I("param1", M)};
+    change_record(&w, "rule", rule_id(&w, "hour_exceed"), quota, 1);
+    world_engine(&w);
+    for (int h = 0; h < 2; h++) {
+        minutes_of_hour(&w, T0 + h * LT_HOUR_MS, 60, 0, "24");
+    }
+    ticks(&w, T0 + 2 * LT_HOUR_MS + 10000, T0 + 2 * LT_HOUR_MS + 6 * LT_MIN_MS);
+    run(&w, 10000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM verdict WHERE rule = 'hour_exceed' AND outcome = 'exempt'"), 1);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), 1); /* the second is over the quota */
+    assert_int_equal(ask(&w, "SELECT period_at_ms FROM alarm WHERE rule = 'hour_exceed'"), T0 + LT_HOUR_MS);
+    assert_true(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_STATE) & VALUES_S_EXEMPT);
+    world_end(&w);
+}
+
+static void silence_says_why(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    int64_t other = add_device(&w, MN2, w.outlet);
+    world_engine(&w);
+    for (int i = 0; i < 10; i++) {
+        frame(&w, T0 + i * LT_MIN_MS, MN1, 2011, T0 + i * LT_MIN_MS, "a21026-Rtd=1,a21026-Flag=N");
+        tick(&w, T0 + i * LT_MIN_MS);
+        commit(&w, T0 + i * LT_MIN_MS);
+    }
+    put(&w, JOURNAL_CONN, T0 + 9 * LT_MIN_MS + 5000, MN1, "close closed by device", 22, 0);
+    ticks(&w, T0 + 9 * LT_MIN_MS + 10000, T0 + 12 * LT_MIN_MS); /* two intervals and a minute: not yet */
+    run(&w, 1000);
+    struct engine_device d;
+    assert_true(engine_device(w.e, w.device, &d));
+    assert_int_equal(d.silent_since_ms, 0);
+    ticks(&w, T0 + 12 * LT_MIN_MS, T0 + 12 * LT_MIN_MS + 20000);
+    run(&w, 1000);
+    assert_true(engine_device(w.e, w.device, &d));
+    assert_int_equal(d.silent_since_ms, T0 + 9 * LT_MIN_MS);
+    assert_int_equal(d.cause, ENGINE_CLOSED);
+    assert_string_equal(d.cause_en, "connection ended at 11-29 00:09 (closed by device), not seen since");
+    assert_true(engine_device(w.e, other, &d));
+    assert_int_equal(d.cause, ENGINE_NEVER);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'silence' AND active"), 2);
+    frame(&w, T0 + 20 * LT_MIN_MS, MN1, 2011, T0 + 20 * LT_MIN_MS, "a21026-Rtd=1,a21026-Flag=N");
+    put(&w, JOURNAL_REJECT, T0 + 20 * LT_MIN_MS, MN2, "##bad", 5, HJ212_E_CRC);
+    commit(&w, T0 + 20 * LT_MIN_MS);
+    run(&w, 1000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'silence' AND active"), 1);
+    world_end(&w);
+}
+
+static void a_post_that_was_down_blames_nobody(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    frame(&w, T0, MN1, 2011, T0, "a21026-Rtd=1,a21026-Flag=N");
+    commit(&w, T0);
+    int64_t back = T0 + 3 * LT_HOUR_MS;
+    ticks(&w, back, back + 2 * LT_MIN_MS);
+    run(&w, 1000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm"), 0);
+    ticks(&w, back + 2 * LT_MIN_MS, back + 4 * LT_MIN_MS);
+    run(&w, 1000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'silence'"), 1);
+    world_end(&w);
+}
+
+static void constant_range_impossible_and_two_lines(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    int64_t t = T0;
+    char items[300];
+    for (int i = 0; i < 400; i++, t += LT_MIN_MS) { /* lively, so that the run limit is 5 */
+        snprintf(items, sizeof items, "a21026-Rtd=%d.%02d,a21026-Flag=N;a19001-Rtd=%d.%d,a19001-Flag=N;a01013-Rtd=-0.1,a01013-Flag=N",
+                 10 + i % 7, i % 97, 8 + i % 3, i % 10);
+        frame(&w, t, MN1, 2011, t, items);
+    }
+    commit(&w, t);
+    run(&w, 1000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule IN ('constant','impossible','out_of_range')"), 0);
+    for (int i = 0; i < 10; i++, t += LT_MIN_MS) {
+        w.conn = 1 + (unsigned)i % 2;
+        frame(&w, t, MN1, 2011, t,
+              "a21026-Rtd=12.34,a21026-ZsRtd=3,a21026-Flag=N;a19001-Rtd=21.5,a19001-Flag=N;a01013-Rtd=-130,a01013-Flag=N");
+    }
+    commit(&w, t);
+    run(&w, 1000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'constant' AND factor = 'a21026' AND active"), 1);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'impossible' AND factor = 'a19001' AND active"), 1);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'out_of_range' AND factor = 'a01013' AND active"), 1);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'double_connection' AND active"), 1);
+    for (int i = 0; i < 10; i++, t += LT_MIN_MS) {
+        snprintf(items, sizeof items, "a21026-Rtd=%d,a21026-Flag=N;a19001-Rtd=9.%d,a19001-Flag=N;a01013-Rtd=-0.1,a01013-Flag=N", i, i);
+        frame(&w, t, MN1, 2011, t, items);
+    }
+    commit(&w, t);
+    ticks(&w, t + 25 * LT_MIN_MS, t + 26 * LT_MIN_MS);
+    run(&w, 1000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule <> 'silence' AND active"), 0);
+    world_end(&w);
+}
+
+static bool sum_rows(void *user, const struct engine_ledger_row *r)
+{
+    struct engine_ledger_row *sum = user;
+    sum->received += r->received;
+    sum->stored += r->stored;
+    sum->duplicate += r->duplicate;
+    sum->rejected += r->rejected;
+    sum->n_reasons += r->n_reasons;
+    assert_int_equal(r->received, r->stored + r->duplicate + r->rejected);
+    return true;
+}
+
+static void the_ledger_adds_up_running_or_not(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    struct lt_rand r;
+    lt_rand_init(&r, 3);
+    int64_t t = T0 - LT_HOUR_MS; /* over midnight */
+    for (int i = 0; i < 400; i++, t += 20 * LT_SEC_MS) {
+        const char *mn = lt_rand_below(&r, 2) ? MN1 : MN2;
+        switch (lt_rand_below(&r, 4)) {
+        case 0:
+            put(&w, JOURNAL_REJECT, t, lt_rand_below(&r, 5) ? mn : "", "##x", 3, HJ212_E_CRC + (unsigned)lt_rand_below(&r, 3));
+            break;
+        case 1:
+            put(&w, JOURNAL_DUPLICATE, t, mn, "", 0, 0);
+            break;
+        case 2:
+            put(&w, JOURNAL_DROPPED, t, mn, "", 0, JOURNAL_R_RATE);
+            break;
+        default:
+            frame(&w, t, mn, 2011, t, "a21026-Rtd=1");
+        }
+        if (i % 20 == 19) {
+            commit(&w, t);
+        }
+    }
+    run(&w, 7);
+    struct engine_ledger_row cli = {0}, live = {0}, day = {0}, dead = {0};
+    assert_int_equal(engine_ledger_dir(w.dir, LT_TZ_CHINA, 0, LT_LIT(""), sum_rows, &cli, NULL), LT_OK);
+    assert_int_equal(cli.received, 400); /* checkpointed part plus the journal behind it */
+    run(&w, 1000);
+    assert_int_equal(engine_ledger(w.e, 0, LT_LIT(""), sum_rows, &live, NULL), LT_OK);
+    assert_memory_equal(&cli, &live, sizeof cli);
+    assert_int_equal(engine_ledger(w.e, 20261129, LT_LIT(""), sum_rows, &day, NULL), LT_OK);
+    assert_int_equal(day.received, 220); /* from 00:00 on */
+    world_drop(&w);
+    assert_int_equal(engine_ledger_dir(w.dir, LT_TZ_CHINA, 0, LT_LIT(""), sum_rows, &dead, NULL), LT_OK);
+    assert_memory_equal(&cli, &dead, sizeof cli);
+    world_end(&w);
+}
+
+static void on_event(void *user, const struct engine_event *e)
+{
+    unsigned *n = user;
+    n[strcmp(e->type, "alarm") == 0 ? 0 : 1]++;
+    assert_true(e->json.n > 2 && e->json.p[0] == '{' && e->territory > 0);
+}
+
+static void events_follow_the_commit(void **state)
+{
+    unsigned n[2] = {0};
+    struct world w = {.on_event = on_event, .user = n, .checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    minutes_of_hour(&w, T0, 60, 0, "24");
+    ticks(&w, T0 + LT_HOUR_MS + 10000, T0 + LT_HOUR_MS + 5 * LT_MIN_MS);
+    run(&w, 10000);
+    assert_int_equal(n[0], 2); /* the exceedance; then the device falls silent */
+    assert_in_range(n[1], 60, 62);
+    world_end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_hour_closes_five_minutes_after_its_end),
+        cmocka_unit_test(the_edges_44_45_46),
+        cmocka_unit_test(a_report_is_judged_at_once),
+        cmocka_unit_test(a_contradicted_report_does_not_hide),
+        cmocka_unit_test(late_data_leaves_a_trail_and_takes_alarms_back),
+        cmocka_unit_test(oxygen_at_and_above_the_cap),
+        cmocka_unit_test(editions_packets_and_strangers),
+        cmocka_unit_test(enciphered_frames),
+        cmocka_unit_test(bad_areas_and_wrong_times_are_counted),
+        cmocka_unit_test(a_declared_start_is_exempt_within_its_quota),
+        cmocka_unit_test(silence_says_why),
+        cmocka_unit_test(a_post_that_was_down_blames_nobody),
+        cmocka_unit_test(constant_range_impossible_and_two_lines),
+        cmocka_unit_test(the_ledger_adds_up_running_or_not),
+        cmocka_unit_test(events_follow_the_commit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
