@@ -107,6 +107,8 @@ void journal_reader_close(struct journal_reader **r);
 /* The first batch that holds a record with number >= seq; LT_E_NOT_FOUND at the end. Caller unrefs. */
 enum lt_err journal_reader_next(struct journal_reader *r, uint64_t seq, struct journal_batch **ret,
                                 struct lt_error *err) LT_MUST_CHECK;
+/* Number of the newest durable record, 0 when there is none. */
+enum lt_err journal_reader_last_seq(struct journal_reader *r, uint64_t *ret_seq, struct lt_error *err) LT_MUST_CHECK;
 /* Day file the last batch came from, YYYYMMDD; 0 before the first. */
 int journal_reader_day(const struct journal_reader *r);
 /* First number day file `day` may hold; LT_E_NOT_FOUND when it has no batch. */

@@ -171,6 +171,29 @@ enum lt_err journal_reader_next(struct journal_reader *r, uint64_t seq, struct j
     return e;
 }
 
+enum lt_err journal_reader_last_seq(struct journal_reader *r, uint64_t *ret_seq, struct lt_error *err)
+{
+    enum lt_err e = list_days(r, err);
+    for (size_t i = r->n; i-- > 0 && !e;) {
+        struct journal_row row;
+        e = use_day(r, i, err);
+        if (e == LT_E_NOT_FOUND) { /* not begun yet */
+            e = LT_OK;
+            continue;
+        }
+        if (!e)
+            e = journal_file_last(r->file, &row, err);
+        if (e)
+            return e;
+        journal_file_done(r->file);
+        *ret_seq = row.first_seq + row.count - 1;
+        return LT_OK;
+    }
+    if (!e)
+        *ret_seq = 0;
+    return e;
+}
+
 int journal_reader_day(const struct journal_reader *r)
 {
     return r->file ? r->file->day : 0;

@@ -110,21 +110,20 @@ static bool print_batch(const struct query *q, const struct journal_batch *b)
  * back, so nothing before `to` can follow a batch an hour behind it. */
 static enum lt_err print_all(const struct query *q, struct journal_reader *rd, struct lt_error *err)
 {
-    const int64_t began_ms = lt_wall_ms();
-    uint64_t seq = 1;
-    enum lt_err e = q->from ? journal_reader_seek_time(rd, q->from_ms, &seq, err) : LT_OK;
-    while (!e) {
+    uint64_t seq = 1, last = 0;
+    enum lt_err e = journal_reader_last_seq(rd, &last, err);
+    if (!e && q->from)
+        e = journal_reader_seek_time(rd, q->from_ms, &seq, err);
+    while (!e && seq <= last) {
         struct journal_batch *b = NULL;
         e = journal_reader_next(rd, seq, &b, err);
         if (e)
             break;
-        const bool late = b->at_ms > began_ms, over = q->to && b->at_ms > q->to_ms && b->at_ms - q->to_ms > LT_HOUR_MS;
+        const bool over = q->to && b->at_ms > q->to_ms && b->at_ms - q->to_ms > LT_HOUR_MS;
         if (!over && !print_batch(q, b))
             e = lt_fail(err, LT_E_IO, NULL, "standard output", "cannot write", NULL);
-        seq = b->first_seq + b->count;
+        seq = over ? last + 1 : b->first_seq + b->count;
         journal_batch_unref(&b);
-        if (over || late)
-            break;
     }
     return e == LT_E_NOT_FOUND ? LT_OK : e;
 }
