@@ -378,8 +378,10 @@ static void XMLCALL sheet_text(void *user, const char *s, int n)
 static struct lt_slice number_text(double v, char ret[64])
 {
     int n = snprintf(ret, 64, "%.15g", v);
-    if (strchr(ret, 'e') && fabs(v) < 1e-4) {
-        n = snprintf(ret, 64, "%.20f", v);
+    const char *e = strchr(ret, 'e');
+    int64_t exponent = 0;
+    if (e && fabs(v) < 1e-4 && lt_text_to_i64(lt_slice_of(e + 1), &exponent) && exponent > -30) {
+        n = snprintf(ret, 64, "%.*f", (int)(14 - exponent), v); /* the same fifteen digits, written out */
         while (n > 1 && ret[n - 1] == '0')
             n--;
         if (ret[n - 1] == '.')
