@@ -467,7 +467,8 @@ static int encode(FILE *in, FILE *out)
         if (line.failed)
             fprintf(stderr, "lantian hj212 encode: line %llu is too long\n", (unsigned long long)number);
         status = s > status ? s : status;
-        fwrite(frames.p, 1, frames.n, out);
+        if (frames.n)
+            fwrite(frames.p, 1, frames.n, out);
         lt_buf_clear(&frames);
         lt_buf_clear(&line);
     }
