@@ -162,6 +162,18 @@ static enum lt_err identify(struct api_call *c, struct lt_error *err)
     return e;
 }
 
+/* record judges again; but who may not read a kind shall not learn what its parameters are. */
+static enum lt_err admit_kind(struct api_call *c, struct lt_error *err)
+{
+    char permission[80];
+    bool write = c->req->method == HTTP_POST || c->req->method == HTTP_PATCH;
+    snprintf(permission, sizeof permission, "%s:%s", c->route->kind->name,
+             c->req->method == HTTP_DELETE ? "delete"
+             : write                       ? "write"
+                                           : "read");
+    return auth_need(&c->who, permission, err);
+}
+
 static enum lt_err admit(struct api_call *c, struct lt_error *err)
 {
     if (c->route->access == API_OPEN)
@@ -174,6 +186,8 @@ static enum lt_err admit(struct api_call *c, struct lt_error *err)
         return LT_OK;
     if (c->who.must_change)
         return lt_fail(err, LT_E_AUTH_CHANGE, NULL, NULL, NULL, NULL);
+    if (c->route->kind)
+        return admit_kind(c, err);
     return c->route->access == API_MAY ? auth_need(&c->who, c->route->permission, err) : LT_OK;
 }
 

@@ -70,12 +70,17 @@ HANDLER(device_ledger)
 
 struct total {
     struct days d;
+    const struct topo *t;
     uint64_t received, stored, duplicate, rejected;
 };
 
 static bool add_day(void *user, const struct engine_ledger_row *r)
 {
     struct total *t = user;
+    const struct auth_ctx *who = &t->d.c->who;
+    const struct topo_device *d = topo_device_mn(t->t, r->mn);
+    if (!who->everywhere && !(d && topo_sees(t->t, who, d->territory, d->enterprise)))
+        return true;
     t->received += r->received;
     t->stored += r->stored;
     t->duplicate += r->duplicate;
@@ -98,7 +103,11 @@ HANDLER(ledger_get)
     jsonw_kstr(&c->w, "day", text);
     jsonw_key(&c->w, "items");
     jsonw_array(&c->w);
-    if ((e = engine_ledger(c->a->deps.engine, day, LT_LIT(""), add_day, &t, err)))
+    struct topo *topo = desk_topo(c->a);
+    t.t = topo;
+    e = engine_ledger(c->a->deps.engine, day, LT_LIT(""), add_day, &t, err);
+    topo_unref(topo);
+    if (e)
         return e;
     jsonw_array_end(&c->w);
     jsonw_key(&c->w, "total");

@@ -29,7 +29,7 @@ static size_t slot_of(struct limiter *l, uint64_t key, int64_t now_ms)
             if (more > 0) {
                 int64_t tokens = l->slot[s].tokens + more;
                 l->slot[s].tokens = (int32_t)(tokens > BURST * 1000 ? BURST * 1000 : tokens);
-                l->slot[s].at_ms = now_ms;
+                l->slot[s].at_ms += more * EACH_MS / 1000; /* what is left of a token is kept */
             }
             return s;
         }
