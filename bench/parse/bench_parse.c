@@ -1,6 +1,6 @@
 /* How fast a frame is parsed: CRC, header, every item split, every number converted to integer and decimals, again and
- * again from memory on one core. Prints frames and bytes a second, the ratio to memcpy of the same bytes in the same run,
- * and to the plain byte-wise walker. Pin it: taskset -c 1 bench_parse. Median of five runs. */
+ * again from memory on one core. Prints frames and bytes a second, the ratio to memcpy of the same bytes in the same
+ * run, and to the plain byte-wise walker. Pin it: taskset -c 1 bench_parse. Median of five runs. */
 #include "hj212/hj212_priv.h"
 
 #include <stdio.h>
@@ -12,12 +12,14 @@
 /* The two frames every implementation of this protocol was timed with: real-time data of a stack (10 factors, 25
  * pairs), hour data (8 factors, 45 pairs). */
 static const char *const frames[2] = {
-    "##0489QN=20240601085857223;ST=31;CN=2011;PW=123456;MN=010000A8900016F000169DC0;Flag=5;CP=&&DataTime=20240601085857;"
+    "##0489QN=20240601085857223;ST=31;CN=2011;PW=123456;MN=010000A8900016F000169DC0;Flag=5;CP=&&DataTime="
+    "20240601085857;"
     "a34013-Rtd=3.21,a34013-ZsRtd=4.05,a34013-Flag=N;a21026-Rtd=12.35,a21026-ZsRtd=15.60,a21026-Flag=N;"
     "a21002-Rtd=28.74,a21002-ZsRtd=36.29,a21002-Flag=N;a21005-Rtd=4.511,a21005-ZsRtd=5.697,a21005-Flag=N;"
     "a19001-Rtd=8.9,a19001-Flag=N;a01011-Rtd=11.42,a01011-Flag=N;a01012-Rtd=78.4,a01012-Flag=N;"
     "a01013-Rtd=-0.152,a01013-Flag=N;a01014-Rtd=9.8,a01014-Flag=N;a00000-Rtd=42.6,a00000-Flag=N&&5F00",
-    "##0852QN=20240601090000001;ST=31;CN=2061;PW=123456;MN=010000A8900016F000169DC0;Flag=5;CP=&&DataTime=20240601080000;"
+    "##0852QN=20240601090000001;ST=31;CN=2061;PW=123456;MN=010000A8900016F000169DC0;Flag=5;CP=&&DataTime="
+    "20240601080000;"
     "a34013-Cou=1.284,a34013-Min=10.11,a34013-Avg=12.35,a34013-Max=15.60,a34013-ZsMin=12.77,a34013-ZsAvg=15.60,"
     "a34013-ZsMax=19.70,a34013-Flag=N;a21026-Cou=1.284,a21026-Min=10.11,a21026-Avg=12.35,a21026-Max=15.60,"
     "a21026-ZsMin=12.77,a21026-ZsAvg=15.60,a21026-ZsMax=19.70,a21026-Flag=N;a21002-Cou=1.284,a21002-Min=10.11,"
@@ -98,7 +100,8 @@ static void bench(struct lt_slice raw, double goal, double seconds)
         double r = median(raw, (enum hj212_level)l, seconds);
         plain = l == HJ212_SCALAR ? r : plain;
         printf("  %-7s %9.0f frames/s  %6.0f MB/s  %6.4f of memcpy  %5.2f x plain%s\n", names[l], r, r * size / 1e6,
-               r / mem, r / plain, l == (int)hj212_level_best() ? r >= goal ? "  goal reached" : "  goal NOT reached" : "");
+               r / mem, r / plain,
+               l == (int)hj212_level_best() ? r >= goal ? "  goal reached" : "  goal NOT reached" : "");
     }
 }
 

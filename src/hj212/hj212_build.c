@@ -119,7 +119,8 @@ size_t hj212_build(const struct hj212_head *h, struct lt_slice area, char *ret, 
     return build(h, area, ret, cap, &at);
 }
 
-size_t hj212_encrypt_build(const struct hj212_head *h, struct lt_slice area, const uint8_t key[16], char *ret, size_t cap)
+size_t hj212_encrypt_build(const struct hj212_head *h, struct lt_slice area, const uint8_t key[16], char *ret,
+                           size_t cap)
 {
     size_t at, n = build(h, area, ret, cap, &at);
     if (n)

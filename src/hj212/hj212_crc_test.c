@@ -20,8 +20,8 @@ static void crc_of_published_frames(void **state)
                          "RtdInterval=30&&"),
                      0x1C80);
     /* HJ 212-2025 Appendix A.1 */
-    assert_int_equal(
-        crc("QN=20240601085857223;ST=32;CN=1011;PW=123456;MN=010000A8900016F000169DC0;Flag=9;CP=&&&&"), 0x2200);
+    assert_int_equal(crc("QN=20240601085857223;ST=32;CN=1011;PW=123456;MN=010000A8900016F000169DC0;Flag=9;CP=&&&&"),
+                     0x2200);
     assert_int_equal(crc("QN=20231008125115215;ST=22;CN=9011;PW=123456;MN=010000A8900016F000169DC0;Flag=4;CP=&&"
                          "QnRtn=1&&"),
                      0xCC01);

@@ -44,7 +44,8 @@ static uint64_t cut_all(const char *p, size_t n, size_t first, uint32_t tolerate
             have = n;
         } else {
             check(c.used > 0 && c.raw.n > 0 && c.raw.p >= p + from && c.raw.p + c.raw.n <= p + from + c.used);
-            sum = (sum + (uint64_t)(c.raw.p - p) * 31 + c.raw.n * 7 + c.kind * 3 + c.err) * UINT64_C(0x9E3779B97F4A7C15);
+            sum =
+                (sum + (uint64_t)(c.raw.p - p) * 31 + c.raw.n * 7 + c.kind * 3 + c.err) * UINT64_C(0x9E3779B97F4A7C15);
             if (deep)
                 parse(c.raw, tolerate);
         }

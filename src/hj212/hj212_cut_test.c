@@ -140,8 +140,9 @@ static void invalid_frames_get_their_verdict(void **state)
 
 static size_t stream_of_everything(struct lt_buf *all, struct lt_rand *r)
 {
-    static const char *const noise[] = {"", "\r\n", "#", "###", "##12", "+IPD,33:", "DTU0001\r\n", "##9999QN=",
-                                        "\xFF\xFE", "##0010QN=2026&&12", "&&1C80\r\n", "\n\n", "##0004a;b&&", "abc#"};
+    static const char *const noise[] = {"",           "\r\n",        "#",           "###",      "##12",
+                                        "+IPD,33:",   "DTU0001\r\n", "##9999QN=",   "\xFF\xFE", "##0010QN=2026&&12",
+                                        "&&1C80\r\n", "\n\n",        "##0004a;b&&", "abc#"};
     struct lt_slice files[2] = {test_file("hj212-valid.txt"), test_file("hj212-invalid.txt")};
     size_t valid = 0;
     for (int k = 0; k < 2; k++) {
@@ -181,8 +182,8 @@ static size_t cut_all(struct lt_slice s, size_t most, struct lt_rand *r, uint32_
 
 static void any_splitting_gives_the_same_pieces(void **state)
 {
-    static const uint32_t allowed[] = {0, HJ212_TOLERATE_DEFAULT, LONG_DEFAULT, UINT32_MAX,
-                                       HJ212_TOL(LENGTH_WRONG), HJ212_TOL(NO_CRLF)};
+    static const uint32_t allowed[] = {0,          HJ212_TOLERATE_DEFAULT,  LONG_DEFAULT,
+                                       UINT32_MAX, HJ212_TOL(LENGTH_WRONG), HJ212_TOL(NO_CRLF)};
     static struct piece want[4000], got[4000];
     struct lt_rand r;
     lt_rand_init(&r, 2025);

@@ -45,8 +45,8 @@ struct reader {
     enum hj212_err err;      /* first fault of the header; a fault of syntax goes before one of a field */
     const char *err_at;
     uint32_t pnum, pno;
-    const char *start;  /* of the segment */
-    uint64_t stops[2];  /* where ; , = stand in its first 128 bytes; all zero when it is shorter */
+    const char *start; /* of the segment */
+    uint64_t stops[2]; /* where ; , = stand in its first 128 bytes; all zero when it is shorter */
 };
 
 static void fault(struct reader *r, enum hj212_err err, const char *at)
@@ -93,10 +93,10 @@ static bool sixteen_good(const char *p, const char also[2])
     const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
     const __m128i digit = _mm_sub_epi8(v, _mm_set1_epi8('0'));
     const __m128i letter = _mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
-    const __m128i good =
-        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit),
-                                  _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter)),
-                     _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(also[0])), _mm_cmpeq_epi8(v, _mm_set1_epi8(also[1]))));
+    const __m128i good = _mm_or_si128(
+        _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit),
+                     _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter)),
+        _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(also[0])), _mm_cmpeq_epi8(v, _mm_set1_epi8(also[1]))));
     return _mm_movemask_epi8(good) == 0xFFFF;
 }
 #endif
@@ -209,7 +209,7 @@ static const struct {
     uint8_t len;
     void (*read)(struct reader *r, struct lt_slice v);
 } heads[HEADS] = {
-    {"QN", 2, read_qn}, {"ST", 2, read_st},     {"CN", 2, read_cn},     {"PW", 2, read_pw},   {"MN", 2, read_mn},
+    {"QN", 2, read_qn},     {"ST", 2, read_st},     {"CN", 2, read_cn},   {"PW", 2, read_pw}, {"MN", 2, read_mn},
     {"Flag", 4, read_flag}, {"PNUM", 4, read_pnum}, {"PNO", 3, read_pno}, {"RF", 2, read_rf}, {"CP", 2, NULL},
 };
 
@@ -268,8 +268,9 @@ static void find_stops(struct reader *r)
         return;
     for (unsigned i = 0; i < STOPS / 16; i++) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(r->start + 16 * i));
-        __m128i x = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('=')),
-                                 _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(';')), _mm_cmpeq_epi8(v, _mm_set1_epi8(','))));
+        __m128i x =
+            _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('=')),
+                         _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(';')), _mm_cmpeq_epi8(v, _mm_set1_epi8(','))));
         r->stops[i / 4] |= (uint64_t)(unsigned)_mm_movemask_epi8(x) << (16 * (i & 3));
     }
 #endif
@@ -360,8 +361,11 @@ static void read_field(struct reader *r)
     if (stop < r->end && *stop != ';') {
         /* a separator is missing (only before CP it can be guessed), or it is a comma */
         bool glued = *stop == '=' && stop - eq >= 3 && memcmp(stop - 2, "CP", 2) == 0;
-        need(r, glued ? HJ212_TOL(HEADER_GLUED) : *stop == ',' ? HJ212_TOL(HEADER_COMMA) : 0, HJ212_E_SYNTAX,
-             *stop == ',' ? stop : start);
+        need(r,
+             glued          ? HJ212_TOL(HEADER_GLUED)
+             : *stop == ',' ? HJ212_TOL(HEADER_COMMA)
+                            : 0,
+             HJ212_E_SYNTAX, *stop == ',' ? stop : start);
         next = glued ? stop - 2 : next;
         stop = glued ? stop - 2 : stop;
     }
@@ -550,7 +554,8 @@ enum hj212_err hj212_parse(struct lt_slice raw, uint32_t tolerate, struct hj212_
     }
     const uint64_t fold = hj212_sweep(hj212_level_best(), place.segment.p, place.segment.n, &has_control);
     ret->crc = place.segment.n ? hj212_crc_of_fold(fold, place.segment.n) : 0xFFFF;
-    enum hj212_err err = judge_crc(place.segment, place.crc, tolerate & ~HJ212_TOL(CRC_IGNORED), ret->crc, &ret->tolerated);
+    enum hj212_err err =
+        judge_crc(place.segment, place.crc, tolerate & ~HJ212_TOL(CRC_IGNORED), ret->crc, &ret->tolerated);
     if (err != HJ212_E_OK && may_be_cipher(ret)) {
         ret->encrypted = true;
         return finish(ret, HJ212_E_CIPHER, ret->cp.p);

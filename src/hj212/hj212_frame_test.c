@@ -165,8 +165,13 @@ static const uint8_t test_key[16] = "0000000000000000"; /* HJ 212-2025: the test
 
 static size_t cipher_frame(uint16_t cn, struct lt_slice area, char ret[2048])
 {
-    const struct hj212_head h = {.qn = LT_LIT("20260301080000123"), .pw = LT_LIT("123456"), .st = 31, .cn = cn,
-                                 .mn = LT_LIT("010000A8900016F000169DC0"), .edition = HJ212_2025, .answer = true};
+    const struct hj212_head h = {.qn = LT_LIT("20260301080000123"),
+                                 .pw = LT_LIT("123456"),
+                                 .st = 31,
+                                 .cn = cn,
+                                 .mn = LT_LIT("010000A8900016F000169DC0"),
+                                 .edition = HJ212_2025,
+                                 .answer = true};
     return hj212_encrypt_build(&h, area, test_key, ret, 2048);
 }
 
@@ -201,7 +206,8 @@ static void cipher_text_with_frame_bytes_is_cut_by_length(void **state)
     for (int i = 0; i < 200000 && found < 6; i++) {
         char wire[2048], area[160], plain[2048];
         struct hj212_frame f, p;
-        int k = snprintf(area, sizeof area, "DataTime=20260301080000;a21026-Rtd=%d.1,a21026-Flag=N;a00000-Rtd=%d", i, i);
+        int k =
+            snprintf(area, sizeof area, "DataTime=20260301080000;a21026-Rtd=%d.1,a21026-Flag=N;a00000-Rtd=%d", i, i);
         size_t n = cipher_frame(2011, (struct lt_slice){area, (size_t)k}, wire);
         if (!memmem(wire + 90, n - 102, "\r\n", 2) && !memmem(wire + 90, n - 102, "##", 2))
             continue;

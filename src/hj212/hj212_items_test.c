@@ -160,9 +160,10 @@ static void numbers_are_read_exactly(void **state)
         size_t n;
         snprintf(area, sizeof area, "abc-Rtd=%s", numbers[i].text);
         for (int level = HJ212_SCALAR; level <= (int)hj212_level_best(); level++) {
-            enum hj212_err err = hj212_items_by((enum hj212_level)level, lt_slice_of(area), 0, items, 1, &n, NULL, NULL);
-            if ((err == HJ212_E_OK) != numbers[i].ok || (numbers[i].ok && (items[0].number != numbers[i].number ||
-                                                                         items[0].decimals != numbers[i].decimals)))
+            enum hj212_err err =
+                hj212_items_by((enum hj212_level)level, lt_slice_of(area), 0, items, 1, &n, NULL, NULL);
+            if ((err == HJ212_E_OK) != numbers[i].ok ||
+                (numbers[i].ok && (items[0].number != numbers[i].number || items[0].decimals != numbers[i].decimals)))
                 fail_msg("%s (level %d): %s %lld %u", numbers[i].text, level, hj212_err_name(err),
                          (long long)items[0].number, items[0].decimals);
         }
@@ -172,9 +173,9 @@ static void numbers_are_read_exactly(void **state)
 static void times_are_checked(void **state)
 {
     static const char *const good[] = {"19700101000000", "20000229235959", "20240229000000", "99991231235959"};
-    static const char *const bad[] = {"19691231235959", "19000229000000", "21000229000000", "20230229000000",
-                                      "20230431000000", "20231301000000", "20230100000000", "20230001000000",
-                                      "20230101240000", "20230101006000", "20230101000060", "2023010100000",
+    static const char *const bad[] = {"19691231235959",  "19000229000000",   "21000229000000", "20230229000000",
+                                      "20230431000000",  "20231301000000",   "20230100000000", "20230001000000",
+                                      "20230101240000",  "20230101006000",   "20230101000060", "2023010100000",
                                       "202301010000000", "2023010100000000", "-2230101000000"};
     static const int64_t at[] = {0, INT64_C(951868799000), INT64_C(1709164800000), INT64_C(253402300799000)};
     int64_t v = 0;
@@ -240,16 +241,42 @@ static void every_field_has_its_name(void **state)
 
 static size_t random_area(struct lt_rand *r, char *ret, size_t cap)
 {
-    static const char *const names[] = {"a34013-Rtd", "a21026-ZsAvg", "DataTime", "LA-Rtd", "w01018-SampleTime", "SB1-RS",
-                                        "a01013-Flag", "x", "a34013-Foo", "-Rtd", "Flag", "i11001-Info", "p99101-Rtd",
-                                        "verylongcode-Avg", "a-b-Rtd", "PolId", "a34013-StandardValue", "", "a34013-",
-                                        "01-Cou", "a34013-Rtdx", "a340134-Min", "BeginTime", "lng", " a-Rtd"};
-    static const char *const values[] = {"3.21", "-0.152", "N", "20260301080000", "NN", "", "1.2.3", "12345678",
-                                         "123456789", ".5", "5.", "-", "//a;b,c=d//", "//open", "1=2", " 1", "1 ", "0",
-                                         "-1234567", "20260301080000123", "St", "1e3", "/", "99999999999999999999", "\x80"};
+    static const char *const names[] = {"a34013-Rtd",
+                                        "a21026-ZsAvg",
+                                        "DataTime",
+                                        "LA-Rtd",
+                                        "w01018-SampleTime",
+                                        "SB1-RS",
+                                        "a01013-Flag",
+                                        "x",
+                                        "a34013-Foo",
+                                        "-Rtd",
+                                        "Flag",
+                                        "i11001-Info",
+                                        "p99101-Rtd",
+                                        "verylongcode-Avg",
+                                        "a-b-Rtd",
+                                        "PolId",
+                                        "a34013-StandardValue",
+                                        "",
+                                        "a34013-",
+                                        "01-Cou",
+                                        "a34013-Rtdx",
+                                        "a340134-Min",
+                                        "BeginTime",
+                                        "lng",
+                                        " a-Rtd"};
+    static const char *const values[] = {"3.21",        "-0.152", "N",        "20260301080000",
+                                         "NN",          "",       "1.2.3",    "12345678",
+                                         "123456789",   ".5",     "5.",       "-",
+                                         "//a;b,c=d//", "//open", "1=2",      " 1",
+                                         "1 ",          "0",      "-1234567", "20260301080000123",
+                                         "St",          "1e3",    "/",        "99999999999999999999",
+                                         "\x80"};
     static const char *const seps[] = {",", ";", ";", ",", ",;", " ;", "", ";;"};
-    static const char *const good[] = {"a34013-Rtd=3.21", "a21026-ZsAvg=-0.152", "DataTime=20260301080000", "LA-Rtd=50",
-                                       "a01013-Flag=N", "SB1-RS=1", "lng=116.397", "a34013-StandardValue=12345678"};
+    static const char *const good[] = {
+        "a34013-Rtd=3.21", "a21026-ZsAvg=-0.152", "DataTime=20260301080000",      "LA-Rtd=50", "a01013-Flag=N",
+        "SB1-RS=1",        "lng=116.397",         "a34013-StandardValue=12345678"};
     size_t n = 0, pairs = lt_rand_below(r, 40), wild = lt_rand_below(r, 4) ? 40 : 2;
     for (size_t i = 0; i < pairs; i++) {
         const char *parts[4] = {good[lt_rand_below(r, 8)], "", "", i % 3 ? "," : ";"};

@@ -25,8 +25,8 @@ enum hj212_join_result hj212_join_add(struct hj212_join *j, uint16_t st, uint16_
     size_t i = 0;
     if (pnum == 0 || pno == 0 || pno > pnum || pnum > HJ212_PNUM_MAX)
         return HJ212_JOIN_REFUSED;
-    while (i < HJ212_JOIN_OPEN && !(j->set[i].pnum == pnum && j->set[i].st == st && j->set[i].cn == cn &&
-                                    j->set[i].data_at_ms == data_at_ms))
+    while (i < HJ212_JOIN_OPEN &&
+           !(j->set[i].pnum == pnum && j->set[i].st == st && j->set[i].cn == cn && j->set[i].data_at_ms == data_at_ms))
         i++;
     if (i == HJ212_JOIN_OPEN) {
         i = victim(j);

@@ -67,11 +67,11 @@ uint64_t hj212_sweep(enum hj212_level level, const char *p, size_t n, bool *cont
 #define HJ212_COPY_CAP  (HJ212_SEGMENT_MAX + 128)
 #define HJ212_MARKS_CAP (HJ212_SEGMENT_MAX + 128)
 
-/* Copies an area of at most HJ212_SEGMENT_MAX bytes to `copy` (at least one ';' and 64 readable bytes follow it) and lists where
- * = , ; and - stand in it (not a '-' right behind '=': that is a sign), with its end as the last one (and again behind
- * the list, so that one may look ahead). *odd: a blank or a slash is in it.
- * With HJ212_AVX512 the characters at the marks go to `types` (marks and types are then readable
- * 64 bytes further). Not for HJ212_SCALAR. Returns how many marks there are. */
+/* Copies an area of at most HJ212_SEGMENT_MAX bytes to `copy` (at least one ';' and 64 readable bytes follow it) and
+ * lists where = , ; and - stand in it (not a '-' right behind '=': that is a sign), with its end as the last one (and
+ * again behind the list, so that one may look ahead). *odd: a blank or a slash is in it. With HJ212_AVX512 the
+ * characters at the marks go to `types` (marks and types are then readable 64 bytes further). Not for HJ212_SCALAR.
+ * Returns how many marks there are. */
 size_t hj212_scan(enum hj212_level level, const char *p, size_t n, char *copy, uint16_t *marks, char *types, bool *odd);
 
 /* The last bytes of an area, from i on, into the copy, and what has to stand behind them. */

@@ -12,8 +12,8 @@
 enum hj212_level hj212_level_best(void)
 {
     if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vbmi") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512cd"))
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd"))
         return HJ212_AVX512;
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") ? HJ212_AVX2 : HJ212_SSE2;
 }
@@ -174,8 +174,8 @@ AVX512 static uint64_t sweep_avx512(const char *p, size_t n, bool *control)
     const size_t head = n & 63;
     __m512i v = _mm512_maskz_loadu_epi8(_bzhi_u64(UINT64_MAX, (unsigned)head), p), acc = _mm512_setzero_si512();
     const __m512i space = _mm512_set1_epi8(' '), del = _mm512_set1_epi8(0x7F);
-    uint64_t bad = _mm512_mask_cmplt_epu8_mask(_bzhi_u64(UINT64_MAX, (unsigned)head), v, space) |
-                   _mm512_cmpeq_epi8_mask(v, del);
+    uint64_t bad =
+        _mm512_mask_cmplt_epu8_mask(_bzhi_u64(UINT64_MAX, (unsigned)head), v, space) | _mm512_cmpeq_epi8_mask(v, del);
     uint64_t fold = fold_avx512(v);
     for (size_t i = head; i < n; i += 64) {
         v = _mm512_loadu_si512(p + i);
@@ -198,8 +198,8 @@ AVX2 static uint64_t sweep_avx2(const char *p, size_t n, bool *control)
     for (size_t i = head; i < n; i += 32) {
         __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(p + i));
         acc = _mm256_xor_si256(acc, v);
-        bad = _mm256_or_si256(bad, _mm256_or_si256(_mm256_cmpeq_epi8(_mm256_min_epu8(v, space), v),
-                                                   _mm256_cmpeq_epi8(v, del)));
+        bad = _mm256_or_si256(
+            bad, _mm256_or_si256(_mm256_cmpeq_epi8(_mm256_min_epu8(v, space), v), _mm256_cmpeq_epi8(v, del)));
     }
     *control = !_mm256_testz_si256(bad, bad) || hj212_control_byte(p, head, &at);
     __m128i b = _mm_xor_si128(_mm256_castsi256_si128(acc), _mm256_extracti128_si256(acc, 1));

@@ -86,8 +86,10 @@ static void names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(factors_are_in_order_and_complete), cmocka_unit_test(single_factors),
-        cmocka_unit_test(codes_of_2005),                     cmocka_unit_test(commands),
+        cmocka_unit_test(factors_are_in_order_and_complete),
+        cmocka_unit_test(single_factors),
+        cmocka_unit_test(codes_of_2005),
+        cmocka_unit_test(commands),
         cmocka_unit_test(names),
     };
     return cmocka_run_group_tests_name("hj212_tables", tests, NULL, NULL);

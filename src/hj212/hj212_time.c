@@ -37,8 +37,10 @@ bool hj212_time(const char *p, size_t n, int64_t *ret_at_ms)
     }
     if (bad)
         return false;
-    unsigned year = (unsigned)(date & 0xFF) * 100 + (unsigned)(date >> 16 & 0xFF), month = (unsigned)(date >> 32 & 0xFF);
-    unsigned day = (unsigned)(date >> 48), hour = (unsigned)(clock >> 16 & 0xFF), minute = (unsigned)(clock >> 32 & 0xFF);
+    unsigned year = (unsigned)(date & 0xFF) * 100 + (unsigned)(date >> 16 & 0xFF),
+             month = (unsigned)(date >> 32 & 0xFF);
+    unsigned day = (unsigned)(date >> 48), hour = (unsigned)(clock >> 16 & 0xFF),
+             minute = (unsigned)(clock >> 32 & 0xFF);
     unsigned second = (unsigned)(clock >> 48);
     if (year < 1970 || month > 12 || hour > 23 || minute > 59 || second > 59 || day == 0)
         return false;

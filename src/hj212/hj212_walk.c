@@ -1,7 +1,7 @@
 /* The quick walkers over a data area: they get the separators from a vector pass and take the ordinary pairs
  * ("a34013-Rtd=3.21", "a34013-Flag=N", "DataTime=20260301080000") by word, eight at a time where AVX-512 is; every
- * other pair goes to hj212_take_pair(), so that all walkers give the same items and the same errors. Words are read from
- * a padded copy, never past the caller's bytes. */
+ * other pair goes to hj212_take_pair(), so that all walkers give the same items and the same errors. Words are read
+ * from a padded copy, never past the caller's bytes. */
 #include "hj212_split.h"
 
 #if defined(__x86_64__)
@@ -24,9 +24,9 @@ static inline uint64_t first_bytes(size_t n)
     return n >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * n)) - 1;
 }
 
-/* A number of 1..8 bytes, the first bytes of w. All steps are arithmetic, so lengths, points and signs cost no branches:
- * take the sign off, find the point (bit 7 of its byte; none: 0), close its gap, move the digits to the top, subtract
- * '0', join neighbours three times. */
+/* A number of 1..8 bytes, the first bytes of w. All steps are arithmetic, so lengths, points and signs cost no
+ * branches: take the sign off, find the point (bit 7 of its byte; none: 0), close its gap, move the digits to the top,
+ * subtract '0', join neighbours three times. */
 static inline bool word_number(uint64_t w, size_t n, int64_t *ret, unsigned *ret_decimals)
 {
     const uint64_t minus = (w & 0xFF) == '-';
@@ -77,7 +77,8 @@ static inline bool quick_pair(const char *a, size_t from, size_t dash, size_t eq
         return false;
     }
     put_item(to, number, from | (dash + 1) << 16 | (eq + 1) << 32 | value << 48,
-             name | field << 8 | (uint64_t)(info & SUFFIX_FIELD) << 16 | kind << 24 | (uint64_t)decimals << 32 | group << 48);
+             name | field << 8 | (uint64_t)(info & SUFFIX_FIELD) << 16 | kind << 24 | (uint64_t)decimals << 32 |
+                 group << 48);
     return true;
 }
 
@@ -152,13 +153,15 @@ __attribute__((target("bmi,bmi2"))) static enum hj212_err walk_pairs_bmi(struct 
 
 /* ---- eight pairs at a time ---- */
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512cd,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt")))
+#define AVX512                                                                                                         \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512cd,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt")))
 
 /* word_number() on eight words; returns the lanes that are numbers. Lanes not of `want` are left 0. */
 AVX512 static inline __mmask8 eight_numbers(__mmask8 want, __m512i w, __m512i n, __m512i *ret, __m512i *ret_decimals)
 {
     const __m512i one = _mm512_set1_epi64(1), top = _mm512_set1_epi8((char)0x80), bytes1 = _mm512_set1_epi8(1);
-    const __mmask8 minus = _mm512_cmpeq_epi64_mask(_mm512_and_si512(w, _mm512_set1_epi64(0xFF)), _mm512_set1_epi64('-'));
+    const __mmask8 minus =
+        _mm512_cmpeq_epi64_mask(_mm512_and_si512(w, _mm512_set1_epi64(0xFF)), _mm512_set1_epi64('-'));
     w = _mm512_mask_srli_epi64(w, minus, w, 8);
     n = _mm512_mask_sub_epi64(n, minus, n, one);
     const __m512i x = _mm512_xor_si512(w, _mm512_set1_epi8('.'));
@@ -199,7 +202,8 @@ AVX512 static inline __m512i eight_words(const char *a, const uint16_t *at)
 /* suffix_key[] at eight places. */
 AVX512 static inline __m512i known_suffixes(__m512i place)
 {
-    const __m512i lo = _mm512_permutex2var_epi64(_mm512_loadu_si512(suffix_key), place, _mm512_loadu_si512(suffix_key + 8));
+    const __m512i lo =
+        _mm512_permutex2var_epi64(_mm512_loadu_si512(suffix_key), place, _mm512_loadu_si512(suffix_key + 8));
     const __m512i hi =
         _mm512_permutex2var_epi64(_mm512_loadu_si512(suffix_key + 16), place, _mm512_loadu_si512(suffix_key + 24));
     return _mm512_mask_mov_epi64(lo, _mm512_test_epi64_mask(place, _mm512_set1_epi64(16)), hi);
@@ -221,7 +225,8 @@ AVX512 static inline void put_eight(struct hj212_item *to, unsigned k, __m512i a
                   c2 = _mm512_setr_epi64(0, 13, 2, 3, 14, 5, 6, 15);
     const uint32_t words = _bzhi_u32(UINT32_MAX, 3 * k);
     char *p = (char *)to;
-    _mm512_mask_storeu_epi64(p, (__mmask8)words, _mm512_permutex2var_epi64(_mm512_permutex2var_epi64(a, ab0, b), c0, c));
+    _mm512_mask_storeu_epi64(p, (__mmask8)words,
+                             _mm512_permutex2var_epi64(_mm512_permutex2var_epi64(a, ab0, b), c0, c));
     _mm512_mask_storeu_epi64(p + 64, (__mmask8)(words >> 8),
                              _mm512_permutex2var_epi64(_mm512_permutex2var_epi64(a, ab1, b), c1, c));
     _mm512_mask_storeu_epi64(p + 128, (__mmask8)(words >> 16),
@@ -232,7 +237,8 @@ AVX512 static inline void put_eight(struct hj212_item *to, unsigned k, __m512i a
 AVX512 static inline unsigned regular_lanes(const char *types, unsigned *ret_semi)
 {
     const __m256i t = _mm256_loadu_si256((const __m256i *)(const void *)types);
-    const unsigned dash = _mm256_cmpeq_epi8_mask(t, _mm256_set1_epi8('-')), eq = _mm256_cmpeq_epi8_mask(t, _mm256_set1_epi8('='));
+    const unsigned dash = _mm256_cmpeq_epi8_mask(t, _mm256_set1_epi8('-')),
+                   eq = _mm256_cmpeq_epi8_mask(t, _mm256_set1_epi8('='));
     const unsigned semi = _mm256_cmpeq_epi8_mask(t, _mm256_set1_epi8(';'));
     const unsigned sep = semi | _mm256_cmpeq_epi8_mask(t, _mm256_set1_epi8(','));
     *ret_semi = _pext_u32(semi, 0x924924);
@@ -254,17 +260,21 @@ AVX512 static inline unsigned eight_pairs(struct walk *w, struct hj212_item *to,
     const __m512i eq = _mm512_maskz_permutexvar_epi16(low, _mm512_setr_epi64(1, 4, 7, 10, 13, 16, 19, 22), marks);
     const __m512i end = _mm512_maskz_permutexvar_epi16(low, _mm512_setr_epi64(2, 5, 8, 11, 14, 17, 20, 23), marks);
     const __m512i before = _mm512_alignr_epi64(end, _mm512_set1_epi64((long long)w->from - 1), 7);
-    const __m512i from = _mm512_add_epi64(before, one), field_at = _mm512_add_epi64(dash, one), value_at = _mm512_add_epi64(eq, one);
-    const __m512i name = _mm512_sub_epi64(dash, from), field = _mm512_sub_epi64(eq, field_at), value = _mm512_sub_epi64(end, value_at);
+    const __m512i from = _mm512_add_epi64(before, one), field_at = _mm512_add_epi64(dash, one),
+                  value_at = _mm512_add_epi64(eq, one);
+    const __m512i name = _mm512_sub_epi64(dash, from), field = _mm512_sub_epi64(eq, field_at),
+                  value = _mm512_sub_epi64(end, value_at);
     const __mmask8 on = (__mmask8)lanes;
     const __m512i text = eight_words(w->a + 1, w->mark), word = eight_words(w->a + 1, w->mark + 1);
-    const __m512i key = _mm512_and_si512(text, _mm512_sub_epi64(_mm512_sllv_epi64(one, _mm512_slli_epi64(field, 3)), one));
+    const __m512i key =
+        _mm512_and_si512(text, _mm512_sub_epi64(_mm512_sllv_epi64(one, _mm512_slli_epi64(field, 3)), one));
     const __m512i place = _mm512_srli_epi64(_mm512_mullo_epi64(key, _mm512_set1_epi64((long long)SUFFIX_HASH)), 59);
     const __m512i known = known_suffixes(place);
     const __m512i table = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(const void *)suffix_info));
     const __m512i info = _mm512_maskz_permutexvar_epi8(0x0101010101010101, place, table);
     const __mmask8 is_number = _mm512_test_epi64_mask(info, _mm512_set1_epi64(SUFFIX_NUMBER));
-    const __mmask8 is_mark = _mm512_test_epi64_mask(info, _mm512_set1_epi64(SUFFIX_MARK)) & _mm512_cmpeq_epi64_mask(value, one);
+    const __mmask8 is_mark =
+        _mm512_test_epi64_mask(info, _mm512_set1_epi64(SUFFIX_MARK)) & _mm512_cmpeq_epi64_mask(value, one);
     const __mmask8 fits = on & _mm512_cmpeq_epi64_mask(key, known) &
                           _mm512_cmplt_epu64_mask(_mm512_sub_epi64(field, one), _mm512_set1_epi64(8)) &
                           _mm512_cmplt_epu64_mask(_mm512_sub_epi64(name, one), _mm512_set1_epi64(UINT8_MAX));
@@ -276,8 +286,9 @@ AVX512 static inline unsigned eight_pairs(struct walk *w, struct hj212_item *to,
     const unsigned k = (unsigned)_mm_popcnt_u32(good);
     if (k == 0)
         return 0;
-    const __m512i places = _mm512_or_si512(_mm512_or_si512(from, _mm512_slli_epi64(field_at, 16)),
-                                           _mm512_or_si512(_mm512_slli_epi64(value_at, 32), _mm512_slli_epi64(value, 48)));
+    const __m512i places =
+        _mm512_or_si512(_mm512_or_si512(from, _mm512_slli_epi64(field_at, 16)),
+                        _mm512_or_si512(_mm512_slli_epi64(value_at, 32), _mm512_slli_epi64(value, 48)));
     const __m512i group = _mm512_add_epi64(_mm512_set1_epi64((long long)w->group), groups_before(semi));
     const __m512i id = _mm512_and_si512(info, _mm512_set1_epi64(SUFFIX_FIELD));
     __m512i small = _mm512_or_si512(_mm512_or_si512(name, _mm512_slli_epi64(field, 8)), _mm512_slli_epi64(id, 16));

@@ -11,9 +11,9 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#define LINE_LIMIT   (64 * 1024)  /* a line holds one frame (at most 4108 bytes), now and then a few glued together */
-#define OUTPUT_LIMIT (4 << 20)    /* JSON of such a line: an item of 4 bytes takes about 60 */
-#define JSON_LIMIT   (1 << 20)    /* a line for encode */
+#define LINE_LIMIT   (64 * 1024) /* a line holds one frame (at most 4108 bytes), now and then a few glued together */
+#define OUTPUT_LIMIT (4 << 20)   /* JSON of such a line: an item of 4 bytes takes about 60 */
+#define JSON_LIMIT   (1 << 20)   /* a line for encode */
 static const int editions[HJ212_EDITIONS] = {2005, 2017, 2025};
 
 /* ---- JSON out ---- */
@@ -216,8 +216,8 @@ static void put_bare_error(struct decoder *d, enum hj212_err err)
     finish_line(d);
 }
 
-/* One line without its line end, in p[0..n) with room for two bytes more. What stands behind its first piece (frames glued
- * together, a frame behind noise) is given in "more". */
+/* One line without its line end, in p[0..n) with room for two bytes more. What stands behind its first piece (frames
+ * glued together, a frame behind noise) is given in "more". */
 static void decode_line(struct decoder *d, char *p, size_t n)
 {
     size_t from = 0, pieces = 0;
@@ -348,8 +348,7 @@ static void add_area(struct lt_buf *b, json_t *o, bool latin1)
     {
         if (json_is_string(v))
             add_pair(b, key, v, latin1, ";");
-        json_array_foreach(v, i, one)
-            add_pair(b, key, one, latin1, i ? "," : ";");
+        json_array_foreach(v, i, one) add_pair(b, key, one, latin1, i ? "," : ";");
     }
     json_array_foreach(json_object_get(o, "items"), i, v)
     {
@@ -401,9 +400,10 @@ static bool head_of(json_t *o, struct hj212_head *h)
 {
     uint16_t flag = 0, edition = 0, rf = 0;
     *h = (struct hj212_head){.qn = member_text(o, "qn"), .pw = member_text(o, "pw"), .mn = member_text(o, "mn")};
-    if (!member_st(o, &h->st) || !member_uint(o, "cn", 9999, &h->cn) || !member_uint(o, "pnum", HJ212_PNUM_MAX, &h->pnum) ||
-        !member_uint(o, "pno", HJ212_PNUM_MAX, &h->pno) || !member_uint(o, "flag", 255, &flag) ||
-        !member_uint(o, "edition", 9999, &edition) || !member_uint(o, "rf", 1, &rf))
+    if (!member_st(o, &h->st) || !member_uint(o, "cn", 9999, &h->cn) ||
+        !member_uint(o, "pnum", HJ212_PNUM_MAX, &h->pnum) || !member_uint(o, "pno", HJ212_PNUM_MAX, &h->pno) ||
+        !member_uint(o, "flag", 255, &flag) || !member_uint(o, "edition", 9999, &edition) ||
+        !member_uint(o, "rf", 1, &rf))
         return false;
     h->flag = (uint8_t)flag;
     h->flag_given = json_object_get(o, "flag") != NULL;
@@ -444,10 +444,10 @@ static int encode_line(const char *p, size_t n, uint64_t number, struct lt_buf *
     }
     bool ok = encode_object(o, out, area);
     if (!ok)
-        fprintf(stderr, "lantian hj212 encode: line %llu makes no frame (\"ok\" is false, or a field is out of range)\n",
+        fprintf(stderr,
+                "lantian hj212 encode: line %llu makes no frame (\"ok\" is false, or a field is out of range)\n",
                 (unsigned long long)number);
-    json_array_foreach(json_object_get(o, "more"), i, one)
-        encode_object(one, out, area);
+    json_array_foreach(json_object_get(o, "more"), i, one) encode_object(one, out, area);
     json_decref(o);
     return ok ? 0 : 1;
 }
@@ -508,7 +508,8 @@ static bool read_tolerance(const char *text, uint32_t *ret)
 
 static int decode(int argc, char **argv, FILE *in, FILE *out, bool check)
 {
-    struct decoder d = {.out.b = LT_BUF_INIT(OUTPUT_LIMIT), .to = check ? NULL : out, .tolerate = HJ212_TOLERATE_DEFAULT};
+    struct decoder d = {
+        .out.b = LT_BUF_INIT(OUTPUT_LIMIT), .to = check ? NULL : out, .tolerate = HJ212_TOLERATE_DEFAULT};
     const char *tolerate = NULL;
     bool stream = false;
     const struct opt opts[] = {

@@ -86,7 +86,8 @@ static void valid_frames_come_back(void **state)
     size_t unusual = 0;
     char *a = (char *)(uintptr_t)in.p, *b = (char *)(uintptr_t)out.p;
     for (const char *end = in.p + in.n; a < end;) {
-        size_t n = (size_t)((char *)memchr(a, '\n', (size_t)(end - a)) - a), m = (size_t)((char *)memchr(b, '\n', LIMIT) - b);
+        size_t n = (size_t)((char *)memchr(a, '\n', (size_t)(end - a)) - a),
+               m = (size_t)((char *)memchr(b, '\n', LIMIT) - b);
         a[n] = b[m] = '\0';
         if (is_unusual(a))
             unusual++;
@@ -152,25 +153,30 @@ static void lines_and_streams(void **state)
     check_run("decode", NULL, GOOD, 0, "{" GOOD_JSON "}\n");
     check_run("decode", NULL, "\n", 1, "{\"ok\":false,\"error\":\"garbage\",\"at\":0}\n");
     check_run("decode", NULL, "", 0, "");
-    check_run("decode", NULL, "xx" GOOD "\n", 1, "{\"ok\":false,\"error\":\"garbage\",\"at\":0,\"more\":[{" GOOD_JSON "}]}\n");
+    check_run("decode", NULL, "xx" GOOD "\n", 1,
+              "{\"ok\":false,\"error\":\"garbage\",\"at\":0,\"more\":[{" GOOD_JSON "}]}\n");
     check_run("decode", "--stream", "\r\nxx" GOOD GOOD "\r\n", 1,
-              "{\"ok\":false,\"error\":\"garbage\",\"at\":2}\n{" GOOD_JSON ",\"tolerated\":[\"no_crlf\"]}\n{" GOOD_JSON "}\n");
+              "{\"ok\":false,\"error\":\"garbage\",\"at\":2}\n{" GOOD_JSON ",\"tolerated\":[\"no_crlf\"]}\n{" GOOD_JSON
+              "}\n");
     check_run("check", NULL, GOOD "\r\nxx\n", 1, "ok 1\nrefused 1\n  garbage 1\n");
     check_run("decode", "--tolerate=nonsense", "", 2, "");
-    check_run("decode", "--tolerate=none", GOOD "x\n", 1,
-              "{\"ok\":false,\"error\":\"truncated\",\"at\":0,\"edition\":2017,\"qn\":\"20260301080000123\",\"st\":\"31\","
-              "\"cn\":\"2011\",\"pw\":\"123456\",\"mn\":\"010000A8900016F000169DC0\",\"flag\":4,"
-              "\"more\":[{\"ok\":false,\"error\":\"garbage\",\"at\":149}]}\n");
+    check_run(
+        "decode", "--tolerate=none", GOOD "x\n", 1,
+        "{\"ok\":false,\"error\":\"truncated\",\"at\":0,\"edition\":2017,\"qn\":\"20260301080000123\",\"st\":\"31\","
+        "\"cn\":\"2011\",\"pw\":\"123456\",\"mn\":\"010000A8900016F000169DC0\",\"flag\":4,"
+        "\"more\":[{\"ok\":false,\"error\":\"garbage\",\"at\":149}]}\n");
     check_run("nonsense", NULL, "", 2, "");
 }
 
 static void encode_makes_areas_and_refuses(void **state)
 {
-    check_run("encode", NULL,
-              "{\"edition\":2017,\"qn\":\"20260301080000123\",\"st\":\"31\",\"cn\":\"2011\",\"pw\":\"123456\",\"flag\":4,"
-              "\"mn\":\"010000A8900016F000169DC0\",\"cp\":{\"DataTime\":\"20260301080000\"},\"items\":[{\"factor\":"
-              "\"a21026\",\"field\":\"Rtd\",\"value\":\"3.3\"},{\"factor\":\"a21026\",\"field\":\"Flag\",\"value\":\"N\"}]}\n",
-              0, GOOD "\r\n");
+    check_run(
+        "encode", NULL,
+        "{\"edition\":2017,\"qn\":\"20260301080000123\",\"st\":\"31\",\"cn\":\"2011\",\"pw\":\"123456\",\"flag\":4,"
+        "\"mn\":\"010000A8900016F000169DC0\",\"cp\":{\"DataTime\":\"20260301080000\"},\"items\":[{\"factor\":"
+        "\"a21026\",\"field\":\"Rtd\",\"value\":\"3.3\"},{\"factor\":\"a21026\",\"field\":\"Flag\",\"value\":\"N\"}]}"
+        "\n",
+        0, GOOD "\r\n");
     check_run("encode", NULL, "{\"ok\":false,\"error\":\"crc\"}\n", 1, "");
     check_run("encode", NULL, "{\"st\":\"31\",\"cn\":\"20110\",\"mn\":\"1\"}\n", 1, "");
     check_run("encode", NULL, "{\"st\":\"31\",\"cn\":\"2011\",\"mn\":\"1;CN=1\"}\n", 1, "");
@@ -206,8 +212,10 @@ static void bytes_that_are_no_utf8_survive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(valid_frames_come_back),         cmocka_unit_test(every_bad_line_is_one_json_line),
-        cmocka_unit_test(lines_and_streams),              cmocka_unit_test(encode_makes_areas_and_refuses),
+        cmocka_unit_test(valid_frames_come_back),
+        cmocka_unit_test(every_bad_line_is_one_json_line),
+        cmocka_unit_test(lines_and_streams),
+        cmocka_unit_test(encode_makes_areas_and_refuses),
         cmocka_unit_test(bytes_that_are_no_utf8_survive),
     };
     return cmocka_run_group_tests_name("main_hj212", tests, NULL, NULL);

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LINES  512
+#define LINES   512
 #define LONGEST 4000
-#define ROUNDS 20000
+#define ROUNDS  20000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
