@@ -27,7 +27,7 @@
 #define DRIFT_NONE INT64_MIN
 
 struct world {
-    char dir[64];
+    char dir[96];
     struct journal *j;
     struct series *s;
     struct sql_db *db;
