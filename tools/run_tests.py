@@ -103,6 +103,7 @@ def main() -> int:
         say("== source checks")
         simple("layers", [sys.executable, "tools/check_layers.py"])
         simple("source", [sys.executable, "tools/check_source.py"])
+        simple("docs made from tables", [sys.executable, "tools/gen_docs.py", "--check"])
     if wanted("unit"):
         meson_tests("unit tests, ASan and UBSan", "build-asan",
                     ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debugoptimized"],
