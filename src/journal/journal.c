@@ -22,6 +22,7 @@ struct journal {
     uint64_t last_seq;
     uint8_t last_hash[32];
     int64_t last_at_ms;        /* of the last batch; batches never go back in time */
+    struct journal_pool *pool;
     struct journal_box *open;  /* records added since the last commit */
     struct journal_box *done;  /* last committed batch, until it is published */
     ZSTD_CCtx *cctx;
@@ -218,10 +219,11 @@ enum lt_err journal_open(const char *dir, int tz_min, struct journal **ret, stru
     if (!e)
         e = open_newest(j, err);
     if (!e) {
-        j->open = journal_box_create();
+        j->pool = journal_pool_create();
+        j->open = journal_box_create(j->pool);
         j->cctx = ZSTD_createCCtx();
         j->keeper = journal_keeper_start(j->dir);
-        if (!j->open || !j->cctx || !j->keeper)
+        if (!j->pool || !j->open || !j->cctx || !j->keeper)
             e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     }
     if (e) {
@@ -246,6 +248,7 @@ void journal_close(struct journal **jp)
     struct journal_batch *a = j->open ? &j->open->b : NULL, *b = j->done ? &j->done->b : NULL;
     journal_batch_unref(&a);
     journal_batch_unref(&b);
+    journal_pool_unref(j->pool);
     if (j->file && !j->sick) /* leave one file without WAL; when it fails the WAL stays, which is as good */
         sqlite3_wal_checkpoint_v2(j->file->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     journal_file_close(&j->file);
@@ -377,13 +380,11 @@ static void tend_wal(struct journal *j)
         journal_keeper_checkpoint(j->keeper, j->day);
 }
 
+/* Batches never go back in time and are never earlier than their records: searching by time relies on it. */
 static int64_t batch_time(const struct journal *j, int64_t at_ms)
 {
-    struct journal_record r;
-    int64_t t = at_ms > j->last_at_ms ? at_ms : j->last_at_ms;
-    for (size_t pos = 0; journal_batch_next(&j->open->b, &pos, &r);)
-        t = r.at_ms > t ? r.at_ms : t;
-    return t;
+    const int64_t t = at_ms > j->last_at_ms ? at_ms : j->last_at_ms;
+    return j->open->latest_at_ms > t ? j->open->latest_at_ms : t;
 }
 
 static enum lt_err write_batch(struct journal *j, int64_t at_ms, struct lt_error *err)
@@ -406,36 +407,65 @@ static enum lt_err write_batch(struct journal *j, int64_t at_ms, struct lt_error
     return journal_file_insert(j->file, &row, err);
 }
 
+/* The batch for the tail. A small one is copied to its exact size and the open one used again; a large one is given
+ * away as it is. Made before anything is written, so that nothing can fail after the commit. */
+#define SMALL_BYTES (64 * 1024)
+
+static enum lt_err split_off(struct journal *j, struct journal_box **ret_done, struct journal_box **ret_open,
+                             struct lt_error *err)
+{
+    const bool small = j->open->b.body.n + j->open->b.count * sizeof(uint32_t) <= SMALL_BYTES;
+    struct journal_box *made = small ? journal_box_copy(j->open) : journal_box_create(j->pool);
+    if (!made)
+        return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    if (!small)
+        journal_box_reserve(made, j->open->b.body.n, j->open->b.count); /* the next one will be about as large */
+    *ret_done = small ? made : j->open;
+    *ret_open = small ? j->open : made;
+    return LT_OK;
+}
+
+static void committed(struct journal *j, struct journal_box *done, struct journal_box *open)
+{
+    struct journal_batch *old = j->done ? &j->done->b : NULL;
+    journal_batch_unref(&old);
+    if (done != j->open) { /* the copy was made before time and hash were known */
+        done->b.at_ms = j->open->b.at_ms;
+        memcpy(done->b.hash, j->open->b.hash, 32);
+        journal_box_clear(j->open);
+    }
+    j->done = done;
+    j->open = open;
+    j->last_seq += done->b.count;
+    j->last_at_ms = done->b.at_ms;
+    memcpy(j->last_hash, done->b.hash, 32);
+    sample(j, done->b.body);
+    tend_wal(j);
+}
+
 enum lt_err journal_commit(struct journal *j, int64_t at_ms, struct lt_error *err)
 {
     if (j->open->b.count == 0)
         return LT_OK;
     const uint64_t expected = j->last_seq;
-    struct journal_box *next = journal_box_create();
-    enum lt_err e = next ? LT_OK : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    if (!e)
-        e = journal_heal(j, err);
+    struct journal_box *done = NULL, *open = NULL;
+    enum lt_err e = journal_heal(j, err);
     if (!e && j->last_seq != expected)
         e = lt_fail(err, LT_E_BUSY, NULL, j->dir, NULL, NULL);
-    else if (!e && (e = write_batch(j, at_ms, err)))
+    if (!e)
+        e = split_off(j, &done, &open, err);
+    if (!e && (e = write_batch(j, at_ms, err)))
         j->sick = true;
-    if (e) {
-        struct journal_batch *b = next ? &next->b : NULL;
-        journal_batch_unref(&b);
-        journal_box_clear(j->open);
-        return e;
+    if (!e) {
+        committed(j, done, open);
+        return LT_OK;
     }
-    struct journal_batch *old = j->done ? &j->done->b : NULL;
-    journal_batch_unref(&old);
-    j->done = j->open;
-    j->open = next;
-    const struct journal_batch *b = &j->done->b;
-    j->last_seq += b->count;
-    j->last_at_ms = b->at_ms;
-    memcpy(j->last_hash, b->hash, 32);
-    sample(j, b->body);
-    tend_wal(j);
-    return LT_OK;
+    if (done) {
+        struct journal_batch *spare = done == j->open ? &open->b : &done->b;
+        journal_batch_unref(&spare);
+    }
+    journal_box_clear(j->open);
+    return e;
 }
 
 /* ---- healing ---- */

@@ -1,6 +1,7 @@
 /* Batches in memory: encoding and decoding of records, hash, owner count. The byte format is in docs/FORMATS.md.
  * Decoding trusts nothing: a body that came from disk may be damaged. */
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include "hj212/hj212.h"
 #include "journal/journal_priv.h"
@@ -47,12 +48,92 @@ enum journal_class journal_ledger_class(const struct journal_record *r)
 }
 
 /* ---- owner count ---- */
-struct journal_box *journal_box_create(void)
+#define POOL_MAX 8 /* derivation: what the tail drops to make room for one large batch is one or two */
+
+struct journal_pool {
+    pthread_mutex_t mu;
+    struct journal_box *free[POOL_MAX];
+    size_t n;
+    atomic_uint refs;
+};
+
+struct journal_pool *journal_pool_create(void)
 {
-    struct journal_box *x = calloc(1, sizeof *x);
-    if (x)
-        atomic_init(&x->refs, 1);
+    struct journal_pool *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    pthread_mutex_init(&p->mu, NULL);
+    atomic_init(&p->refs, 1);
+    return p;
+}
+
+static void box_free(struct journal_box *x)
+{
+    free(x->mem);
+    free(x->offs);
+    free(x);
+}
+
+void journal_pool_unref(struct journal_pool *p)
+{
+    if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < p->n; i++)
+        box_free(p->free[i]);
+    pthread_mutex_destroy(&p->mu);
+    free(p);
+}
+
+static bool pool_put(struct journal_pool *p, struct journal_box *x)
+{
+    pthread_mutex_lock(&p->mu);
+    const bool room = p->n < POOL_MAX;
+    if (room)
+        p->free[p->n++] = x;
+    pthread_mutex_unlock(&p->mu);
+    return room;
+}
+
+static struct journal_box *pool_get(struct journal_pool *p)
+{
+    pthread_mutex_lock(&p->mu);
+    struct journal_box *x = p->n ? p->free[--p->n] : NULL;
+    pthread_mutex_unlock(&p->mu);
     return x;
+}
+
+struct journal_box *journal_box_create(struct journal_pool *pool)
+{
+    struct journal_box *x = pool ? pool_get(pool) : NULL;
+    if (!x)
+        x = calloc(1, sizeof *x);
+    if (!x)
+        return NULL;
+    atomic_store_explicit(&x->refs, 1, memory_order_relaxed);
+    journal_box_clear(x);
+    x->pool = pool;
+    if (pool)
+        atomic_fetch_add_explicit(&pool->refs, 1, memory_order_relaxed);
+    return x;
+}
+
+struct journal_box *journal_box_copy(const struct journal_box *x)
+{
+    struct journal_box *c = calloc(1, sizeof *c);
+    const size_t offs = x->b.count * sizeof *x->offs;
+    if (!c || !(c->mem = malloc(x->b.body.n)) || !(c->offs = malloc(offs))) {
+        if (c)
+            box_free(c);
+        return NULL;
+    }
+    atomic_init(&c->refs, 1);
+    memcpy(c->mem, x->mem, x->b.body.n);
+    memcpy(c->offs, x->offs, offs);
+    c->cap = x->b.body.n;
+    c->offs_cap = x->b.count;
+    c->b = x->b;
+    c->b.body.p = c->mem;
+    return c;
 }
 
 static struct journal_box *box_of(struct journal_batch *b)
@@ -73,9 +154,16 @@ void journal_batch_unref(struct journal_batch **b)
     *b = NULL;
     if (atomic_fetch_sub_explicit(&x->refs, 1, memory_order_acq_rel) != 1)
         return;
-    free(x->mem);
-    free(x->offs);
-    free(x);
+    struct journal_pool *pool = x->pool;
+    if (!pool || !pool_put(pool, x))
+        box_free(x);
+    journal_pool_unref(pool);
+}
+
+size_t journal_box_memory(const struct journal_batch *b)
+{
+    const struct journal_box *x = (const struct journal_box *)(const void *)b;
+    return sizeof *x + x->cap + x->offs_cap * sizeof *x->offs;
 }
 
 void journal_box_clear(struct journal_box *x)
@@ -202,6 +290,16 @@ static bool grow(void **mem, size_t *cap, size_t need, size_t unit)
     return true;
 }
 
+void journal_box_reserve(struct journal_box *x, size_t bytes, size_t records)
+{
+    void *mem = x->mem, *offs = x->offs;
+    grow(&mem, &x->cap, bytes, 1);
+    grow(&offs, &x->offs_cap, records, sizeof *x->offs);
+    x->mem = mem;
+    x->offs = offs;
+    x->b.body.p = x->mem;
+}
+
 bool journal_box_add(struct journal_box *x, const struct journal_record *r)
 {
     if (r->bytes.n > JOURNAL_BYTES_MAX || r->mn.n > JOURNAL_MN_MAX || x->b.count == JOURNAL_COUNT_MAX)
@@ -217,8 +315,12 @@ bool journal_box_add(struct journal_box *x, const struct journal_record *r)
         x->b.body.p = x->mem;
         return false;
     }
-    if (x->b.count == 0)
+    if (x->b.count == 0) {
         put_u64((uint8_t *)x->mem, (uint64_t)r->at_ms);
+        x->latest_at_ms = r->at_ms;
+    } else if (r->at_ms > x->latest_at_ms) {
+        x->latest_at_ms = r->at_ms;
+    }
     x->offs[x->b.count] = (uint32_t)at;
     const char *end = encode(x->mem + at, x->b.first_seq + x->b.count, get_i64(x->mem), r);
     x->b.body = (struct lt_slice){x->mem, (size_t)(end - x->mem)};

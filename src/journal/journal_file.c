@@ -542,7 +542,7 @@ enum lt_err journal_file_unpack(struct journal_file *f, const struct journal_row
                                 struct lt_error *err)
 {
     enum lt_err e = want_dctx(f, err);
-    struct journal_box *x = e ? NULL : journal_box_create();
+    struct journal_box *x = e ? NULL : journal_box_create(NULL);
     if (x)
         x->mem = malloc(row->raw_len);
     if (!e && (!x || !x->mem))

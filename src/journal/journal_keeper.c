@@ -56,6 +56,7 @@ static void checkpoint(struct journal_keeper *k, int day)
 static void *keep(void *arg)
 {
     struct journal_keeper *k = arg;
+    pthread_setname_np(pthread_self(), "lt-keeper");
     pthread_mutex_lock(&k->mu);
     for (;;) {
         while (!k->stop && !k->want && !k->finish_n && !k->rest) {

@@ -21,8 +21,21 @@ struct journal_box {
     size_t cap;
     uint32_t *offs; /* offset of each record, or NULL when not known */
     size_t offs_cap;
+    int64_t latest_at_ms; /* of the records added */
+    struct journal_pool *pool; /* where it goes when its last owner leaves it, or NULL */
 };
-struct journal_box *journal_box_create(void);
+/* A few large batches kept for reuse: touching fresh memory costs more than filling it (a page fault per 4 KiB, dear
+ * on virtual machines). Lives as long as the writer or any batch that came from it. */
+struct journal_pool;
+struct journal_pool *journal_pool_create(void);
+void journal_pool_unref(struct journal_pool *p);
+/* From the pool when it has one (pool may be NULL). */
+struct journal_box *journal_box_create(struct journal_pool *pool);
+/* A copy that takes no more memory than it needs. */
+struct journal_box *journal_box_copy(const struct journal_box *x);
+size_t journal_box_memory(const struct journal_batch *b);
+/* Makes room for a batch of that size beforehand; no matter if it fails. */
+void journal_box_reserve(struct journal_box *x, size_t bytes, size_t records);
 /* Appends a record; false when full or out of memory (then the box is as before). */
 bool journal_box_add(struct journal_box *x, const struct journal_record *r);
 void journal_box_clear(struct journal_box *x);

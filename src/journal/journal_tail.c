@@ -48,7 +48,7 @@ static struct journal_batch **slot(const struct journal_tail *t, size_t i)
 static void drop_first(struct journal_tail *t)
 {
     struct journal_batch **b = slot(t, t->from++);
-    t->bytes -= (*b)->body.n;
+    t->bytes -= journal_box_memory(*b);
     journal_batch_unref(b);
 }
 
@@ -78,16 +78,17 @@ void journal_tail_publish(struct journal_tail *t, struct journal *j)
     struct journal_batch *b = journal_take_done(j);
     if (!b)
         return;
+    const size_t bytes = journal_box_memory(b);
     pthread_mutex_lock(&t->mu);
     /* A gap comes about when healing found a batch that was given up: readers get that one from disk. */
     if (t->from != t->to && end_of(*slot(t, t->to - 1)) != b->first_seq) {
         while (t->from != t->to)
             drop_first(t);
     }
-    while (t->from != t->to && (t->bytes + b->body.n > RING_BYTES || t->to - t->from == RING_SLOTS))
+    while (t->from != t->to && (t->bytes + bytes > RING_BYTES || t->to - t->from == RING_SLOTS))
         drop_first(t);
     *slot(t, t->to++) = b;
-    t->bytes += b->body.n;
+    t->bytes += bytes;
     pthread_cond_broadcast(&t->more);
     pthread_mutex_unlock(&t->mu);
 }

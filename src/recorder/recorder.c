@@ -439,6 +439,7 @@ static bool wait_work(struct recorder *r, struct block_list *ret)
 static void *run(void *arg)
 {
     struct recorder *r = arg;
+    pthread_setname_np(pthread_self(), "lt-recorder");
     for (;;) {
         struct block_list round = {0};
         if (!wait_work(r, &round))

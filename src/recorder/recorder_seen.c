@@ -425,6 +425,7 @@ static struct run *write_run(struct seen *s, const struct table *t)
 static void *work(void *arg)
 {
     struct seen *s = arg;
+    pthread_setname_np(pthread_self(), "lt-index");
     pthread_mutex_lock(&s->mu);
     for (;;) {
         while (!s->stop && (!s->job || s->result))
