@@ -24,14 +24,13 @@ const o = (v: unknown): Record<string, unknown> => (v && typeof v === 'object' ?
 export function readOverview(raw: Record<string, unknown>): Overview {
   const devices = o(raw.devices)
   const alarms = o(raw.alarms)
-  const open = n(alarms.urgent) + n(alarms.important) + n(alarms.normal)
   return {
-    connected: n(devices.connected), silent: n(devices.silent), pending: n(devices.pending), devices: n(devices.total),
+    connected: n(devices.connected), silent: n(devices.silent), pending: n(devices.pending), devices: n(devices.active),
     framesPerS: n(raw.frames_per_s), framesToday: n(raw.frames_today),
     urgent: n(alarms.urgent), important: n(alarms.important), normal: n(alarms.normal),
-    unsigned: typeof alarms.unsigned === 'number' ? alarms.unsigned : open,
-    exceeding: Array.isArray(raw.exceeding) ? raw.exceeding.length : n(raw.exceeding_outlets ?? raw.exceeding),
-    lastDataAt: (raw.last_data_at ?? raw.last_data_at_ms ?? null) as Time,
+    unsigned: n(alarms.unsigned),
+    exceeding: n(raw.exceeding_outlets),
+    lastDataAt: (raw.last_data_at ?? null) as Time,
   }
 }
 const overview = shallowRef<Overview | null>(null)

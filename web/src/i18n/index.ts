@@ -18,11 +18,24 @@ const loaders: Record<Language, () => Promise<Messages>> = {
   zh: () => import('./zh').then((m) => m.zh as Messages),
   en: () => import('./en').then((m) => m.en),
 }
+interface MessageContext { named(name: string): unknown; normalize(parts: string[]): string }
+type Ready = { [key: string]: string | Ready | ((ctx: MessageContext) => string) }
+/** "{n} rows" becomes a function of its parameters; texts without parameters stay texts. */
+export function ready(messages: object): Ready {
+  const result: Ready = {}
+  for (const [key, value] of Object.entries(messages)) {
+    if (typeof value !== 'string') { result[key] = ready(value as object); continue }
+    const parts = value.split(/\{(\w+)\}/)
+    result[key] = parts.length === 1 ? value : (ctx) => ctx.normalize(parts.map((part, i) => (i % 2 ? String(ctx.named(part) ?? '') : part)))
+  }
+  return result
+}
+
 const loaded = new Set<Language>()
 
 export async function setLanguage(lang: Language) {
   if (!loaded.has(lang)) {
-    i18n.global.setLocaleMessage(lang, await loaders[lang]())
+    i18n.global.setLocaleMessage(lang, ready(await loaders[lang]()) as never)
     loaded.add(lang)
   }
   locale.value = lang

@@ -2,13 +2,14 @@
 import type { LedgerDay, Time } from '@/api/types'
 import { toMs } from './format'
 
-export interface Feed { device: number | null; mn: string; place: string; since: number | null; lastAt: Time; cause: string; text: string }
+export interface Feed { device: number | null; mn: string; place: string; since: number | null; lastAt: Time; cause: string; state: string }
 export interface SystemView {
   ledger: LedgerDay | null
   faults: string[]
   storage: { key: string; value: unknown; bytes: boolean; time: boolean }[]
   queues: { name: string; used: number; limit: number | null }[]
   feeds: Feed[]
+  more: number
 }
 type Dict = Record<string, unknown>
 const dict = (v: unknown): Dict => (v && typeof v === 'object' && !Array.isArray(v) ? (v as Dict) : {})
@@ -26,23 +27,23 @@ function readQueues(v: unknown): SystemView['queues'] {
 }
 function readFeed(f: Dict): Feed {
   return {
-    device: typeof f.device === 'number' ? f.device : typeof f.id === 'number' ? f.id : null,
-    mn: text(f.mn) || text(f.device_name),
+    device: typeof f.device === 'number' ? f.device : null,
+    mn: text(f.mn),
     place: [text(f.enterprise_name), text(f.outlet_name)].filter(Boolean).join(' · '),
-    since: toMs((f.silent_since_at ?? f.silent_since ?? f.silent_since_ms ?? f.last_at ?? null) as Time),
-    lastAt: (f.last_data_at ?? f.last_at ?? f.last_at_ms ?? null) as Time,
+    since: toMs((f.since ?? null) as Time),
+    lastAt: (f.last_data_at ?? null) as Time,
     cause: text(f.cause),
-    text: text(f.cause_text) || text(f.text) || text(f.sentence),
+    state: text(f.state),
   }
 }
 export function readSystem(raw: Dict): SystemView {
   const l = dict(raw.ledger)
   const storage: SystemView['storage'] = []
   const add = (key: string, value: unknown) => {
-    if (typeof value === 'number' || typeof value === 'string' || value === null) storage.push({ key, value, bytes: /bytes|size/.test(key), time: /_at(_ms)?$|backup/.test(key) })
+    if (typeof value === 'number' || typeof value === 'string' || value === null) storage.push({ key, value, bytes: /bytes|size/.test(key), time: /_at$/.test(key) })
   }
   for (const [key, value] of Object.entries(raw)) {
-    if (['ledger', 'queues', 'faults', 'feeds', 'ledger_today', 'late_feeds'].includes(key)) continue
+    if (['ledger', 'queues', 'faults', 'feeds', 'feeds_more', 'ok', 'at'].includes(key)) continue
     if (value && typeof value === 'object' && !Array.isArray(value)) for (const [k, v] of Object.entries(dict(value))) add(`${key}_${k}`, v)
     else add(key, value)
   }
@@ -51,6 +52,7 @@ export function readSystem(raw: Dict): SystemView {
     faults: (Array.isArray(raw.faults) ? raw.faults : []).map((f: unknown) => (typeof f === 'string' ? f : text(dict(f).text) || text(dict(f).message) || JSON.stringify(f))),
     storage,
     queues: readQueues(raw.queues),
-    feeds: list(raw.feeds ?? raw.late_feeds).map(readFeed),
+    feeds: list(raw.feeds).map(readFeed),
+    more: num(raw.feeds_more),
   }
 }
