@@ -250,7 +250,7 @@ static void encode_ties(struct lt_buf *b, const struct series_chunk *c)
 static bool gather(struct series_codec *k, const struct series_chunk *c, uint32_t *ret_columns)
 {
     uint64_t seen[COLUMNS / 64] = {0};
-    if (!room(&k->use, &k->cap_use, c->n_shapes, sizeof *k->use) || !room_cells(k, c->n_cells))
+    if (!room(&k->use, &k->cap_use, c->n_shapes + (size_t)1, sizeof *k->use) || !room_cells(k, c->n_cells))
         return false;
     memset(k->use, 0, c->n_shapes * sizeof *k->use);
     for (uint32_t i = 0; i < c->n_rows; i++)

@@ -188,34 +188,41 @@ static enum lt_err open_writer(const struct store *st, struct file *f, struct lt
     return e;
 }
 
-/* A connection that reads. In our own process it is opened for writing and told not to: one that is read-only cannot
- * make the -shm file, and would fail in the moment in which the writer makes the database. Another process (readonly)
- * waits that moment out. LT_E_NOT_FOUND while the file has no tables yet. */
+/* One try. A connection of our own process is opened for writing and told not to: one that is read-only cannot make the
+ * -shm file. SQLITE_ERROR while the file has no tables yet. */
+static int try_reader(const struct store *st, const char *path, sqlite3 **ret)
+{
+    int how = st->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    int rc = sqlite3_open_v2(path, ret, how | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_busy_timeout(*ret, BUSY_MS);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(*ret, "PRAGMA query_only=1", NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_table_column_metadata(*ret, NULL, "chunk", NULL, NULL, NULL, NULL, NULL, NULL);
+    return rc;
+}
+
+/* A connection that reads; waits out the moment in which a writer makes the file. LT_E_NOT_FOUND while there is nothing
+ * in it (a writer that could not make the file leaves its entry behind). */
 static enum lt_err connect_reader(const struct store *st, const char *path, sqlite3 **ret, struct lt_error *err)
 {
     static const struct timespec pause = {.tv_nsec = 10000000};
-    sqlite3 *db = NULL;
-    int rc = SQLITE_CANTOPEN;
-    for (int tries = 0; tries < (st->readonly ? OPEN_TRIES : 1); tries++) {
-        enum lt_err e = open_db(path, st->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, &db, err);
-        if (e) /* a writer that could not make the file leaves its entry behind */
-            return access(path, F_OK) == 0 ? e : LT_E_NOT_FOUND;
-        rc = sqlite3_exec(db, "PRAGMA query_only=1", NULL, NULL, NULL);
-        if (rc == SQLITE_OK)
-            rc = sqlite3_table_column_metadata(db, NULL, "chunk", NULL, NULL, NULL, NULL, NULL, NULL);
+    for (int tries = 1;; tries++) {
+        sqlite3 *db = NULL;
+        int rc = try_reader(st, path, &db);
         if (rc == SQLITE_OK) {
             *ret = db;
             return LT_OK;
         }
-        if (rc != SQLITE_CANTOPEN)
-            break;
+        bool missing = rc == SQLITE_ERROR || (rc == SQLITE_CANTOPEN && access(path, F_OK) != 0);
+        bool again = rc == SQLITE_CANTOPEN && !missing && tries < OPEN_TRIES;
+        enum lt_err e = missing ? LT_E_NOT_FOUND : again ? LT_OK : sql_error(db, rc, path, err);
         sqlite3_close(db);
-        db = NULL;
+        if (!again)
+            return e;
         nanosleep(&pause, NULL);
     }
-    enum lt_err e = rc == SQLITE_ERROR ? LT_E_NOT_FOUND : sql_error(db, rc, path, err);
-    sqlite3_close(db);
-    return e;
 }
 
 /* Called with f->read held. */
