@@ -87,8 +87,8 @@ static inline unsigned good_char(uint8_t c, const char also[2])
 }
 
 #if defined(__SSE2__)
-/* The same for sixteen bytes. */
-static bool sixteen_good(const char *p, const char also[2])
+/* The same for sixteen bytes: a bit each. */
+static inline unsigned sixteen_good(const char *p, const char also[2])
 {
     const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
     const __m128i digit = _mm_sub_epi8(v, _mm_set1_epi8('0'));
@@ -97,17 +97,20 @@ static bool sixteen_good(const char *p, const char also[2])
         _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit),
                      _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter)),
         _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(also[0])), _mm_cmpeq_epi8(v, _mm_set1_epi8(also[1]))));
-    return _mm_movemask_epi8(good) == 0xFFFF;
+    return (unsigned)_mm_movemask_epi8(good);
 }
 #endif
 
 /* Only 0-9 A-Z a-z, and what stands in `also`. */
-static bool all_of(struct lt_slice v, const char also[2])
+static inline bool all_of(const struct reader *r, struct lt_slice v, const char also[2])
 {
     unsigned good = 1;
 #if defined(__SSE2__)
-    if (v.n >= 16 && v.n <= 32)
-        return sixteen_good(v.p, also) && sixteen_good(v.p + v.n - 16, also);
+    if (v.n <= 32 && r->end - v.p >= 32) { /* the bytes behind v belong to the segment too */
+        const unsigned both = sixteen_good(v.p, also) | sixteen_good(v.p + 16, also) << 16;
+        const uint64_t want = (UINT64_C(1) << v.n) - 1;
+        return (both & want) == want;
+    }
 #endif
     for (size_t i = 0; i < v.n; i++)
         good &= good_char((uint8_t)v.p[i], also);
@@ -149,14 +152,14 @@ static void read_cn(struct reader *r, struct lt_slice v)
 static void read_pw(struct reader *r, struct lt_slice v)
 {
     r->f->pw = v;
-    if (v.n > HJ212_PW_MAX || !all_of(v, "00"))
+    if (v.n > HJ212_PW_MAX || !all_of(r, v, "00"))
         fault(r, HJ212_E_PW, v.p);
 }
 
 static void read_mn(struct reader *r, struct lt_slice v)
 {
     r->f->mn = v;
-    if (v.n > 64 || !all_of(v, "_-"))
+    if (v.n > 64 || !all_of(r, v, "_-"))
         fault(r, HJ212_E_MN, v.p);
     else if (v.n > HJ212_MN_MAX)
         need(r, HJ212_TOL(LONG_MN), HJ212_E_MN, v.p);

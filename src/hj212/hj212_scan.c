@@ -144,6 +144,9 @@ AVX512 static size_t scan_avx512(const char *p, size_t n, char *copy, uint16_t *
         any |= m.odd;
         to = put_marks_avx512(to, types + (to - marks), all_marks(m, &carry), i, v);
     }
+    /* no lane behind the last mark may look like a pair, and its places must be readable */
+    _mm512_storeu_si512(to, _mm512_set1_epi16((short)n));
+    _mm256_storeu_si256((__m256i *)(void *)(types + (to - marks)), _mm256_setzero_si256());
     *odd = any != 0;
     return (size_t)(to - marks);
 }
@@ -153,11 +156,8 @@ size_t hj212_scan(enum hj212_level level, const char *p, size_t n, char *copy, u
     size_t k = level == HJ212_AVX512 ? scan_avx512(p, n, copy, marks, types, odd)
                : level == HJ212_AVX2 ? scan_avx2(p, n, copy, marks, odd)
                                      : scan_sse2(p, n, copy, marks, odd);
-    const size_t ahead = level == HJ212_AVX512 ? 32 : 2; /* a walker may look ahead: it sees the end again */
-    for (size_t i = 0; i < ahead; i++)
-        marks[k + i] = (uint16_t)n;
-    if (level == HJ212_AVX512)
-        memset(types + k, 0, 32); /* no lane behind the last mark may look like a pair */
+    if (level != HJ212_AVX512) /* a walker may look ahead: it sees the end again */
+        marks[k] = marks[k + 1] = (uint16_t)n;
     return k;
 }
 

@@ -1,18 +1,14 @@
 /* Times and numbers as HJ 212 writes them, and the look for control bytes: small readers used all over the unit. */
 #include "hj212_priv.h"
 
-/* Days since 1970-01-01 of a date whose month and day are in range. Years start in March, so
- * that the leap day is the last one. */
-static int64_t days_of(unsigned y, unsigned m, unsigned d)
+/* Days since 1970-01-01 of a valid date. The year is century * 100 + rest, as it stands in the text, so the leap years
+ * before it need no division. */
+static int64_t days_of(unsigned century, unsigned rest, unsigned month, unsigned day, bool leap)
 {
-    y -= m <= 2;
-    unsigned from_march = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5;
-    return (int64_t)(365 * y + y / 4 - y / 100 + y / 400 + from_march + d) - 719469;
-}
-
-static bool leap(unsigned y)
-{
-    return y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
+    static const uint16_t before_month[16] = {0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    const unsigned year = century * 100 + rest, centuries = century - (rest == 0); /* whole ones before this year */
+    const unsigned leaps = (year - 1) / 4 - centuries + centuries / 4;
+    return (int64_t)(365 * year + leaps + before_month[month] + (leap & (month > 2)) + day) - 719528;
 }
 
 /* Eight digits to four numbers of two, each in 16 bits; sets *bad when one is no digit. */
@@ -37,17 +33,18 @@ bool hj212_time(const char *p, size_t n, int64_t *ret_at_ms)
     }
     if (bad)
         return false;
-    unsigned year = (unsigned)(date & 0xFF) * 100 + (unsigned)(date >> 16 & 0xFF),
-             month = (unsigned)(date >> 32 & 0xFF);
-    unsigned day = (unsigned)(date >> 48), hour = (unsigned)(clock >> 16 & 0xFF),
-             minute = (unsigned)(clock >> 32 & 0xFF);
-    unsigned second = (unsigned)(clock >> 48);
+    const unsigned century = (unsigned)(date & 0xFF), rest = (unsigned)(date >> 16 & 0xFF), year = century * 100 + rest;
+    const bool leap = ((rest ? rest : century) & 3) == 0;
+    const unsigned month = (unsigned)(date >> 32 & 0xFF), day = (unsigned)(date >> 48);
+    const unsigned hour = (unsigned)(clock >> 16 & 0xFF), minute = (unsigned)(clock >> 32 & 0xFF);
+    const unsigned second = (unsigned)(clock >> 48);
     if (year < 1970 || month > 12 || hour > 23 || minute > 59 || second > 59 || day == 0)
         return false;
-    if (day > month_days[month] + (unsigned)(month == 2 && leap(year)))
+    if (day > month_days[month] + (unsigned)(leap & (month == 2)))
         return false;
     *ret_at_ms =
-        (days_of(year, month, day) * 86400 + (int64_t)(hour * 3600 + minute * 60 + second)) * 1000 + (int64_t)ms;
+        (days_of(century, rest, month, day, leap) * 86400 + (int64_t)(hour * 3600 + minute * 60 + second)) * 1000 +
+        (int64_t)ms;
     return true;
 }
 

@@ -311,7 +311,7 @@ AVX512 static enum hj212_err walk_eights(struct hj212_split *s, struct walk *w)
     enum hj212_err err = HJ212_E_OK;
     while (!last && err == HJ212_E_OK) {
         w->types = types + (w->mark - marks);
-        unsigned k = eight_pairs(w, &s->items[w->count], s->cap - w->count);
+        unsigned k = *w->types == '-' ? eight_pairs(w, &s->items[w->count], s->cap - w->count) : 0;
         if (k > 0 && w->from > s->n)
             break;
         if (k < 8)
