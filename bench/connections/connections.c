@@ -48,8 +48,8 @@ static _Noreturn void die(const char *what)
 /* About 500 bytes: twelve factors as a waste incinerator sends them. */
 static void make_body(void)
 {
-    static const char *const codes[] = {"a34013", "a21026", "a21002", "a21005", "a19001", "a01011",
-                                        "a01012", "a01013", "a01014", "a21024"};
+    static const char *const codes[] = {"a34013", "a21026", "a21002", "a21005", "a19001",
+                                        "a01011", "a01012", "a01013", "a01014", "a21024"};
     size_t n = (size_t)snprintf(body, sizeof body, "DataTime=20260301080000");
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         n += (size_t)snprintf(body + n, sizeof body - n, ";%s-Rtd=12.35,%s-ZsRtd=15.60,%s-Flag=N", codes[i], codes[i],
@@ -61,8 +61,13 @@ static size_t make_frame(struct device *d, char *ret, size_t cap)
     char qn[18], mn[32];
     snprintf(mn, sizeof mn, "010000A8900016F0%08X", d->number);
     lt_time_format_compact(d->qn_ms++, LT_TZ_CHINA, true, qn);
-    struct hj212_head h = {.qn = lt_slice_of(qn), .mn = lt_slice_of(mn), .pw = LT_LIT("123456"), .st = 31, .cn = 2011,
-                           .edition = HJ212_2017, .answer = true};
+    struct hj212_head h = {.qn = lt_slice_of(qn),
+                           .mn = lt_slice_of(mn),
+                           .pw = LT_LIT("123456"),
+                           .st = 31,
+                           .cn = 2011,
+                           .edition = HJ212_2017,
+                           .answer = true};
     return hj212_build(&h, lt_slice_of(body), ret, cap);
 }
 
@@ -76,7 +81,8 @@ static void connect_device(struct device *d, uint32_t number, uint16_t port, int
         die("socket");
     setsockopt(d->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
     setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (bind(d->fd, (struct sockaddr *)&from, sizeof from) != 0 || connect(d->fd, (struct sockaddr *)&to, sizeof to) != 0)
+    if (bind(d->fd, (struct sockaddr *)&from, sizeof from) != 0 ||
+        connect(d->fd, (struct sockaddr *)&to, sizeof to) != 0)
         die("connect");
     fcntl(d->fd, F_SETFL, O_NONBLOCK);
     struct epoll_event ev = {.events = EPOLLIN, .data.u32 = number};
@@ -84,7 +90,8 @@ static void connect_device(struct device *d, uint32_t number, uint16_t port, int
         die("epoll");
 }
 
-/* Sends up to n frames in one write; what the socket does not take is not counted as sent, so n is kept small enough. */
+/* Sends up to n frames in one write; what the socket does not take is not counted as sent, so n is kept small enough.
+ */
 static void send_frames(struct device *d, unsigned n)
 {
     static char out[256 * FRAME_ROOM];
@@ -121,7 +128,8 @@ static void round_robin(int ep, unsigned conns, unsigned total)
     unsigned sent = 0, next = 0;
     uint64_t from = answers;
     while (answers - from < total) {
-        for (; sent < total && sent - (answers - from) < AT_ONCE && dev[next].out == 0; next = (next + 1) % conns, sent++)
+        for (; sent < total && sent - (answers - from) < AT_ONCE && dev[next].out == 0;
+             next = (next + 1) % conns, sent++)
             send_frames(&dev[next], 1);
         struct epoll_event ev[256];
         int n = epoll_wait(ep, ev, 256, 20000);
@@ -290,8 +298,8 @@ static void throughput(unsigned conns, unsigned window, unsigned seconds)
     uint64_t got = order((struct order){'p', conns, seconds * 1000, window});
     double s = (double)(lt_mono_ms() - from) / 1000;
     recorder_stats(post.rec, &rs);
-    printf("%u connections, window %u: %.0f frames/s answered, %.2f us CPU of the post each, %llu commits\n", conns, window,
-           (double)got / s, (double)(cpu_us() - cpu) / (double)got, (unsigned long long)rs.commits);
+    printf("%u connections, window %u: %.0f frames/s answered, %.2f us CPU of the post each, %llu commits\n", conns,
+           window, (double)got / s, (double)(cpu_us() - cpu) / (double)got, (unsigned long long)rs.commits);
 }
 
 static unsigned number(int argc, char **argv, int i, unsigned d)

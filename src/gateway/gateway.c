@@ -137,7 +137,8 @@ static void fill_config(struct gateway *g, const struct gateway_config *cfg)
     g->loops = g->cfg.loops;
     if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur != RLIM_INFINITY &&
         g->cfg.max_conns + DESCRIPTORS_KEPT > rl.rlim_cur) {
-        unsigned fits = rl.rlim_cur > 2 * DESCRIPTORS_KEPT ? (unsigned)rl.rlim_cur - DESCRIPTORS_KEPT : DESCRIPTORS_KEPT;
+        unsigned fits =
+            rl.rlim_cur > 2 * DESCRIPTORS_KEPT ? (unsigned)rl.rlim_cur - DESCRIPTORS_KEPT : DESCRIPTORS_KEPT;
         lt_log(LT_WARN, "gateway.limit", "max_conns=%u descriptors=%llu used=%u", g->cfg.max_conns,
                (unsigned long long)rl.rlim_cur, fits);
         g->cfg.max_conns = fits;
@@ -183,6 +184,22 @@ static enum lt_err start_loops(struct gateway *g, struct lt_error *err)
     return e;
 }
 
+static enum lt_err make_loops(struct gateway *g, struct lt_error *err)
+{
+    for (unsigned i = 0; i < g->loops; i++) {
+        g->loop[i] = calloc(1, sizeof *g->loop[i]);
+        if (!g->loop[i]) {
+            g->loops = i;
+            return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+        }
+        g->loop[i]->g = g;
+        g->loop[i]->number = i;
+        g->loop[i]->listen_fd = -1;
+        pthread_mutex_init(&g->loop[i]->mail_lock, NULL);
+    }
+    return LT_OK;
+}
+
 enum lt_err gateway_start(const struct gateway_config *cfg, struct recorder *rec, struct registry *reg,
                           struct gateway **ret, struct lt_error *err)
 {
@@ -195,18 +212,7 @@ enum lt_err gateway_start(const struct gateway_config *cfg, struct recorder *rec
     gw_devices_init(&g->devices, g->cfg.max_pending);
     gw_addrs_init(&g->addrs);
     gw_commands_init(&g->commands);
-    enum lt_err e = LT_OK;
-    for (unsigned i = 0; i < g->loops && e == LT_OK; i++) {
-        g->loop[i] = calloc(1, sizeof *g->loop[i]);
-        if (!g->loop[i]) {
-            e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-            g->loops = i;
-            break;
-        }
-        g->loop[i]->g = g;
-        g->loop[i]->number = i;
-        g->loop[i]->listen_fd = -1;
-    }
+    enum lt_err e = make_loops(g, err);
     if (e == LT_OK)
         e = bind_all(g, err);
     if (e == LT_OK)

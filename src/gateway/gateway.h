@@ -8,9 +8,9 @@
 #include "registry/registry.h"
 
 struct gateway_config {
-    const char *listen;          /* "127.0.0.1:9012", "[::]:9012" */
-    unsigned loops;              /* default: number of cores */
-    bool enroll_open;            /* answer devices that are not enrolled */
+    const char *listen; /* "127.0.0.1:9012", "[::]:9012" */
+    unsigned loops;     /* default: number of cores */
+    bool enroll_open;   /* answer devices that are not enrolled */
     int tz_min;
     unsigned max_conns;          /* all together, default 18,000 (of 20,000 descriptors) */
     unsigned max_conns_per_addr; /* default 2,000: a whole park may sit behind one address */
@@ -18,7 +18,7 @@ struct gateway_config {
     unsigned idle_s;             /* closes a connection silent this long when its interval is unknown, default 600 */
     unsigned frame_s;            /* an unfinished frame is given up after this, default 30 */
     unsigned max_rate;           /* frames a second and connection, default 2,000; above it reading pauses */
-    bool setup_off;              /* do not set clock and intervals of active devices when they connect (HJ 212-2017 6.7) */
+    bool setup_off; /* do not set clock and intervals of active devices when they connect (HJ 212-2017 6.7) */
     void (*on_command)(void *user, uint64_t id); /* a command's state changed; called on a loop thread */
     void *user;
 };
@@ -28,7 +28,8 @@ struct gateway;
  * address cannot be had or is none. */
 enum lt_err gateway_start(const struct gateway_config *cfg, struct recorder *rec, struct registry *reg,
                           struct gateway **ret, struct lt_error *err) LT_MUST_CHECK;
-/* Stops accepting, waits until what was received is durable and answered (at most 5 s), closes. */
+/* Stops accepting, waits until what was received is durable and answered (at most 5 s), closes. No other call may be
+ * under way or come later. Blocks the recorder still holds are waited for. */
 void gateway_stop(struct gateway **g);
 /* The address really bound, "127.0.0.1:9012" (port 0 asks for any). */
 void gateway_address(const struct gateway *g, char ret[64]);
@@ -39,9 +40,9 @@ struct gateway_device {
     char peer[64];
     bool connected, pending;
     int64_t connected_at_ms, last_at_ms; /* last bytes */
-    int64_t drift_ms;   /* device clock minus ours, median of recent QNs; INT64_MIN unknown */
+    int64_t drift_ms;                    /* device clock minus ours, median of recent QNs; INT64_MIN unknown */
     uint64_t frames, rejected;
-    uint32_t conns;     /* open connections with this MN: 2 or more is suspicious */
+    uint32_t conns;      /* open connections with this MN: 2 or more is suspicious */
     char last_close[48]; /* why the last connection ended: "closed by device", "no data for 61 s", "wrong password" … */
 };
 bool gateway_device(struct gateway *g, struct lt_slice mn, struct gateway_device *ret);
@@ -51,19 +52,22 @@ size_t gateway_devices(struct gateway *g, struct gateway_device *ret, size_t cap
 enum gateway_command_step {
     GATEWAY_CMD_SENT,     /* waiting for 9011 (or 9013); sends 0: behind another one */
     GATEWAY_CMD_ACCEPTED, /* QnRtn=1: waiting for data and 9012 */
-    GATEWAY_CMD_DONE, GATEWAY_CMD_REFUSED, GATEWAY_CMD_FAILED, GATEWAY_CMD_TIMEOUT
+    GATEWAY_CMD_DONE,
+    GATEWAY_CMD_REFUSED,
+    GATEWAY_CMD_FAILED,
+    GATEWAY_CMD_TIMEOUT
 };
 struct gateway_command {
     uint64_t id;
     char mn[65];
     char qn[18];
     uint16_t st, cn;
-    char area[1000];       /* data area sent */
+    char area[1000]; /* data area sent */
     enum gateway_command_step step;
-    int code;              /* QnRtn or ExeRtn; -1: the connection was lost */
-    unsigned sends;        /* 1 + resends */
-    unsigned frames;       /* data frames that came for it */
-    char answer[2000];     /* data area of a single answer (1011, 1061, 3020 …), "" when none */
+    int code;          /* QnRtn or ExeRtn; -1: the connection was lost */
+    unsigned sends;    /* 1 + resends */
+    unsigned frames;   /* data frames that came for it */
+    char answer[2000]; /* data area of a single answer (1011, 1061, 3020 …), "" when none */
     int64_t sent_at_ms, changed_at_ms;
     int64_t until_mono_ms;
 };

@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 enum {
-    FLYING_SMALL = 2,                                      /* one being committed, one next */
-    LARGE_BYTES = RECORDER_BLOCK_BYTES / 2,                /* worth a block of its own */
+    FLYING_SMALL = 2,                       /* one being committed, one next */
+    LARGE_BYTES = RECORDER_BLOCK_BYTES / 2, /* worth a block of its own */
     LARGE_ENTRIES = RECORDER_BLOCK_ENTRIES / 2,
     ROOM_BYTES = GATEWAY_READ_BYTES + 2 * HJ212_FRAME_MAX, /* of one read and an unfinished frame before it */
     ROOM_ENTRIES = 1024,
-    RESUME_BYTES = 600,                                    /* what a connection that waits is thought to bring */
+    RESUME_BYTES = 600, /* what a connection that waits is thought to bring */
 };
 #define NO_REPLY UINT64_MAX
 
@@ -255,8 +255,13 @@ static void op_command(void *user, const struct gateway_command *cmd)
     tell_command(c->loop->g, cmd);
 }
 
-static const struct session_ops ops = {.record = op_record, .send = op_send, .attach = op_attach, .detach = op_detach,
-                                       .update = op_update, .refused = op_refused, .command = op_command};
+static const struct session_ops ops = {.record = op_record,
+                                       .send = op_send,
+                                       .attach = op_attach,
+                                       .detach = op_detach,
+                                       .update = op_update,
+                                       .refused = op_refused,
+                                       .command = op_command};
 
 /* ---- connections ---- */
 /* Floods of connections must not fill the journal: so many a minute and address, the rest is counted. */
@@ -269,7 +274,10 @@ static void record_conn(struct gw_conn *c, const char *what, struct lt_slice mn)
         return;
     int n = skipped ? snprintf(text, sizeof text, "%s %s (%u not recorded)", what, c->peer, skipped)
                     : snprintf(text, sizeof text, "%s %s", what, c->peer);
-    struct journal_record rec = {.at_ms = l->env.at_ms, .conn = c->s.conn, .kind = JOURNAL_CONN, .mn = mn,
+    struct journal_record rec = {.at_ms = l->env.at_ms,
+                                 .conn = c->s.conn,
+                                 .kind = JOURNAL_CONN,
+                                 .mn = mn,
                                  .bytes = {text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1}};
     if (!op_record(c, &rec, NULL))
         lt_log(LT_WARN, "gateway.conn", "cause=not_recorded text=\"%s\"", text);
@@ -314,6 +322,7 @@ static void wait_for(struct gw_conn *c, enum gw_wait why)
     if (c->wait == GW_READING) {
         uv_read_stop((uv_stream_t *)&c->tcp);
         count(&l->n.paused, 1);
+        c->waits_since_ms = l->env.mono_ms;
     }
     l->left += c->s.rest_cap - c->left;
     c->left = c->s.rest_cap;
@@ -360,6 +369,7 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
     struct gw_conn *c = h->data;
     struct gw_loop *l = c->loop;
     *buf = uv_buf_init(NULL, 0);
+    c->starved = false;
     if (c->read_turn == l->turn) /* its share of this turn is used: poll again */
         return;
     c->starved = !have_room(l);
@@ -538,6 +548,14 @@ static void answer(struct gw_loop *l, const struct recorder_entry *e, const stru
         session_durable(&c->s, &l->env, e->rec.bytes, &r->r);
 }
 
+static bool all_failed(const struct recorder_entry *e, size_t n)
+{
+    size_t failed = 0;
+    for (size_t i = 0; i < n; i++)
+        failed += e[i].result == RECORDER_FAILED;
+    return failed == n;
+}
+
 static void complete(struct gw_loop *l, struct recorder_block *b)
 {
     size_t n, i = 0;
@@ -546,6 +564,12 @@ static void complete(struct gw_loop *l, struct recorder_block *b)
         i++;
     assert(i < RECORDER_PORT_BLOCKS);
     struct gw_flight *f = &l->flight[i];
+    if (all_failed(e, n) && !l->closed) {
+        /* The disk refuses. Not every device sends again (bit A not set), so the block tries again until it is stored
+         * (the recorder waits between tries); the blocks run out meanwhile, and reading stops. */
+        recorder_port_submit(l->port, b);
+        return;
+    }
     for (size_t k = 0; k < n; k++)
         if (e[k].user != NO_REPLY && (e[k].result == RECORDER_STORED || e[k].result == RECORDER_DUPLICATE))
             answer(l, &e[k], &f->reply[e[k].user]);
@@ -584,18 +608,22 @@ static void refresh_registry(struct gw_loop *l)
 }
 
 static void close_all(struct gw_loop *l);
+static void close_handles(struct gw_loop *l);
 
 static void end_of_turn(struct gw_loop *l)
 {
     flush_dirty(l);
-    submit_due(l);
-    if (!l->stopping || l->closed)
+    if (!l->closed)
+        submit_due(l);
+    if (!l->stopping)
         return;
     bool idle = l->flying == 0 && (!l->cur || recorder_block_count(l->cur->block) == 0);
     for (uint32_t i = 0; idle && i < l->slots; i++)
         idle = !l->slot[i] || l->slot[i]->out_waiting == 0;
-    if (idle || l->env.mono_ms >= l->stop_until_ms)
+    if (!l->closed && (idle || l->env.mono_ms >= l->stop_until_ms))
         close_all(l);
+    if (l->closed && l->flying == 0) /* blocks under way belong to the recorder until it gives them back */
+        close_handles(l);
 }
 
 static void on_prepare(uv_prepare_t *h)
@@ -614,6 +642,16 @@ static void on_check(uv_check_t *h)
     end_of_turn(l);
 }
 
+static void tick(struct gw_conn *c)
+{
+    struct gw_loop *l = c->loop;
+    if (c->wait == GW_READING && !c->ended)
+        session_tick(&c->s, &l->env);
+    else if (l->env.mono_ms - c->waits_since_ms > l->env.idle_s * LT_SEC_MS)
+        c->s.cause = "post could not store"; /* while we do not read we would not see that the device has gone */
+    after(c);
+}
+
 static void on_timer(uv_timer_t *h)
 {
     struct gw_loop *l = h->data;
@@ -623,10 +661,8 @@ static void on_timer(uv_timer_t *h)
         resume_rate(l);
         resume_room(l);
         for (uint32_t i = l->tick_part; i < l->slots; i += GATEWAY_TICK_PARTS)
-            if (l->slot[i] && l->slot[i]->wait == GW_READING && !l->slot[i]->ended) {
-                session_tick(&l->slot[i]->s, &l->env);
-                after(l->slot[i]);
-            }
+            if (l->slot[i])
+                tick(l->slot[i]);
         l->tick_part = (l->tick_part + 1) % GATEWAY_TICK_PARTS;
     }
     end_of_turn(l);
@@ -692,7 +728,8 @@ static void begin_stop(struct gw_loop *l)
         }
     l->stopping = true;
     int k = snprintf(text, sizeof text, "stop loop %u, %u open", l->number, n);
-    struct journal_record rec = {.at_ms = l->env.at_ms, .kind = JOURNAL_CONN, .mn = {"", 0}, .bytes = {text, (size_t)k}};
+    struct journal_record rec = {
+        .at_ms = l->env.at_ms, .kind = JOURNAL_CONN, .mn = {"", 0}, .bytes = {text, (size_t)k}};
     struct gw_conn nobody = {.loop = l};
     if (!op_record(&nobody, &rec, NULL))
         lt_log(LT_WARN, "gateway.stop", "cause=not_recorded");
@@ -704,6 +741,12 @@ static void close_all(struct gw_loop *l)
     for (uint32_t i = 0; i < l->slots; i++)
         if (l->slot[i])
             close_conn(l->slot[i], "post stopped");
+}
+
+static void close_handles(struct gw_loop *l)
+{
+    if (uv_is_closing((uv_handle_t *)&l->async))
+        return;
     uv_close((uv_handle_t *)&l->prepare, NULL);
     uv_close((uv_handle_t *)&l->check, NULL);
     uv_close((uv_handle_t *)&l->timer, NULL);
@@ -731,27 +774,8 @@ static void wake(void *user)
 }
 
 /* ---- life ---- */
-enum lt_err gw_loop_init(struct gw_loop *l, struct lt_error *err)
+static void init_handles(struct gw_loop *l)
 {
-    const struct gateway_config *cfg = &l->g->cfg;
-    l->slots = l->n_free = cfg->max_conns;
-    l->slot = calloc(l->slots, sizeof l->slot[0]);
-    l->gen = calloc(l->slots, sizeof l->gen[0]);
-    l->free_slot = calloc(l->slots, sizeof l->free_slot[0]);
-    pthread_mutex_init(&l->mail_lock, NULL);
-    link_init(&l->wait_room);
-    link_init(&l->wait_rate);
-    link_init(&l->dirty);
-    if (!l->slot || !l->gen || !l->free_slot)
-        return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    for (uint32_t i = 0; i < l->slots; i++) /* the lowest numbers go first */
-        l->free_slot[i] = l->slots - 1 - i;
-    l->env = (struct session_env){.ops = &ops, .tz_min = cfg->tz_min, .enroll_open = cfg->enroll_open,
-                                  .setup_off = cfg->setup_off, .idle_s = cfg->idle_s, .frame_s = cfg->frame_s,
-                                  .max_rate = cfg->max_rate, .scratch = l->scratch};
-    if (uv_loop_init(&l->uv) != 0)
-        return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    l->started = true;
     uv_async_init(&l->uv, &l->async, on_async);
     uv_prepare_init(&l->uv, &l->prepare);
     uv_check_init(&l->uv, &l->check);
@@ -761,6 +785,10 @@ enum lt_err gw_loop_init(struct gw_loop *l, struct lt_error *err)
     uv_prepare_start(&l->prepare, on_prepare);
     uv_check_start(&l->check, on_check);
     uv_timer_start(&l->timer, on_timer, GATEWAY_TICK_MS, GATEWAY_TICK_MS);
+}
+
+static enum lt_err listen_on(struct gw_loop *l, struct lt_error *err)
+{
     int fd = l->listen_fd;
     l->listen_fd = -1;
     int e = uv_tcp_open(&l->listener, fd);
@@ -768,8 +796,38 @@ enum lt_err gw_loop_init(struct gw_loop *l, struct lt_error *err)
         close(fd);
     else
         e = uv_listen((uv_stream_t *)&l->listener, 1024, on_connection);
-    if (e != 0)
-        return lt_fail(err, LT_E_LISTEN, NULL, cfg->listen, uv_strerror(e), NULL);
+    return e == 0 ? LT_OK : lt_fail(err, LT_E_LISTEN, NULL, l->g->cfg.listen, uv_strerror(e), NULL);
+}
+
+enum lt_err gw_loop_init(struct gw_loop *l, struct lt_error *err)
+{
+    const struct gateway_config *cfg = &l->g->cfg;
+    l->slots = l->n_free = cfg->max_conns;
+    l->slot = calloc(l->slots, sizeof l->slot[0]);
+    l->gen = calloc(l->slots, sizeof l->gen[0]);
+    l->free_slot = calloc(l->slots, sizeof l->free_slot[0]);
+    link_init(&l->wait_room);
+    link_init(&l->wait_rate);
+    link_init(&l->dirty);
+    if (!l->slot || !l->gen || !l->free_slot)
+        return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    for (uint32_t i = 0; i < l->slots; i++) /* the lowest numbers go first */
+        l->free_slot[i] = l->slots - 1 - i;
+    l->env = (struct session_env){.ops = &ops,
+                                  .tz_min = cfg->tz_min,
+                                  .enroll_open = cfg->enroll_open,
+                                  .setup_off = cfg->setup_off,
+                                  .idle_s = cfg->idle_s,
+                                  .frame_s = cfg->frame_s,
+                                  .max_rate = cfg->max_rate,
+                                  .scratch = l->scratch};
+    if (uv_loop_init(&l->uv) != 0)
+        return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    l->started = true;
+    init_handles(l);
+    enum lt_err e = listen_on(l, err);
+    if (e != LT_OK)
+        return e;
     l->port = recorder_port_create(l->g->rec, wake, l);
     return l->port ? LT_OK : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
 }

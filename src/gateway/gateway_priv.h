@@ -11,13 +11,13 @@
 
 enum {
     GATEWAY_LOOPS_MAX = 64,
-    GATEWAY_READ_BYTES = 64 * 1024,    /* one read; also what one connection may have per turn of a loop */
-    GATEWAY_OUT_MOST = 64 * 1024,      /* answers a device may leave unread */
-    GATEWAY_LEFT_MOST = 64 << 20,      /* input kept by a loop while it may not go on; derivation: 1,000 flooding peers */
-    GATEWAY_COMMANDS = 1000,           /* commands remembered */
-    GATEWAY_MAIL = 256,                /* commands on their way to one loop */
-    GATEWAY_CONN_RECORDS = 60,         /* connection records per address and minute; the rest is counted */
-    GATEWAY_TICK_MS = 100,             /* a tenth of the connections each, so each once a second */
+    GATEWAY_READ_BYTES = 64 * 1024, /* one read; also what one connection may have per turn of a loop */
+    GATEWAY_OUT_MOST = 64 * 1024,   /* answers a device may leave unread */
+    GATEWAY_LEFT_MOST = 64 << 20,   /* input kept by a loop while it may not go on; derivation: 1,000 flooding peers */
+    GATEWAY_COMMANDS = 1000,        /* commands remembered */
+    GATEWAY_MAIL = 256,             /* commands on their way to one loop */
+    GATEWAY_CONN_RECORDS = 60,      /* connection records per address and minute; the rest is counted */
+    GATEWAY_TICK_MS = 100,          /* a tenth of the connections each, so each once a second */
     GATEWAY_TICK_PARTS = 10,
     GATEWAY_STOP_MS = 5000,
 };
@@ -103,15 +103,15 @@ struct gw_conn {
     struct gw_loop *loop;
     struct gw_link wait_link, dirty_link;
     struct gw_conn_id id;
-    uint64_t read_turn;     /* turn of the loop in which it was read */
-    int64_t rate_until_ms;
+    uint64_t read_turn; /* turn of the loop in which it was read */
+    int64_t rate_until_ms, waits_since_ms;
     uint32_t last_read, out_waiting, left; /* left: bytes counted in loop->left */
-    uint8_t wait;           /* enum gw_wait */
+    uint8_t wait;                          /* enum gw_wait */
     bool closing, ended, dirty, resumed, starved;
     char peer[64];
 };
 
-struct gw_flight { /* one block and how its entries are to be answered */
+struct gw_flight {                /* one block and how its entries are to be answered */
     struct recorder_block *block; /* NULL: free */
     uint32_t replies, bytes;
     struct gw_flight_reply {

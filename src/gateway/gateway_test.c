@@ -1,5 +1,5 @@
-/* The gateway with real sockets and the real recorder, in a directory of its own. Clients here are plain blocking sockets,
- * so that every test can do what a device, or an attacker, might do. */
+/* The gateway with real sockets and the real recorder, in a directory of its own. Clients here are plain blocking
+ * sockets, so that every test can do what a device, or an attacker, might do. */
 #include "base/clock.h"
 #include "base/text.h"
 #include "gateway/gateway.h"
@@ -39,8 +39,8 @@ static void make_register(struct registry *reg)
 {
     static struct registry_device row[400];
     for (uint32_t i = 0; i < 400; i++) {
-        row[i] = (struct registry_device){.id = i + 1, .status = REGISTRY_ACTIVE, .pw = "123456",
-                                          .tolerate = HJ212_TOLERATE_DEFAULT};
+        row[i] = (struct registry_device){
+            .id = i + 1, .status = REGISTRY_ACTIVE, .pw = "123456", .tolerate = HJ212_TOLERATE_DEFAULT};
         snprintf(row[i].mn, sizeof row[i].mn, "D%03u", i);
     }
     row[399].rtd_interval_s = 1; /* D399 must send every second */
@@ -159,8 +159,13 @@ static size_t make(char *ret, size_t cap, const char *mn, uint16_t cn, int64_t q
 {
     char qn[18];
     lt_time_format_compact(qn_at, LT_TZ_CHINA, true, qn);
-    struct hj212_head h = {.qn = lt_slice_of(qn), .mn = lt_slice_of(mn), .pw = LT_LIT("123456"), .st = 31, .cn = cn,
-                           .edition = HJ212_2017, .answer = true};
+    struct hj212_head h = {.qn = lt_slice_of(qn),
+                           .mn = lt_slice_of(mn),
+                           .pw = LT_LIT("123456"),
+                           .st = 31,
+                           .cn = cn,
+                           .edition = HJ212_2017,
+                           .answer = true};
     size_t n = hj212_build(&h, lt_slice_of(area), ret, cap);
     assert_true(n > 0);
     return n;
@@ -186,6 +191,20 @@ static void put_frame(int fd, const char *mn, int64_t qn_at)
 {
     char f[1200];
     assert_true(put(fd, f, make(f, sizeof f, mn, 2011, qn_at, AREA)));
+}
+
+/* A frame without bit A: its device never hears whether it arrived. */
+static void put_quiet(int fd, const char *mn, int64_t qn_at)
+{
+    char f[1200], qn[18];
+    lt_time_format_compact(qn_at, LT_TZ_CHINA, true, qn);
+    struct hj212_head h = {.qn = lt_slice_of(qn),
+                           .mn = lt_slice_of(mn),
+                           .pw = LT_LIT("123456"),
+                           .st = 31,
+                           .cn = 2011,
+                           .edition = HJ212_2017};
+    assert_true(put(fd, f, hj212_build(&h, LT_LIT(AREA), f, sizeof f)));
 }
 
 /* One whole frame from the post; false on close or when nothing comes in wait_ms. */
@@ -327,6 +346,8 @@ static void no_answer_while_the_disk_refuses(void **state)
     bool early = get_ack(fd, 700);
     put_frame(fd, "D001", qn);
     early |= get_ack(fd, 300);
+    put_quiet(fd, "D002", qn);
+    nap(200);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
     assert_false(early);
     bool answered = false;
@@ -337,7 +358,9 @@ static void no_answer_while_the_disk_refuses(void **state)
     assert_true(answered);
     close(fd);
     post_stop(&p);
-    assert_int_equal(read_journal(&p).frame, 2); /* D000 and, once, D001 */
+    struct tally t = read_journal(&p);
+    assert_int_equal(t.frame, 3); /* D000, once D001, and D002 that asked for no answer and will not send again */
+    assert_true(t.duplicate >= 1);
     post_close(&p);
 }
 
@@ -551,8 +574,8 @@ static void strangers_are_limited(void **state)
 static void reply(int fd, const char *qn, uint16_t st, uint16_t cn, const char *area)
 {
     char f[600];
-    struct hj212_head h = {.qn = lt_slice_of(qn), .mn = LT_LIT("D001"), .pw = LT_LIT("123456"), .st = st, .cn = cn,
-                           .edition = HJ212_2017};
+    struct hj212_head h = {
+        .qn = lt_slice_of(qn), .mn = LT_LIT("D001"), .pw = LT_LIT("123456"), .st = st, .cn = cn, .edition = HJ212_2017};
     assert_true(put(fd, f, hj212_build(&h, lt_slice_of(area), f, sizeof f)));
 }
 
@@ -678,6 +701,38 @@ static void rubbish_is_kept_and_does_no_harm(void **state)
     post_close(&p);
 }
 
+/* No descriptor left: who comes is turned away, and the post goes on when there are some again. */
+static void no_descriptors_left(void **state)
+{
+    enum { MANY = 30000 };
+    static int held[MANY];
+    struct post p = {0};
+    size_t n = 0;
+    post_open(&p, (struct gateway_config){0});
+    int early = device(&p);
+    put_frame(early, "D001", lt_wall_ms());
+    assert_true(get_ack(early, PATIENCE_MS));
+    while (n < MANY && (held[n] = dup(early)) >= 0)
+        n++;
+    assert_in_range(n, 1, MANY - 1);
+    close(held[--n]); /* one for the client itself */
+    int fd = device(&p);
+    bool turned_away = closed_by_post(fd, PATIENCE_MS);
+    put_frame(early, "D001", lt_wall_ms() + 1); /* who is connected is served */
+    bool served = get_ack(early, PATIENCE_MS);
+    while (n > 0)
+        close(held[--n]);
+    close(fd);
+    assert_true(turned_away);
+    assert_true(served);
+    fd = device(&p);
+    put_frame(fd, "D002", lt_wall_ms());
+    assert_true(get_ack(fd, PATIENCE_MS));
+    close(fd);
+    close(early);
+    post_close(&p);
+}
+
 static void a_second_post_cannot_share_the_port(void **state)
 {
     struct post p = {0};
@@ -714,6 +769,7 @@ int main(void)
         cmocka_unit_test(a_stop_answers_what_was_received),
         cmocka_unit_test(a_peer_that_does_not_read_is_closed),
         cmocka_unit_test(rubbish_is_kept_and_does_no_harm),
+        cmocka_unit_test(no_descriptors_left),
         cmocka_unit_test(a_second_post_cannot_share_the_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,8 +94,11 @@ static void flush_device(struct session *s, const struct session_env *e, struct 
     if (!d->entry || d->fresh == 0)
         return;
     const struct registry_device *reg = session_enrolled(e, d);
-    struct session_delta x = {.frames = d->fresh, .last_at_ms = e->at_ms, .drift_ms = INT64_MIN,
-                              .pending = !reg || reg->status == REGISTRY_PENDING, .registered = reg != NULL};
+    struct session_delta x = {.frames = d->fresh,
+                              .last_at_ms = e->at_ms,
+                              .drift_ms = INT64_MIN,
+                              .pending = !reg || reg->status == REGISTRY_PENDING,
+                              .registered = reg != NULL};
     session_drift(d, &x.drift_ms);
     e->ops->update(s->user, d->entry, &x);
     d->fresh = 0;
@@ -159,8 +162,8 @@ static bool refusal_counts(unsigned reason)
 static bool refuse(struct session *s, const struct session_env *e, struct lt_slice raw, unsigned reason,
                    struct lt_slice mn)
 {
-    struct journal_record rec = {.at_ms = e->at_ms, .conn = s->conn, .kind = JOURNAL_REJECT,
-                                 .reason = (uint8_t)reason, .mn = mn, .bytes = raw};
+    struct journal_record rec = {
+        .at_ms = e->at_ms, .conn = s->conn, .kind = JOURNAL_REJECT, .reason = (uint8_t)reason, .mn = mn, .bytes = raw};
     if (!e->ops->record(s->user, &rec, NULL))
         return false;
     s->refused++;
@@ -210,20 +213,38 @@ static uint16_t answer_to(const struct hj212_frame *f, enum kind kind)
 /* f may be the deciphered frame: its offsets are those of the received one. */
 static struct session_reply reply_to(const struct hj212_frame *f, enum kind kind)
 {
-    return (struct session_reply){
-        .answer = answer_to(f, kind), .cn = f->cn, .st = f->st, .pnum = f->pnum, .pno = f->pno,
-        .qn_at = at(f->raw, f->qn), .pw_at = at(f->raw, f->pw), .mn_at = at(f->raw, f->mn), .qn_n = (uint8_t)f->qn.n,
-        .pw_n = (uint8_t)f->pw.n, .mn_n = (uint8_t)f->mn.n, .flag = f->flag, .edition = f->edition,
-        .has_flag = f->has_flag, .set_time = f->cn == 1013};
+    return (struct session_reply){.answer = answer_to(f, kind),
+                                  .cn = f->cn,
+                                  .st = f->st,
+                                  .pnum = f->pnum,
+                                  .pno = f->pno,
+                                  .qn_at = at(f->raw, f->qn),
+                                  .pw_at = at(f->raw, f->pw),
+                                  .mn_at = at(f->raw, f->mn),
+                                  .qn_n = (uint8_t)f->qn.n,
+                                  .pw_n = (uint8_t)f->pw.n,
+                                  .mn_n = (uint8_t)f->mn.n,
+                                  .flag = f->flag,
+                                  .edition = f->edition,
+                                  .has_flag = f->has_flag,
+                                  .set_time = f->cn == 1013};
 }
 
 size_t session_answer(struct lt_slice raw, const struct session_reply *r, char *ret, size_t cap)
 {
     if (!r->answer)
         return 0;
-    struct hj212_frame q = {.raw = raw, .qn = {raw.p + r->qn_at, r->qn_n}, .pw = {raw.p + r->pw_at, r->pw_n},
-                            .mn = {raw.p + r->mn_at, r->mn_n}, .st = r->st, .cn = r->cn, .pnum = r->pnum,
-                            .pno = r->pno, .flag = r->flag, .edition = r->edition, .has_flag = r->has_flag,
+    struct hj212_frame q = {.raw = raw,
+                            .qn = {raw.p + r->qn_at, r->qn_n},
+                            .pw = {raw.p + r->pw_at, r->pw_n},
+                            .mn = {raw.p + r->mn_at, r->mn_n},
+                            .st = r->st,
+                            .cn = r->cn,
+                            .pnum = r->pnum,
+                            .pno = r->pno,
+                            .flag = r->flag,
+                            .edition = r->edition,
+                            .has_flag = r->has_flag,
                             .answer = true};
     return hj212_build_answer(&q, r->answer, 0, ret, cap);
 }
@@ -274,7 +295,11 @@ static bool accept_frame(struct session *s, const struct session_env *e, struct 
         return refuse(s, e, raw, JOURNAL_R_PENDING_LIMIT, (struct lt_slice){"", 0});
     bool pending = !reg || reg->status == REGISTRY_PENDING;
     struct session_reply reply = reply_to(f, up_of(f->cn)->kind);
-    struct journal_record rec = {.at_ms = e->at_ms, .conn = s->conn, .kind = JOURNAL_FRAME, .mn = d->mn, .bytes = raw,
+    struct journal_record rec = {.at_ms = e->at_ms,
+                                 .conn = s->conn,
+                                 .kind = JOURNAL_FRAME,
+                                 .bytes = raw,
+                                 .mn = f->raw.p == raw.p ? f->mn : d->mn, /* inside the bytes: not copied again */
                                  .flags = pending ? JOURNAL_F_PENDING : 0};
     bool wants = (reply.answer || reply.set_time) && (!pending || e->enroll_open);
     if (!e->ops->record(s->user, &rec, wants ? &reply : NULL))
@@ -390,7 +415,8 @@ static size_t run(struct session *s, const struct session_env *e, const char *p,
             break;
         }
         struct hj212_cut c = hj212_cut(p + used, n - used, how != RUN_OPEN, s->cut_tolerate);
-        struct lt_slice doubtful = c.kind == HJ212_CUT_MORE ? (struct lt_slice){p + used + c.used, n - used - c.used} : c.raw;
+        struct lt_slice doubtful =
+            c.kind == HJ212_CUT_MORE ? (struct lt_slice){p + used + c.used, n - used - c.used} : c.raw;
         if ((c.kind != HJ212_CUT_FRAME || c.err != HJ212_E_OK) && learn(s, e, doubtful))
             continue;
         if (c.kind == HJ212_CUT_MORE) {

@@ -1,6 +1,6 @@
 /* session: one connection of a field device, without its socket. Bytes and time go in; journal records, reply bytes and
- * state of commands come out through struct session_ops. No clock, no I/O, no threads: the owner calls one function at a
- * time and gives it the time. Used by the gateway's loops and, with scripted bytes and virtual time, by the tests.
+ * state of commands come out through struct session_ops. No clock, no I/O, no threads: the owner calls one function at
+ * a time and gives it the time. Used by the gateway's loops and, with scripted bytes and virtual time, by the tests.
  *
  * Promise: nothing is answered here before the owner says, by session_durable(), that the record is on disk. */
 #ifndef LT_GATEWAY_SESSION_H
@@ -11,18 +11,21 @@
 
 enum {
     SESSION_HEADROOM = 8192, /* writable bytes before the input; derivation: an unfinished frame, 4,108 bytes, fits */
-    SESSION_DEVICES = 8,     /* MNs of one connection known at once (data concentrators); beyond, the oldest gives way */
-    SESSION_DRIFTS = 9,      /* QNs whose median is the clock drift */
-    SESSION_REQUESTS = 16,   /* commands under way or lately ended on one connection: two for each device */
-    SESSION_REFUSED_MOST = 30, /* frames refused in a row for password, address or status; then the connection is closed */
+    SESSION_DEVICES = 8,   /* MNs of one connection known at once (data concentrators); beyond, the oldest gives way */
+    SESSION_DRIFTS = 9,    /* QNs whose median is the clock drift */
+    SESSION_REQUESTS = 16, /* commands under way or lately ended on one connection: two for each device */
+    SESSION_REFUSED_MOST =
+        30, /* frames refused in a row for password, address or status; then the connection is closed */
     SESSION_SETUP_AFTER = 3, /* frames without a usable QN after which first-connect goes on without the clock */
 };
-#define SESSION_ANSWER_MS      (10 * LT_SEC_MS) /* HJ 212-2017 6.2 Table 1: 9011 or 9013 is due within 10 s … */
-#define SESSION_SENDS_MOST     4                /* … else sent again, three times */
-#define SESSION_EXECUTE_MS     (60 * LT_SEC_MS) /* between 9011, data and 9012. The standard leaves it to the link; a minute, as instruments calibrate */
-#define SESSION_LATE_MS        (10 * LT_MIN_MS) /* a 9012 this late still settles its command */
-#define SESSION_DRIFT_SET_MS   (30 * LT_SEC_MS) /* a clock this far off is set at first connect */
-#define SESSION_IDLE_FLOOR_MS  (60 * LT_SEC_MS) /* observed intervals never close a connection sooner */
+#define SESSION_ANSWER_MS  (10 * LT_SEC_MS) /* HJ 212-2017 6.2 Table 1: 9011 or 9013 is due within 10 s … */
+#define SESSION_SENDS_MOST 4                /* … else sent again, three times */
+#define SESSION_EXECUTE_MS                                                                                             \
+    (60 * LT_SEC_MS) /* between 9011, data and 9012. The standard leaves it to the link; a minute, as instruments      \
+                        calibrate */
+#define SESSION_LATE_MS       (10 * LT_MIN_MS) /* a 9012 this late still settles its command */
+#define SESSION_DRIFT_SET_MS  (30 * LT_SEC_MS) /* a clock this far off is set at first connect */
+#define SESSION_IDLE_FLOOR_MS (60 * LT_SEC_MS) /* observed intervals never close a connection sooner */
 
 /* How a durable record is to be answered. Offsets are into the record's bytes, so nothing is copied per frame. */
 struct session_reply {
@@ -49,7 +52,7 @@ struct session_ops {
     void *(*attach)(void *user, struct lt_slice mn, bool registered, struct lt_slice *ret_mn);
     void (*detach)(void *user, void *entry, const char *cause);
     void (*update)(void *user, void *entry, const struct session_delta *d);
-    void (*refused)(void *user, struct lt_slice mn); /* counts; mn may be "" */
+    void (*refused)(void *user, struct lt_slice mn);              /* counts; mn may be "" */
     void (*command)(void *user, const struct gateway_command *c); /* state changed; only commands with a number */
 };
 
@@ -64,8 +67,8 @@ struct session_env { /* shared by all sessions of an owner */
 };
 
 struct session_device {
-    void *entry;               /* NULL: free place */
-    struct lt_slice mn;        /* in the entry */
+    void *entry;                       /* NULL: free place */
+    struct lt_slice mn;                /* in the entry */
     const struct registry_device *reg; /* in the snapshot of reg_version; NULL: not enrolled */
     uint64_t reg_version;
     uint64_t used;             /* turn of last use, the oldest gives way */
@@ -73,8 +76,8 @@ struct session_device {
     uint8_t edition, setup;    /* setup: next step of first-connect, see session_request.c */
     uint8_t drift_n, drift_at;
     uint16_t st;
-    uint32_t fresh;            /* frames since last flush */
-    uint32_t seen;             /* frames on this connection */
+    uint32_t fresh; /* frames since last flush */
+    uint32_t seen;  /* frames on this connection */
     int32_t drift_ms[SESSION_DRIFTS];
 };
 
@@ -82,32 +85,32 @@ struct session_request { /* one command; allocated only while it is of interest 
     struct session_request *next;
     struct gateway_command c; /* c.id 0: made by first-connect or 1013 */
     int64_t qn_at_ms;
-    bool notice;              /* 2012, 2022: ends at 9013 */
-    bool unsent;              /* its bytes still wait for room in the journal */
+    bool notice; /* 2012, 2022: ends at 9013 */
+    bool unsent; /* its bytes still wait for room in the journal */
 };
 
 enum session_stop { SESSION_GO, SESSION_NO_ROOM, SESSION_RATE };
 
 struct session {
     void *user;
-    uint32_t conn;            /* connection number, in the records */
-    uint32_t cut_tolerate;    /* bits in force for cutting: the default and those of the devices seen */
+    uint32_t conn;         /* connection number, in the records */
+    uint32_t cut_tolerate; /* bits in force for cutting: the default and those of the devices seen */
     uint8_t addr[16];
     struct session_device dev[SESSION_DEVICES];
-    uint8_t cur;              /* dev[cur] sent the last frame */
-    uint8_t stop;             /* enum session_stop: why input was left over */
-    bool dirty;               /* has something to flush */
+    uint8_t cur;  /* dev[cur] sent the last frame */
+    uint8_t stop; /* enum session_stop: why input was left over */
+    bool dirty;   /* has something to flush */
     uint64_t turn;
-    char *rest;               /* unfinished frame, or input left over */
+    char *rest; /* unfinished frame, or input left over */
     uint32_t rest_n, rest_cap;
     struct session_request *requests;
-    int64_t last_qn_ms;       /* QNs are not used twice */
+    int64_t last_qn_ms;                   /* QNs are not used twice */
     int64_t last_ms, begun_ms, tokens_ms; /* monotonic: last bytes, begin of the unfinished frame, last token count */
-    int64_t gap_ms;           /* observed interval: longest gap, slowly forgotten */
-    uint32_t gaps, tokens;    /* tokens in thousandths of a frame */
+    int64_t gap_ms;                       /* observed interval: longest gap, slowly forgotten */
+    uint32_t gaps, tokens;                /* tokens in thousandths of a frame */
     uint32_t refused_run, mn_changes;
     uint64_t frames, refused;
-    const char *cause;        /* not NULL: close, and why (constant text or cause_text) */
+    const char *cause; /* not NULL: close, and why (constant text or cause_text) */
     char cause_text[48];
 };
 
@@ -130,7 +133,8 @@ int64_t session_rate_until(const struct session *s, const struct session_env *e)
 /* A record with a reply became durable: writes the answer into ret and returns its length (0: none). */
 size_t session_answer(struct lt_slice raw, const struct session_reply *r, char *ret, size_t cap);
 /* … and what follows it on the connection. */
-void session_durable(struct session *s, const struct session_env *e, struct lt_slice raw, const struct session_reply *r);
+void session_durable(struct session *s, const struct session_env *e, struct lt_slice raw,
+                     const struct session_reply *r);
 
 /* Takes a command for a device of this connection: c has id, mn, st (0: as last used), cn, area. It waits for an
  * automatic one. False: too many, or the device is not on this connection. */

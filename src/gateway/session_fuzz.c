@@ -1,5 +1,6 @@
 /* Fuzz target: bytes reach a session in random pieces, with time passing, room for records coming and going, answers
- * and commands between. Whatever comes, nothing is answered that was not recorded, input is bounded and the end is clean.
+ * and commands between. Whatever comes, nothing is answered that was not recorded, input is bounded and the end is
+ * clean.
  *
  * Input: pairs of one control byte and a piece of the stream. Control: low 5 bits length, high 3 bits what happens. */
 #include "gateway/session_script.h"
@@ -9,9 +10,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { LONG_PIECE = 31, LEFT_MOST = 70000 };
 
 static const struct registry_device devices[] = {
-    {.id = 1, .mn = "010000A8900016F000169DC0", .pw = "123456", .status = REGISTRY_ACTIVE,
-     .tolerate = HJ212_TOLERATE_DEFAULT, .rtd_interval_s = 30, .min_interval_min = 10},
-    {.id = 2, .mn = "88888880000001", .status = REGISTRY_ACTIVE, .tolerate = UINT32_MAX, .has_key = true,
+    {.id = 1,
+     .mn = "010000A8900016F000169DC0",
+     .pw = "123456",
+     .status = REGISTRY_ACTIVE,
+     .tolerate = HJ212_TOLERATE_DEFAULT,
+     .rtd_interval_s = 30,
+     .min_interval_min = 10},
+    {.id = 2,
+     .mn = "88888880000001",
+     .status = REGISTRY_ACTIVE,
+     .tolerate = UINT32_MAX,
+     .has_key = true,
      .sm4_key = "0123456789abcde"},
     {.id = 3, .mn = "M1", .status = REGISTRY_PENDING, .tolerate = 0},
 };

@@ -1,4 +1,5 @@
-/* Replays the frame collections and some thousand seeded mutations of them through the fuzz target, as an ordinary test. */
+/* Replays the frame collections and some thousand seeded mutations of them through the fuzz target, as an ordinary
+ * test. */
 #include "base/rand.h"
 
 #include <stdio.h>

@@ -88,8 +88,12 @@ static size_t build(const struct session_env *e, struct session_device *d, const
                     size_t cap)
 {
     const struct registry_device *reg = session_enrolled(e, d);
-    struct hj212_head h = {.qn = lt_slice_of(r->c.qn), .mn = d->mn, .st = r->c.st, .cn = r->c.cn,
-                           .pw = lt_slice_of(reg && reg->pw[0] ? reg->pw : d->pw), .answer = true,
+    struct hj212_head h = {.qn = lt_slice_of(r->c.qn),
+                           .mn = d->mn,
+                           .st = r->c.st,
+                           .cn = r->c.cn,
+                           .pw = lt_slice_of(reg && reg->pw[0] ? reg->pw : d->pw),
+                           .answer = true,
                            .edition = (enum hj212_edition)d->edition};
     if (h.edition == HJ212_2005) { /* [05] App. C: requests have Flag=3 even without packets */
         h.flag_given = true;
@@ -108,8 +112,8 @@ static void transmit(struct session *s, const struct session_env *e, struct sess
         settle(s, e, r, GATEWAY_CMD_FAILED, CODE_LOST);
         return;
     }
-    struct journal_record rec = {.at_ms = e->at_ms, .conn = s->conn, .kind = JOURNAL_SENT, .mn = d->mn,
-                                 .bytes = {out, n - 2}};
+    struct journal_record rec = {
+        .at_ms = e->at_ms, .conn = s->conn, .kind = JOURNAL_SENT, .mn = d->mn, .bytes = {out, n - 2}};
     r->unsent = !e->ops->record(s->user, &rec, NULL);
     if (r->unsent)
         return;
@@ -149,18 +153,21 @@ static struct session_request *add(struct session *s, const struct session_env *
 }
 
 /* ---- first connect ---- */
-static bool clock_off(const struct session_device *d, const struct registry_device *reg, const struct gateway_command *was)
+static bool clock_off(const struct session_device *d, const struct registry_device *reg,
+                      const struct gateway_command *was)
 {
     int64_t drift;
     return session_drift(d, &drift) && (drift > SESSION_DRIFT_SET_MS || drift < -SESSION_DRIFT_SET_MS);
 }
 
-static bool rtd_known(const struct session_device *d, const struct registry_device *reg, const struct gateway_command *was)
+static bool rtd_known(const struct session_device *d, const struct registry_device *reg,
+                      const struct gateway_command *was)
 {
     return reg->rtd_interval_s != 0;
 }
 
-static bool min_known(const struct session_device *d, const struct registry_device *reg, const struct gateway_command *was)
+static bool min_known(const struct session_device *d, const struct registry_device *reg,
+                      const struct gateway_command *was)
 {
     return reg->min_interval_min != 0 && d->edition != HJ212_2005;
 }
@@ -171,12 +178,14 @@ static bool answered_else(const struct gateway_command *was, uint16_t cn, const 
     return was && was->cn == cn && area_number(lt_slice_of(was->answer), name, &has) && has != want;
 }
 
-static bool rtd_differs(const struct session_device *d, const struct registry_device *reg, const struct gateway_command *was)
+static bool rtd_differs(const struct session_device *d, const struct registry_device *reg,
+                        const struct gateway_command *was)
 {
     return rtd_known(d, reg, was) && answered_else(was, 1061, "RtdInterval", reg->rtd_interval_s);
 }
 
-static bool min_differs(const struct session_device *d, const struct registry_device *reg, const struct gateway_command *was)
+static bool min_differs(const struct session_device *d, const struct registry_device *reg,
+                        const struct gateway_command *was)
 {
     return min_known(d, reg, was) && answered_else(was, 1063, "MinInterval", reg->min_interval_min);
 }
@@ -329,7 +338,8 @@ static const struct {
     void (*on)(struct session *, const struct session_env *, struct session_request *, const struct hj212_frame *);
 } answers[] = {{9011, on_9011}, {9012, on_9012}, {9013, on_9013}};
 
-static void by_qn(struct session *s, const struct session_env *e, struct session_request *r, const struct hj212_frame *f)
+static void by_qn(struct session *s, const struct session_env *e, struct session_request *r,
+                  const struct hj212_frame *f)
 {
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
         if (answers[i].cn == f->cn) {

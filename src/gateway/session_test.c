@@ -6,11 +6,11 @@
 #include <cmocka.h>
 
 enum op {
-    IN,      /* text: a segment; length, CRC and CR LF are added. {N} QN n ms from now, {C} QN of the last command sent */
-    RAW,     /* text: bytes as they are */
-    REC,     /* text: the next record: "FRAME M1", "REJECT crc M1", "SENT M1" */
-    NOREC,   /* nothing more was recorded */
-    OUT,     /* text: stands in the next frame sent */
+    IN,    /* text: a segment; length, CRC and CR LF are added. {N} QN n ms from now, {C} QN of the last command sent */
+    RAW,   /* text: bytes as they are */
+    REC,   /* text: the next record: "FRAME M1", "REJECT crc M1", "SENT M1" */
+    NOREC, /* nothing more was recorded */
+    OUT,   /* text: stands in the next frame sent */
     SILENT,  /* nothing more was sent */
     DURABLE, /* all records are on disk */
     WAIT,    /* n ms pass, with ticks */
@@ -167,26 +167,62 @@ static void run_step(struct script *x, const struct step *st)
 {
     switch (st->op) {
     case IN:
-    case RAW: input_step(x, st); break;
-    case REC: next_record(x, st->text); break;
-    case NOREC: assert_int_equal(x->seen, x->n); break;
-    case OUT: next_out(x, st->text); break;
-    case SILENT: assert_int_equal(x->out_seen, x->out_n); break;
-    case DURABLE: script_durable(x); break;
+    case RAW:
+        input_step(x, st);
+        break;
+    case REC:
+        next_record(x, st->text);
+        break;
+    case NOREC:
+        assert_int_equal(x->seen, x->n);
+        break;
+    case OUT:
+        next_out(x, st->text);
+        break;
+    case SILENT:
+        assert_int_equal(x->out_seen, x->out_n);
+        break;
+    case DURABLE:
+        script_durable(x);
+        break;
     case WAIT:
-    case JUMP: time_step(x, st); break;
-    case CMD: send_command(x, st); break;
-    case STATE: check_state(x, st->text); break;
-    case ANSWER: assert_string_equal(x->cmd.answer, st->text); break;
+    case JUMP:
+        time_step(x, st);
+        break;
+    case CMD:
+        send_command(x, st);
+        break;
+    case STATE:
+        check_state(x, st->text);
+        break;
+    case ANSWER:
+        assert_string_equal(x->cmd.answer, st->text);
+        break;
     case OPEN:
-    case CLOSED: check_close(x, st); break;
-    case ROOM: x->room = (size_t)st->n; break;
-    case STOP: assert_int_equal(x->s.stop, st->n); break;
-    case RESUME: assert_int_equal(session_resume(&x->s, &x->e), st->n); break;
-    case END: assert_int_equal(session_end(&x->s, &x->e), st->n); break;
-    case DRIFT: assert_int_equal(entry(x, st->text)->drift_ms, st->n); break;
-    case PENDING: assert_int_equal(entry(x, st->text)->pending, st->n); break;
-    case CONNS: assert_int_equal(entry(x, st->text)->conns, st->n); break;
+    case CLOSED:
+        check_close(x, st);
+        break;
+    case ROOM:
+        x->room = (size_t)st->n;
+        break;
+    case STOP:
+        assert_int_equal(x->s.stop, st->n);
+        break;
+    case RESUME:
+        assert_int_equal(session_resume(&x->s, &x->e), st->n);
+        break;
+    case END:
+        assert_int_equal(session_end(&x->s, &x->e), st->n);
+        break;
+    case DRIFT:
+        assert_int_equal(entry(x, st->text)->drift_ms, st->n);
+        break;
+    case PENDING:
+        assert_int_equal(entry(x, st->text)->pending, st->n);
+        break;
+    case CONNS:
+        assert_int_equal(entry(x, st->text)->conns, st->n);
+        break;
     }
 }
 
@@ -196,16 +232,35 @@ static const struct registry_device devices[] = {
     {.id = 2, .mn = "M2", .pw = "123456", .status = REGISTRY_ACTIVE, .tolerate = HJ212_TOLERATE_DEFAULT},
     {.id = 3, .mn = "OFF", .pw = "123456", .status = REGISTRY_DISABLED, .tolerate = HJ212_TOLERATE_DEFAULT},
     {.id = 4, .mn = "WAITS", .pw = "123456", .status = REGISTRY_PENDING, .tolerate = HJ212_TOLERATE_DEFAULT},
-    {.id = 5, .mn = "FAR", .status = REGISTRY_ACTIVE, .tolerate = HJ212_TOLERATE_DEFAULT, .n_allow = 1,
+    {.id = 5,
+     .mn = "FAR",
+     .status = REGISTRY_ACTIVE,
+     .tolerate = HJ212_TOLERATE_DEFAULT,
+     .n_allow = 1,
      .allow = {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 10, 9, 0, 0}, 112}}},
-    {.id = 6, .mn = "NEAR", .status = REGISTRY_ACTIVE, .tolerate = HJ212_TOLERATE_DEFAULT, .n_allow = 1,
+    {.id = 6,
+     .mn = "NEAR",
+     .status = REGISTRY_ACTIVE,
+     .tolerate = HJ212_TOLERATE_DEFAULT,
+     .n_allow = 1,
      .allow = {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 10, 1, 0, 0}, 112}}},
-    {.id = 7, .mn = "BUS", .status = REGISTRY_ACTIVE,
+    {.id = 7,
+     .mn = "BUS",
+     .status = REGISTRY_ACTIVE,
      .tolerate = HJ212_TOLERATE_DEFAULT | HJ212_TOL(CRC_MODBUS) | HJ212_TOL(LENGTH_WRONG)},
     {.id = 8, .mn = "STRICT", .status = REGISTRY_ACTIVE, .tolerate = 0},
-    {.id = 9, .mn = "SET", .pw = "123456", .status = REGISTRY_ACTIVE, .tolerate = HJ212_TOLERATE_DEFAULT,
-     .rtd_interval_s = 30, .min_interval_min = 10},
-    {.id = 10, .mn = "KEY", .status = REGISTRY_ACTIVE, .tolerate = HJ212_TOLERATE_DEFAULT, .has_key = true,
+    {.id = 9,
+     .mn = "SET",
+     .pw = "123456",
+     .status = REGISTRY_ACTIVE,
+     .tolerate = HJ212_TOLERATE_DEFAULT,
+     .rtd_interval_s = 30,
+     .min_interval_min = 10},
+    {.id = 10,
+     .mn = "KEY",
+     .status = REGISTRY_ACTIVE,
+     .tolerate = HJ212_TOLERATE_DEFAULT,
+     .has_key = true,
      .sm4_key = "0123456789abcde"},
 };
 
@@ -226,209 +281,447 @@ static void run_script(void **state)
 }
 
 #define M(mn, cn, flag, cp) "QN={0};ST=31;CN=" cn ";PW=123456;MN=" mn ";Flag=" flag ";CP=&&" cp "&&"
-#define DATA "DataTime=20260301080000;a21026-Rtd=1.1,a21026-Flag=N"
-#define UP(cn, cp) "QN={C};ST=91;CN=" cn ";PW=123456;MN=M1;Flag=4;CP=&&" cp "&&"
+#define DATA                "DataTime=20260301080000;a21026-Rtd=1.1,a21026-Flag=N"
+#define UP(cn, cp)          "QN={C};ST=91;CN=" cn ";PW=123456;MN=M1;Flag=4;CP=&&" cp "&&"
 
 static const struct step answered_when_durable[] = {
-    {IN, M("M1", "2011", "5", DATA), 0}, {REC, "FRAME M1", 0}, {SILENT, 0, 0}, {DURABLE, 0, 0},
-    {OUT, "##0065QN={0};ST=91;CN=9014;PW=123456;MN=M1;Flag=4;CP=&&&&", 0}, {SILENT, 0, 0}, {NOREC, 0, 0}, {OPEN, 0, 0}};
+    {IN, M("M1", "2011", "5", DATA), 0},
+    {REC, "FRAME M1", 0},
+    {SILENT, 0, 0},
+    {DURABLE, 0, 0},
+    {OUT, "##0065QN={0};ST=91;CN=9014;PW=123456;MN=M1;Flag=4;CP=&&&&", 0},
+    {SILENT, 0, 0},
+    {NOREC, 0, 0},
+    {OPEN, 0, 0}};
 static const struct step no_answer_without_the_bit[] = {
     {IN, M("M1", "2011", "4", DATA), 0}, {REC, "FRAME M1", 0}, {DURABLE, 0, 0}, {SILENT, 0, 0}};
-static const struct step answers_by_edition[] = {
-    {IN, M("M1", "2011", "9", DATA), 0}, {DURABLE, 0, 0}, {OUT, "CN=9014;PW=123456;MN=M1;Flag=8;CP=&&&&", 0},
-    {IN, M("M1", "2051", "1", DATA), 0}, {DURABLE, 0, 0},
-    {OUT, "##0065ST=91;CN=9014;PW=123456;MN=M1;CP=&&QN={0};CN=2051&&", 0},
-    {IN, "ST=31;CN=2011;PW=123456;MN=M1;CP=&&" DATA "&&", 0}, {DURABLE, 0, 0}, {SILENT, 0, 0}};
+static const struct step answers_by_edition[] = {{IN, M("M1", "2011", "9", DATA), 0},
+                                                 {DURABLE, 0, 0},
+                                                 {OUT, "CN=9014;PW=123456;MN=M1;Flag=8;CP=&&&&", 0},
+                                                 {IN, M("M1", "2051", "1", DATA), 0},
+                                                 {DURABLE, 0, 0},
+                                                 {OUT, "##0065ST=91;CN=9014;PW=123456;MN=M1;CP=&&QN={0};CN=2051&&", 0},
+                                                 {IN, "ST=31;CN=2011;PW=123456;MN=M1;CP=&&" DATA "&&", 0},
+                                                 {DURABLE, 0, 0},
+                                                 {SILENT, 0, 0}};
 static const struct step each_packet_is_answered[] = {
     {IN, "QN={0};ST=31;CN=2011;PW=123456;MN=M1;Flag=7;PNUM=2;PNO=1;CP=&&" DATA "&&", 0},
-    {IN, "QN={1};ST=31;CN=2011;PW=123456;MN=M1;Flag=7;PNUM=2;PNO=2;CP=&&" DATA "&&", 0}, {DURABLE, 0, 0},
-    {OUT, "QN={0};ST=91;CN=9014", 0}, {OUT, "QN={1};ST=91;CN=9014", 0}, {SILENT, 0, 0}};
+    {IN, "QN={1};ST=31;CN=2011;PW=123456;MN=M1;Flag=7;PNUM=2;PNO=2;CP=&&" DATA "&&", 0},
+    {DURABLE, 0, 0},
+    {OUT, "QN={0};ST=91;CN=9014", 0},
+    {OUT, "QN={1};ST=91;CN=9014", 0},
+    {SILENT, 0, 0}};
 static const struct step uploads_of_all_kinds[] = {
-    {IN, M("M1", "2021", "5", "DataTime=20260301080000;SB1-RS=1"), 0}, {IN, M("M1", "2061", "5", DATA), 0},
-    {IN, M("M1", "2031", "5", DATA), 0}, {IN, M("M1", "2041", "5", "DataTime=20260301080000;SB1-RT=1.1"), 0},
+    {IN, M("M1", "2021", "5", "DataTime=20260301080000;SB1-RS=1"), 0},
+    {IN, M("M1", "2061", "5", DATA), 0},
+    {IN, M("M1", "2031", "5", DATA), 0},
+    {IN, M("M1", "2041", "5", "DataTime=20260301080000;SB1-RT=1.1"), 0},
     {IN, M("M1", "2081", "5", "DataTime=20260301080000;RestartTime=20260301075900"), 0},
-    {IN, M("M1", "3019", "5", "PolId=a01011;a01011-SN=1"), 0}, {IN, M("M1", "3020", "5", "DataTime=20260301080000"), 0},
-    {IN, M("M1", "2999", "5", "x=1"), 0}, {DURABLE, 0, 0}, {OUT, "CN=9014", 0}, {OUT, "CN=9014", 0},
-    {OUT, "CN=9014", 0}, {OUT, "CN=9014", 0}, {OUT, "CN=9014", 0}, {OUT, "CN=9014", 0}, {OUT, "CN=9014", 0},
-    {OUT, "CN=9014", 0}, {SILENT, 0, 0}};
+    {IN, M("M1", "3019", "5", "PolId=a01011;a01011-SN=1"), 0},
+    {IN, M("M1", "3020", "5", "DataTime=20260301080000"), 0},
+    {IN, M("M1", "2999", "5", "x=1"), 0},
+    {DURABLE, 0, 0},
+    {OUT, "CN=9014", 0},
+    {OUT, "CN=9014", 0},
+    {OUT, "CN=9014", 0},
+    {OUT, "CN=9014", 0},
+    {OUT, "CN=9014", 0},
+    {OUT, "CN=9014", 0},
+    {OUT, "CN=9014", 0},
+    {OUT, "CN=9014", 0},
+    {SILENT, 0, 0}};
 static const struct step notices_get_9013[] = {
-    {IN, M("M1", "9015", "9", ""), 0}, {DURABLE, 0, 0}, {OUT, "CN=9013;PW=123456;MN=M1;Flag=8;CP=&&&&", 0},
-    {IN, M("M1", "9015", "8", ""), 0}, {DURABLE, 0, 0}, {SILENT, 0, 0},
-    {IN, M("M1", "1001", "9", "i23005-Info=//x//"), 0}, {DURABLE, 0, 0}, {OUT, "CN=9013", 0},
-    {IN, M("M1", "1014", "9", "SKCreateTime=20260301080000"), 0}, {DURABLE, 0, 0}, {OUT, "CN=9013", 0},
-    {IN, "QN={0};ST=31;CN=2072;PW=123456;MN=M1;Flag=0;CP=&&AlarmTime=20260301080000;101-Ala=1.1&&", 0}, {DURABLE, 0, 0},
-    {OUT, "##0064ST=91;CN=9013;PW=123456;MN=M1;Flag=0;CP=&&QN={0}&&", 0}, {SILENT, 0, 0}};
-static const struct step answers_coming_up_are_not_answered[] = {
-    {IN, M("M1", "9011", "5", "QnRtn=1"), 0}, {IN, M("M1", "9012", "5", "ExeRtn=1"), 0}, {IN, M("M1", "9013", "5", ""), 0},
-    {IN, M("M1", "9014", "5", ""), 0}, {REC, "FRAME M1", 0}, {REC, "FRAME M1", 0}, {REC, "FRAME M1", 0},
-    {REC, "FRAME M1", 0}, {DURABLE, 0, 0}, {SILENT, 0, 0}};
+    {IN, M("M1", "9015", "9", ""), 0},
+    {DURABLE, 0, 0},
+    {OUT, "CN=9013;PW=123456;MN=M1;Flag=8;CP=&&&&", 0},
+    {IN, M("M1", "9015", "8", ""), 0},
+    {DURABLE, 0, 0},
+    {SILENT, 0, 0},
+    {IN, M("M1", "1001", "9", "i23005-Info=//x//"), 0},
+    {DURABLE, 0, 0},
+    {OUT, "CN=9013", 0},
+    {IN, M("M1", "1014", "9", "SKCreateTime=20260301080000"), 0},
+    {DURABLE, 0, 0},
+    {OUT, "CN=9013", 0},
+    {IN, "QN={0};ST=31;CN=2072;PW=123456;MN=M1;Flag=0;CP=&&AlarmTime=20260301080000;101-Ala=1.1&&", 0},
+    {DURABLE, 0, 0},
+    {OUT, "##0064ST=91;CN=9013;PW=123456;MN=M1;Flag=0;CP=&&QN={0}&&", 0},
+    {SILENT, 0, 0}};
+static const struct step answers_coming_up_are_not_answered[] = {{IN, M("M1", "9011", "5", "QnRtn=1"), 0},
+                                                                 {IN, M("M1", "9012", "5", "ExeRtn=1"), 0},
+                                                                 {IN, M("M1", "9013", "5", ""), 0},
+                                                                 {IN, M("M1", "9014", "5", ""), 0},
+                                                                 {REC, "FRAME M1", 0},
+                                                                 {REC, "FRAME M1", 0},
+                                                                 {REC, "FRAME M1", 0},
+                                                                 {REC, "FRAME M1", 0},
+                                                                 {DURABLE, 0, 0},
+                                                                 {SILENT, 0, 0}};
 static const struct step question_for_the_time[] = {
-    {IN, M("M1", "1013", "5", "PolId="), 0}, {REC, "FRAME M1", 0}, {NOREC, 0, 0}, {DURABLE, 0, 0}, {OUT, "CN=9013", 0},
-    {OUT, "ST=31;CN=1012;PW=123456;MN=M1;Flag=5;CP=&&PolId=;SystemTime=20260301080000&&", 0}, {REC, "SENT M1", 0},
-    {IN, UP("9011", "QnRtn=1"), 0}, {IN, UP("9012", "ExeRtn=1"), 0}, {WAIT, 0, 90000}, {SILENT, 0, 0}};
+    {IN, M("M1", "1013", "5", "PolId="), 0},
+    {REC, "FRAME M1", 0},
+    {NOREC, 0, 0},
+    {DURABLE, 0, 0},
+    {OUT, "CN=9013", 0},
+    {OUT, "ST=31;CN=1012;PW=123456;MN=M1;Flag=5;CP=&&PolId=;SystemTime=20260301080000&&", 0},
+    {REC, "SENT M1", 0},
+    {IN, UP("9011", "QnRtn=1"), 0},
+    {IN, UP("9012", "ExeRtn=1"), 0},
+    {WAIT, 0, 90000},
+    {SILENT, 0, 0}};
 
-static const struct step wrong_password[] = {
-    {IN, "QN={0};ST=31;CN=2011;PW=654321;MN=M1;Flag=5;CP=&&" DATA "&&", 0}, {REC, "REJECT password M1", 0},
-    {DURABLE, 0, 0}, {SILENT, 0, 0}, {OPEN, 0, 0}, {IN, M("M1", "2011", "5", DATA), 0}, {REC, "FRAME M1", 0}};
-static const struct step disabled_device[] = {{IN, M("OFF", "2011", "5", DATA), 0}, {REC, "REJECT disabled OFF", 0},
-                                              {DURABLE, 0, 0}, {SILENT, 0, 0}};
-static const struct step address_list[] = {
-    {IN, M("FAR", "2011", "5", DATA), 0}, {REC, "REJECT address FAR", 0}, {IN, M("NEAR", "2011", "5", DATA), 0},
-    {REC, "FRAME NEAR", 0}, {DURABLE, 0, 0}, {OUT, "MN=NEAR", 0}, {SILENT, 0, 0}};
-static const struct step strangers_are_kept_but_not_answered[] = {
-    {IN, M("NEW1", "2011", "5", DATA), 0}, {REC, "FRAME NEW1 pending", 0}, {DURABLE, 0, 0}, {SILENT, 0, 0},
-    {PENDING, "NEW1", 1}, {IN, M("WAITS", "2011", "5", DATA), 0}, {REC, "FRAME WAITS pending", 0}, {DURABLE, 0, 0},
-    {SILENT, 0, 0}, {IN, M("NEW2", "2011", "5", DATA), 0}, {IN, M("NEW3", "2011", "5", DATA), 0},
-    {IN, M("NEW4", "2011", "5", DATA), 0}, {REC, "FRAME NEW2 pending", 0}, {REC, "FRAME NEW3 pending", 0},
-    {REC, "REJECT pending_limit", 0}};
-static const struct step several_devices_on_a_connection[] = {
-    {IN, M("M1", "2011", "5", DATA), 0}, {IN, M("M2", "2011", "5", DATA), 0}, {IN, M("M1", "2011", "5", DATA), 0},
-    {REC, "FRAME M1", 0}, {REC, "FRAME M2", 0}, {REC, "FRAME M1", 0}, {DURABLE, 0, 0}, {OUT, "MN=M1", 0},
-    {OUT, "MN=M2", 0}, {OUT, "MN=M1", 0}, {CONNS, "M1", 1}, {CONNS, "M2", 1}};
+static const struct step wrong_password[] = {{IN, "QN={0};ST=31;CN=2011;PW=654321;MN=M1;Flag=5;CP=&&" DATA "&&", 0},
+                                             {REC, "REJECT password M1", 0},
+                                             {DURABLE, 0, 0},
+                                             {SILENT, 0, 0},
+                                             {OPEN, 0, 0},
+                                             {IN, M("M1", "2011", "5", DATA), 0},
+                                             {REC, "FRAME M1", 0}};
+static const struct step disabled_device[] = {
+    {IN, M("OFF", "2011", "5", DATA), 0}, {REC, "REJECT disabled OFF", 0}, {DURABLE, 0, 0}, {SILENT, 0, 0}};
+static const struct step address_list[] = {{IN, M("FAR", "2011", "5", DATA), 0},
+                                           {REC, "REJECT address FAR", 0},
+                                           {IN, M("NEAR", "2011", "5", DATA), 0},
+                                           {REC, "FRAME NEAR", 0},
+                                           {DURABLE, 0, 0},
+                                           {OUT, "MN=NEAR", 0},
+                                           {SILENT, 0, 0}};
+static const struct step strangers_are_kept_but_not_answered[] = {{IN, M("NEW1", "2011", "5", DATA), 0},
+                                                                  {REC, "FRAME NEW1 pending", 0},
+                                                                  {DURABLE, 0, 0},
+                                                                  {SILENT, 0, 0},
+                                                                  {PENDING, "NEW1", 1},
+                                                                  {IN, M("WAITS", "2011", "5", DATA), 0},
+                                                                  {REC, "FRAME WAITS pending", 0},
+                                                                  {DURABLE, 0, 0},
+                                                                  {SILENT, 0, 0},
+                                                                  {IN, M("NEW2", "2011", "5", DATA), 0},
+                                                                  {IN, M("NEW3", "2011", "5", DATA), 0},
+                                                                  {IN, M("NEW4", "2011", "5", DATA), 0},
+                                                                  {REC, "FRAME NEW2 pending", 0},
+                                                                  {REC, "FRAME NEW3 pending", 0},
+                                                                  {REC, "REJECT pending_limit", 0}};
+static const struct step several_devices_on_a_connection[] = {{IN, M("M1", "2011", "5", DATA), 0},
+                                                              {IN, M("M2", "2011", "5", DATA), 0},
+                                                              {IN, M("M1", "2011", "5", DATA), 0},
+                                                              {REC, "FRAME M1", 0},
+                                                              {REC, "FRAME M2", 0},
+                                                              {REC, "FRAME M1", 0},
+                                                              {DURABLE, 0, 0},
+                                                              {OUT, "MN=M1", 0},
+                                                              {OUT, "MN=M2", 0},
+                                                              {OUT, "MN=M1", 0},
+                                                              {CONNS, "M1", 1},
+                                                              {CONNS, "M2", 1}};
 static const struct step bad_frames_are_filed[] = {
-    {RAW, "##00x9rubbish\r\n", 0}, {REC, "REJECT length", 0}, {IN, M("M1", "2011", "5", DATA), 0},
-    {REC, "FRAME M1", 0}, {RAW, "hello\r\n", 0}, {REC, "REJECT garbage M1", 0},
+    {RAW, "##00x9rubbish\r\n", 0},
+    {REC, "REJECT length", 0},
+    {IN, M("M1", "2011", "5", DATA), 0},
+    {REC, "FRAME M1", 0},
+    {RAW, "hello\r\n", 0},
+    {REC, "REJECT garbage M1", 0},
     {RAW, "##0068QN=20260301080000123;ST=31;CN=2011;PW=123456;MN=M2;Flag=5;CP=&&a=1&&0000\r\n", 0},
     {REC, "REJECT crc M2", 0},
     {RAW, "##0074QN=20260301080000123;ST=31;CN=2011;PW=123456;MN=INVENTED;Flag=5;CP=&&a=1&&0000\r\n", 0},
-    {REC, "REJECT crc M1", 0}, {DURABLE, 0, 0}, {OUT, "CN=9014", 0}, {SILENT, 0, 0}, {OPEN, 0, 0}};
+    {REC, "REJECT crc M1", 0},
+    {DURABLE, 0, 0},
+    {OUT, "CN=9014", 0},
+    {SILENT, 0, 0},
+    {OPEN, 0, 0}};
 static const struct step empty_segment_belongs_to_nobody[] = {
-    {RAW, "##0000FFFF\r\n", 0}, {REC, "REJECT mn", 0}, {IN, M("M1", "2011", "5", DATA), 0}, {REC, "FRAME M1", 0},
-    {RAW, "##0000FFFF\r\n", 0}, {REC, "REJECT mn M1", 0}};
+    {RAW, "##0000FFFF\r\n", 0}, {REC, "REJECT mn", 0},      {IN, M("M1", "2011", "5", DATA), 0},
+    {REC, "FRAME M1", 0},       {RAW, "##0000FFFF\r\n", 0}, {REC, "REJECT mn M1", 0}};
 
 /* The device's own tolerances: known from the first frame, even when they are needed to cut it. */
 static const struct step strict_device[] = {
     {RAW, "##0066QN=20260301080000123;ST=31;CN=2011;PW=;MN=STRICT;Flag=5;CP=&&a=1&&1141\r\n", 0},
-    {REC, "REJECT crc STRICT", 0}, {IN, "qn={0};ST=31;CN=2011;PW=;MN=STRICT;Flag=5;CP=&&a=1&&", 0},
-    {REC, "REJECT syntax STRICT", 0}, {IN, "QN={0};ST=31;CN=2011;PW=;MN=STRICT;Flag=5;CP=&&a=1&&", 0},
+    {REC, "REJECT crc STRICT", 0},
+    {IN, "qn={0};ST=31;CN=2011;PW=;MN=STRICT;Flag=5;CP=&&a=1&&", 0},
+    {REC, "REJECT syntax STRICT", 0},
+    {IN, "QN={0};ST=31;CN=2011;PW=;MN=STRICT;Flag=5;CP=&&a=1&&", 0},
     {REC, "FRAME STRICT", 0}};
 
-static const struct step one_byte_late_is_given_up[] = {
-    {IN, M("M1", "2011", "5", DATA), 0}, {REC, "FRAME M1", 0}, {RAW, "##0123QN=2026", 0}, {WAIT, 0, 29000}, {NOREC, 0, 0},
-    {WAIT, 0, 2000}, {REC, "REJECT incomplete M1", 0}, {IN, M("M1", "2011", "5", DATA), 0}, {REC, "FRAME M1", 0},
-    {OPEN, 0, 0}};
-static const struct step closing_in_a_frame[] = {
-    {IN, M("M1", "2011", "5", DATA), 0}, {REC, "FRAME M1", 0}, {RAW, "##0123QN=2026", 0}, {END, 0, 1},
-    {REC, "REJECT truncated M1", 0}};
-static const struct step no_room_loses_nothing[] = {
-    {ROOM, 0, 1}, {IN, M("M1", "2011", "5", DATA), 0}, {STOP, 0, SESSION_GO}, {IN, M("M1", "2051", "5", DATA), 0},
-    {STOP, 0, SESSION_NO_ROOM}, {REC, "FRAME M1", 0}, {NOREC, 0, 0}, {RESUME, 0, 0}, {WAIT, 0, 60000}, {NOREC, 0, 0},
-    {ROOM, 0, 5}, {RESUME, 0, 1}, {REC, "FRAME M1", 0}, {NOREC, 0, 0}, {OPEN, 0, 0}};
-static const struct step refused_for_ever[] = {
-    {RAW, "x\n", 0}, {REC, "REJECT garbage", 0}, {OPEN, 0, 0}};
+static const struct step one_byte_late_is_given_up[] = {{IN, M("M1", "2011", "5", DATA), 0},
+                                                        {REC, "FRAME M1", 0},
+                                                        {RAW, "##0123QN=2026", 0},
+                                                        {WAIT, 0, 29000},
+                                                        {NOREC, 0, 0},
+                                                        {WAIT, 0, 2000},
+                                                        {REC, "REJECT incomplete M1", 0},
+                                                        {IN, M("M1", "2011", "5", DATA), 0},
+                                                        {REC, "FRAME M1", 0},
+                                                        {OPEN, 0, 0}};
+static const struct step closing_in_a_frame[] = {{IN, M("M1", "2011", "5", DATA), 0},
+                                                 {REC, "FRAME M1", 0},
+                                                 {RAW, "##0123QN=2026", 0},
+                                                 {END, 0, 1},
+                                                 {REC, "REJECT truncated M1", 0}};
+static const struct step no_room_loses_nothing[] = {{ROOM, 0, 1},
+                                                    {IN, M("M1", "2011", "5", DATA), 0},
+                                                    {STOP, 0, SESSION_GO},
+                                                    {IN, M("M1", "2051", "5", DATA), 0},
+                                                    {STOP, 0, SESSION_NO_ROOM},
+                                                    {REC, "FRAME M1", 0},
+                                                    {NOREC, 0, 0},
+                                                    {RESUME, 0, 0},
+                                                    {WAIT, 0, 60000},
+                                                    {NOREC, 0, 0},
+                                                    {ROOM, 0, 5},
+                                                    {RESUME, 0, 1},
+                                                    {REC, "FRAME M1", 0},
+                                                    {NOREC, 0, 0},
+                                                    {OPEN, 0, 0}};
 
 /* ---- silence ---- */
-static const struct step unknown_interval[] = {{IN, M("M1", "2011", "4", DATA), 0}, {WAIT, 0, 600000}, {OPEN, 0, 0},
-                                               {WAIT, 0, 2000}, {CLOSED, "no data for 601 s", 0}};
-static const struct step registered_interval[] = {
-    {IN, M("SET", "2011", "4", DATA), 0}, {WAIT, 0, 60000}, {OPEN, 0, 0}, {WAIT, 0, 1000},
-    {CLOSED, "no data for 61 s", 0}};
-static const struct step observed_interval[] = {
-    {IN, M("M1", "2011", "4", DATA), 0}, {WAIT, 0, 100000}, {IN, M("M1", "2011", "4", DATA), 0}, {WAIT, 0, 100000},
-    {IN, M("M1", "2011", "4", DATA), 0}, {WAIT, 0, 100000}, {IN, M("M1", "2011", "4", DATA), 0}, {WAIT, 0, 100000},
-    {IN, M("M1", "2011", "4", DATA), 0}, {WAIT, 0, 200000}, {OPEN, 0, 0}, {WAIT, 0, 1000},
-    {CLOSED, "no data for 201 s", 0}};
-static const struct step quick_devices_are_not_cut_off[] = {
-    {IN, M("M1", "2011", "4", DATA), 0}, {WAIT, 0, 5000}, {IN, M("M1", "2011", "4", DATA), 0}, {WAIT, 0, 5000},
-    {IN, M("M1", "2011", "4", DATA), 0}, {WAIT, 0, 5000}, {IN, M("M1", "2011", "4", DATA), 0}, {WAIT, 0, 5000},
-    {IN, M("M1", "2011", "4", DATA), 0}, {WAIT, 0, 60000}, {OPEN, 0, 0}, {WAIT, 0, 1000}, {CLOSED, "no data for 61 s", 0}};
+static const struct step unknown_interval[] = {{IN, M("M1", "2011", "4", DATA), 0},
+                                               {WAIT, 0, 600000},
+                                               {OPEN, 0, 0},
+                                               {WAIT, 0, 2000},
+                                               {CLOSED, "no data for 601 s", 0}};
+static const struct step registered_interval[] = {{IN, M("SET", "2011", "4", DATA), 0},
+                                                  {WAIT, 0, 60000},
+                                                  {OPEN, 0, 0},
+                                                  {WAIT, 0, 1000},
+                                                  {CLOSED, "no data for 61 s", 0}};
+static const struct step observed_interval[] = {{IN, M("M1", "2011", "4", DATA), 0},
+                                                {WAIT, 0, 100000},
+                                                {IN, M("M1", "2011", "4", DATA), 0},
+                                                {WAIT, 0, 100000},
+                                                {IN, M("M1", "2011", "4", DATA), 0},
+                                                {WAIT, 0, 100000},
+                                                {IN, M("M1", "2011", "4", DATA), 0},
+                                                {WAIT, 0, 100000},
+                                                {IN, M("M1", "2011", "4", DATA), 0},
+                                                {WAIT, 0, 200000},
+                                                {OPEN, 0, 0},
+                                                {WAIT, 0, 1000},
+                                                {CLOSED, "no data for 201 s", 0}};
+static const struct step quick_devices_are_not_cut_off[] = {{IN, M("M1", "2011", "4", DATA), 0},
+                                                            {WAIT, 0, 5000},
+                                                            {IN, M("M1", "2011", "4", DATA), 0},
+                                                            {WAIT, 0, 5000},
+                                                            {IN, M("M1", "2011", "4", DATA), 0},
+                                                            {WAIT, 0, 5000},
+                                                            {IN, M("M1", "2011", "4", DATA), 0},
+                                                            {WAIT, 0, 5000},
+                                                            {IN, M("M1", "2011", "4", DATA), 0},
+                                                            {WAIT, 0, 60000},
+                                                            {OPEN, 0, 0},
+                                                            {WAIT, 0, 1000},
+                                                            {CLOSED, "no data for 61 s", 0}};
 
 /* ---- clock ---- */
 #define AT(off) "QN={" off "};ST=31;CN=2011;PW=123456;MN=M1;Flag=4;CP=&&" DATA "&&"
-static const struct step drift_is_a_median[] = {
-    {IN, AT("5000"), 0}, {DRIFT, "M1", 5000}, {IN, AT("-7200000"), 0}, {IN, AT("5000"), 0}, {IN, AT("6000"), 0},
-    {IN, AT("-7200000"), 0}, {IN, AT("4000"), 0}, {IN, AT("5000"), 0}, {DRIFT, "M1", 5000}};
+static const struct step drift_is_a_median[] = {{IN, AT("5000"), 0}, {DRIFT, "M1", 5000}, {IN, AT("-7200000"), 0},
+                                                {IN, AT("5000"), 0}, {IN, AT("6000"), 0}, {IN, AT("-7200000"), 0},
+                                                {IN, AT("4000"), 0}, {IN, AT("5000"), 0}, {DRIFT, "M1", 5000}};
 static const struct step resent_frames_do_not_tell_the_clock[] = {
-    {IN, "QN={-7200000};ST=31;CN=2011;PW=123456;MN=M1;Flag=8;RF=1;CP=&&" DATA "&&", 0}, {DRIFT, "M1", INT64_MIN},
-    {IN, AT("1000"), 0}, {DRIFT, "M1", 1000}, {SILENT, 0, 0}};
+    {IN, "QN={-7200000};ST=31;CN=2011;PW=123456;MN=M1;Flag=8;RF=1;CP=&&" DATA "&&", 0},
+    {DRIFT, "M1", INT64_MIN},
+    {IN, AT("1000"), 0},
+    {DRIFT, "M1", 1000},
+    {SILENT, 0, 0}};
 
 /* ---- commands ---- */
-#define CONNECT {IN, M("M1", "2011", "4", DATA), 0}, {REC, "FRAME M1", 0}, {SILENT, 0, 0}
+#define CONNECT                                                                                                        \
+    {IN, M("M1", "2011", "4", DATA), 0}, {REC, "FRAME M1", 0},                                                         \
+    {                                                                                                                  \
+        SILENT, 0, 0                                                                                                   \
+    }
 static const struct step request_done[] = {
-    CONNECT, {CMD, "RtdInterval=30", 1062}, {REC, "SENT M1", 0},
-    {OUT, "QN={0};ST=31;CN=1062;PW=123456;MN=M1;Flag=5;CP=&&RtdInterval=30&&", 0}, {STATE, "SENT 0 1 0", 0},
-    {JUMP, 0, 800}, {IN, UP("9011", "QnRtn=1"), 0}, {STATE, "ACCEPTED 1 1 0", 0}, {IN, UP("9012", "ExeRtn=1"), 0},
-    {STATE, "DONE 1 1 0", 0}, {WAIT, 0, 60000}, {SILENT, 0, 0}};
+    CONNECT,
+    {CMD, "RtdInterval=30", 1062},
+    {REC, "SENT M1", 0},
+    {OUT, "QN={0};ST=31;CN=1062;PW=123456;MN=M1;Flag=5;CP=&&RtdInterval=30&&", 0},
+    {STATE, "SENT 0 1 0", 0},
+    {JUMP, 0, 800},
+    {IN, UP("9011", "QnRtn=1"), 0},
+    {STATE, "ACCEPTED 1 1 0", 0},
+    {IN, UP("9012", "ExeRtn=1"), 0},
+    {STATE, "DONE 1 1 0", 0},
+    {WAIT, 0, 60000},
+    {SILENT, 0, 0}};
 static const struct step request_with_single_answer[] = {
-    CONNECT, {CMD, "", 1061}, {OUT, "CN=1061;PW=123456;MN=M1;Flag=5;CP=&&&&", 0}, {IN, UP("9011", "QnRtn=1"), 0},
-    {IN, "QN={C};ST=31;CN=1061;PW=123456;MN=M1;Flag=4;CP=&&RtdInterval=60&&", 0}, {STATE, "ACCEPTED 1 1 1", 0},
-    {ANSWER, "RtdInterval=60", 0}, {IN, UP("9012", "ExeRtn=1"), 0}, {STATE, "DONE 1 1 1", 0}};
+    CONNECT,
+    {CMD, "", 1061},
+    {OUT, "CN=1061;PW=123456;MN=M1;Flag=5;CP=&&&&", 0},
+    {IN, UP("9011", "QnRtn=1"), 0},
+    {IN, "QN={C};ST=31;CN=1061;PW=123456;MN=M1;Flag=4;CP=&&RtdInterval=60&&", 0},
+    {STATE, "ACCEPTED 1 1 1", 0},
+    {ANSWER, "RtdInterval=60", 0},
+    {IN, UP("9012", "ExeRtn=1"), 0},
+    {STATE, "DONE 1 1 1", 0}};
 static const struct step history_comes_under_its_own_qn[] = {
-    CONNECT, {CMD, "BeginTime=20260301000000;EndTime=20260301020000", 2061}, {OUT, "CN=2061", 0},
+    CONNECT,
+    {CMD, "BeginTime=20260301000000;EndTime=20260301020000", 2061},
+    {OUT, "CN=2061", 0},
     {IN, UP("9011", "QnRtn=1"), 0},
     {IN, "QN={3};ST=31;CN=2061;PW=123456;MN=M1;Flag=5;CP=&&DataTime=20260301000000;a21026-Avg=1&&", 0},
-    {STATE, "ACCEPTED 1 1 1", 0}, {DURABLE, 0, 0}, {OUT, "QN={3};ST=91;CN=9014", 0},
+    {STATE, "ACCEPTED 1 1 1", 0},
+    {DURABLE, 0, 0},
+    {OUT, "QN={3};ST=91;CN=9014", 0},
     {IN, "QN={4};ST=31;CN=2061;PW=123456;MN=M1;Flag=4;CP=&&DataTime=20260301020000;a21026-Avg=1&&", 0},
     {STATE, "ACCEPTED 1 1 2", 0},
     {IN, "QN={5};ST=31;CN=2061;PW=123456;MN=M1;Flag=4;CP=&&DataTime=20260301070000;a21026-Avg=1&&", 0},
     {IN, "QN={6};ST=32;CN=2061;PW=123456;MN=M1;Flag=4;CP=&&DataTime=20260301010000;a21026-Avg=1&&", 0},
     {IN, "QN={7};ST=31;CN=2051;PW=123456;MN=M1;Flag=4;CP=&&DataTime=20260301010000;a21026-Avg=1&&", 0},
-    {STATE, "ACCEPTED 1 1 2", 0}, {IN, UP("9012", "ExeRtn=1"), 0}, {STATE, "DONE 1 1 2", 0}};
-static const struct step resends_then_gives_up[] = {
-    CONNECT, {CMD, "", 1061}, {OUT, "CN=1061", 0}, {WAIT, 0, 9000}, {SILENT, 0, 0}, {WAIT, 0, 1000},
-    {OUT, "QN={C};ST=31;CN=1061", 0}, {WAIT, 0, 10000}, {OUT, "QN={C};ST=31;CN=1061", 0}, {WAIT, 0, 10000},
-    {OUT, "QN={C};ST=31;CN=1061", 0}, {STATE, "SENT 0 4 0", 0}, {WAIT, 0, 10000}, {SILENT, 0, 0},
-    {STATE, "TIMEOUT 0 4 0", 0}, {REC, "SENT M1", 0}, {REC, "SENT M1", 0}, {REC, "SENT M1", 0}, {REC, "SENT M1", 0},
-    {NOREC, 0, 0}};
-static const struct step answer_after_a_resend[] = {
-    CONNECT, {CMD, "", 1061}, {OUT, "CN=1061", 0}, {WAIT, 0, 10000}, {OUT, "CN=1061", 0}, {IN, UP("9011", "QnRtn=1"), 0},
-    {STATE, "ACCEPTED 1 2 0", 0}, {IN, UP("9011", "QnRtn=1"), 0}, {IN, UP("9012", "ExeRtn=1"), 0},
-    {STATE, "DONE 1 2 0", 0}};
-static const struct step lost_9011[] = {CONNECT, {CMD, "", 1062}, {OUT, "CN=1062", 0}, {IN, UP("9012", "ExeRtn=1"), 0},
-                                        {STATE, "DONE 1 1 0", 0}};
-static const struct step lost_9012_then_late[] = {
-    CONNECT, {CMD, "", 3011}, {OUT, "CN=3011", 0}, {IN, UP("9011", "QnRtn=1"), 0}, {WAIT, 0, 60000},
-    {STATE, "TIMEOUT 1 1 0", 0}, {SILENT, 0, 0}, {WAIT, 0, 120000}, {IN, UP("9012", "ExeRtn=1"), 0},
-    {STATE, "DONE 1 1 0", 0}};
-static const struct step form_of_2005[] = {
-    {IN, "QN={0};ST=31;CN=2011;PW=123456;MN=M1;Flag=0;CP=&&" DATA "&&", 0}, {CMD, "", 1061},
-    {OUT, "QN={0};ST=31;CN=1061;PW=123456;MN=M1;Flag=3;CP=&&&&", 0},
-    {IN, "ST=91;CN=9011;PW=123456;MN=M1;Flag=0;CP=&&QN={C};QnRtn=1&&", 0}, {STATE, "ACCEPTED 1 1 0", 0},
-    {IN, "ST=31;CN=1061;PW=123456;MN=M1;CP=&&QN={C};RtdInterval=30&&", 0}, {STATE, "ACCEPTED 1 1 1", 0},
-    {IN, "ST=91;CN=9012;PW=123456;MN=M1;CP=&&QN={C};ExeRtn=1&&", 0}, {STATE, "DONE 1 1 1", 0}};
+    {STATE, "ACCEPTED 1 1 2", 0},
+    {IN, UP("9012", "ExeRtn=1"), 0},
+    {STATE, "DONE 1 1 2", 0}};
+static const struct step resends_then_gives_up[] = {CONNECT,
+                                                    {CMD, "", 1061},
+                                                    {OUT, "CN=1061", 0},
+                                                    {WAIT, 0, 9000},
+                                                    {SILENT, 0, 0},
+                                                    {WAIT, 0, 1000},
+                                                    {OUT, "QN={C};ST=31;CN=1061", 0},
+                                                    {WAIT, 0, 10000},
+                                                    {OUT, "QN={C};ST=31;CN=1061", 0},
+                                                    {WAIT, 0, 10000},
+                                                    {OUT, "QN={C};ST=31;CN=1061", 0},
+                                                    {STATE, "SENT 0 4 0", 0},
+                                                    {WAIT, 0, 10000},
+                                                    {SILENT, 0, 0},
+                                                    {STATE, "TIMEOUT 0 4 0", 0},
+                                                    {REC, "SENT M1", 0},
+                                                    {REC, "SENT M1", 0},
+                                                    {REC, "SENT M1", 0},
+                                                    {REC, "SENT M1", 0},
+                                                    {NOREC, 0, 0}};
+static const struct step answer_after_a_resend[] = {CONNECT,
+                                                    {CMD, "", 1061},
+                                                    {OUT, "CN=1061", 0},
+                                                    {WAIT, 0, 10000},
+                                                    {OUT, "CN=1061", 0},
+                                                    {IN, UP("9011", "QnRtn=1"), 0},
+                                                    {STATE, "ACCEPTED 1 2 0", 0},
+                                                    {IN, UP("9011", "QnRtn=1"), 0},
+                                                    {IN, UP("9012", "ExeRtn=1"), 0},
+                                                    {STATE, "DONE 1 2 0", 0}};
+static const struct step lost_9011[] = {
+    CONNECT, {CMD, "", 1062}, {OUT, "CN=1062", 0}, {IN, UP("9012", "ExeRtn=1"), 0}, {STATE, "DONE 1 1 0", 0}};
+static const struct step lost_9012_then_late[] = {CONNECT,
+                                                  {CMD, "", 3011},
+                                                  {OUT, "CN=3011", 0},
+                                                  {IN, UP("9011", "QnRtn=1"), 0},
+                                                  {WAIT, 0, 60000},
+                                                  {STATE, "TIMEOUT 1 1 0", 0},
+                                                  {SILENT, 0, 0},
+                                                  {WAIT, 0, 120000},
+                                                  {IN, UP("9012", "ExeRtn=1"), 0},
+                                                  {STATE, "DONE 1 1 0", 0}};
+static const struct step form_of_2005[] = {{IN, "QN={0};ST=31;CN=2011;PW=123456;MN=M1;Flag=0;CP=&&" DATA "&&", 0},
+                                           {CMD, "", 1061},
+                                           {OUT, "QN={0};ST=31;CN=1061;PW=123456;MN=M1;Flag=3;CP=&&&&", 0},
+                                           {IN, "ST=91;CN=9011;PW=123456;MN=M1;Flag=0;CP=&&QN={C};QnRtn=1&&", 0},
+                                           {STATE, "ACCEPTED 1 1 0", 0},
+                                           {IN, "ST=31;CN=1061;PW=123456;MN=M1;CP=&&QN={C};RtdInterval=30&&", 0},
+                                           {STATE, "ACCEPTED 1 1 1", 0},
+                                           {IN, "ST=91;CN=9012;PW=123456;MN=M1;CP=&&QN={C};ExeRtn=1&&", 0},
+                                           {STATE, "DONE 1 1 1", 0}};
 static const struct step notice_done[] = {
     CONNECT, {CMD, "", 2012}, {OUT, "CN=2012", 0}, {IN, UP("9013", ""), 0}, {STATE, "DONE 1 1 0", 0}};
 static const struct step wrong_qn_is_not_taken[] = {
-    CONNECT, {CMD, "", 1062}, {OUT, "CN=1062", 0},
+    CONNECT,
+    {CMD, "", 1062},
+    {OUT, "CN=1062", 0},
     {IN, "QN=20200101000000000;ST=91;CN=9011;PW=123456;MN=M1;Flag=4;CP=&&QnRtn=1&&", 0},
-    {IN, "QN={C};ST=91;CN=9011;PW=123456;MN=M2;Flag=4;CP=&&QnRtn=1&&", 0}, {STATE, "SENT 0 1 0", 0}};
+    {IN, "QN={C};ST=91;CN=9011;PW=123456;MN=M2;Flag=4;CP=&&QnRtn=1&&", 0},
+    {STATE, "SENT 0 1 0", 0}};
 static const struct step command_waits_for_room[] = {
-    CONNECT, {ROOM, 0, 0}, {CMD, "", 1062}, {SILENT, 0, 0}, {WAIT, 0, 2000}, {SILENT, 0, 0}, {ROOM, 0, 9}, {WAIT, 0, 1000},
-    {OUT, "CN=1062", 0}, {REC, "SENT M1", 0}, {STATE, "SENT 0 1 0", 0}};
+    CONNECT,      {ROOM, 0, 0},    {CMD, "", 1062},     {SILENT, 0, 0},      {WAIT, 0, 2000},         {SILENT, 0, 0},
+    {ROOM, 0, 9}, {WAIT, 0, 1000}, {OUT, "CN=1062", 0}, {REC, "SENT M1", 0}, {STATE, "SENT 0 1 0", 0}};
 
 /* ---- first connect ---- */
-#define S(cn, cp) "QN={C};ST=91;CN=" cn ";PW=123456;MN=SET;Flag=4;CP=&&" cp "&&"
+#define S(cn, cp)  "QN={C};ST=91;CN=" cn ";PW=123456;MN=SET;Flag=4;CP=&&" cp "&&"
 #define SD(cn, cp) "QN={C};ST=31;CN=" cn ";PW=123456;MN=SET;Flag=4;CP=&&" cp "&&"
 static const struct step sets_clock_and_intervals[] = {
-    {IN, "QN={90000};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0}, {DRIFT, "SET", 90000},
-    {OUT, "ST=31;CN=1012;PW=123456;MN=SET;Flag=5;CP=&&PolId=;SystemTime=20260301080000&&", 0}, {SILENT, 0, 0},
-    {IN, S("9011", "QnRtn=1"), 0}, {SILENT, 0, 0}, {IN, S("9012", "ExeRtn=1"), 0}, {OUT, "CN=1061", 0},
-    {IN, S("9011", "QnRtn=1"), 0}, {IN, SD("1061", "RtdInterval=60"), 0}, {IN, S("9012", "ExeRtn=1"), 0},
-    {OUT, "CN=1062;PW=123456;MN=SET;Flag=5;CP=&&RtdInterval=30&&", 0}, {IN, S("9011", "QnRtn=1"), 0},
-    {IN, S("9012", "ExeRtn=1"), 0}, {OUT, "CN=1063", 0}, {IN, S("9011", "QnRtn=1"), 0},
-    {IN, SD("1063", "MinInterval=10"), 0}, {IN, S("9012", "ExeRtn=1"), 0}, {SILENT, 0, 0}, {WAIT, 0, 50000}, {SILENT, 0, 0},
-    {IN, "QN={0};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0}, {SILENT, 0, 0}};
+    {IN, "QN={90000};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0},
+    {DRIFT, "SET", 90000},
+    {OUT, "ST=31;CN=1012;PW=123456;MN=SET;Flag=5;CP=&&PolId=;SystemTime=20260301080000&&", 0},
+    {SILENT, 0, 0},
+    {IN, S("9011", "QnRtn=1"), 0},
+    {SILENT, 0, 0},
+    {IN, S("9012", "ExeRtn=1"), 0},
+    {OUT, "CN=1061", 0},
+    {IN, S("9011", "QnRtn=1"), 0},
+    {IN, SD("1061", "RtdInterval=60"), 0},
+    {IN, S("9012", "ExeRtn=1"), 0},
+    {OUT, "CN=1062;PW=123456;MN=SET;Flag=5;CP=&&RtdInterval=30&&", 0},
+    {IN, S("9011", "QnRtn=1"), 0},
+    {IN, S("9012", "ExeRtn=1"), 0},
+    {OUT, "CN=1063", 0},
+    {IN, S("9011", "QnRtn=1"), 0},
+    {IN, SD("1063", "MinInterval=10"), 0},
+    {IN, S("9012", "ExeRtn=1"), 0},
+    {SILENT, 0, 0},
+    {WAIT, 0, 50000},
+    {SILENT, 0, 0},
+    {IN, "QN={0};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0},
+    {SILENT, 0, 0}};
 static const struct step a_deaf_device_is_left_alone[] = {
-    {IN, "QN={0};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0}, {OUT, "CN=1061", 0}, {WAIT, 0, 10000},
-    {OUT, "CN=1061", 0}, {WAIT, 0, 10000}, {OUT, "CN=1061", 0}, {WAIT, 0, 10000}, {OUT, "CN=1061", 0},
-    {IN, "QN={0};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0}, {WAIT, 0, 30000}, {SILENT, 0, 0}};
+    {IN, "QN={0};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0},
+    {OUT, "CN=1061", 0},
+    {WAIT, 0, 10000},
+    {OUT, "CN=1061", 0},
+    {WAIT, 0, 10000},
+    {OUT, "CN=1061", 0},
+    {WAIT, 0, 10000},
+    {OUT, "CN=1061", 0},
+    {IN, "QN={0};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0},
+    {WAIT, 0, 30000},
+    {SILENT, 0, 0}};
 static const struct step a_refusing_device_gets_the_next_step[] = {
-    {IN, "QN={0};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0}, {OUT, "CN=1061", 0},
-    {IN, S("9011", "QnRtn=8"), 0}, {OUT, "CN=1063", 0}, {IN, S("9011", "QnRtn=8"), 0}, {SILENT, 0, 0}};
+    {IN, "QN={0};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0},
+    {OUT, "CN=1061", 0},
+    {IN, S("9011", "QnRtn=8"), 0},
+    {OUT, "CN=1063", 0},
+    {IN, S("9011", "QnRtn=8"), 0},
+    {SILENT, 0, 0}};
 
-#define ROW(x) {#x, x, sizeof x / sizeof x[0]}
-static const struct row scripts[] = {
-    ROW(answered_when_durable), ROW(no_answer_without_the_bit), ROW(answers_by_edition), ROW(each_packet_is_answered),
-    ROW(uploads_of_all_kinds), ROW(notices_get_9013), ROW(answers_coming_up_are_not_answered), ROW(question_for_the_time),
-    ROW(wrong_password), ROW(disabled_device), ROW(address_list), ROW(strangers_are_kept_but_not_answered),
-    ROW(several_devices_on_a_connection), ROW(bad_frames_are_filed), ROW(empty_segment_belongs_to_nobody),
-    ROW(strict_device), ROW(one_byte_late_is_given_up), ROW(closing_in_a_frame), ROW(no_room_loses_nothing),
-    ROW(refused_for_ever), ROW(unknown_interval), ROW(registered_interval), ROW(observed_interval),
-    ROW(quick_devices_are_not_cut_off), ROW(drift_is_a_median), ROW(resent_frames_do_not_tell_the_clock),
-    ROW(request_done), ROW(request_with_single_answer), ROW(history_comes_under_its_own_qn), ROW(resends_then_gives_up),
-    ROW(answer_after_a_resend), ROW(lost_9011), ROW(lost_9012_then_late), ROW(form_of_2005), ROW(notice_done),
-    ROW(wrong_qn_is_not_taken), ROW(command_waits_for_room), ROW(sets_clock_and_intervals),
-    ROW(a_deaf_device_is_left_alone), ROW(a_refusing_device_gets_the_next_step)};
+#define ROW(x)                                                                                                         \
+    {                                                                                                                  \
+#x, x, sizeof x / sizeof x[0]                                                                                  \
+    }
+static const struct row scripts[] = {ROW(answered_when_durable),
+                                     ROW(no_answer_without_the_bit),
+                                     ROW(answers_by_edition),
+                                     ROW(each_packet_is_answered),
+                                     ROW(uploads_of_all_kinds),
+                                     ROW(notices_get_9013),
+                                     ROW(answers_coming_up_are_not_answered),
+                                     ROW(question_for_the_time),
+                                     ROW(wrong_password),
+                                     ROW(disabled_device),
+                                     ROW(address_list),
+                                     ROW(strangers_are_kept_but_not_answered),
+                                     ROW(several_devices_on_a_connection),
+                                     ROW(bad_frames_are_filed),
+                                     ROW(empty_segment_belongs_to_nobody),
+                                     ROW(strict_device),
+                                     ROW(one_byte_late_is_given_up),
+                                     ROW(closing_in_a_frame),
+                                     ROW(no_room_loses_nothing),
+                                     ROW(unknown_interval),
+                                     ROW(registered_interval),
+                                     ROW(observed_interval),
+                                     ROW(quick_devices_are_not_cut_off),
+                                     ROW(drift_is_a_median),
+                                     ROW(resent_frames_do_not_tell_the_clock),
+                                     ROW(request_done),
+                                     ROW(request_with_single_answer),
+                                     ROW(history_comes_under_its_own_qn),
+                                     ROW(resends_then_gives_up),
+                                     ROW(answer_after_a_resend),
+                                     ROW(lost_9011),
+                                     ROW(lost_9012_then_late),
+                                     ROW(form_of_2005),
+                                     ROW(notice_done),
+                                     ROW(wrong_qn_is_not_taken),
+                                     ROW(command_waits_for_room),
+                                     ROW(sets_clock_and_intervals),
+                                     ROW(a_deaf_device_is_left_alone),
+                                     ROW(a_refusing_device_gets_the_next_step)};
 enum { SCRIPTS = sizeof scripts / sizeof scripts[0] };
 
 /* ---- beyond scripts ---- */
@@ -552,8 +845,13 @@ static void enciphered_frames(void **state)
 {
     char raw[600];
     struct script *x = fresh();
-    struct hj212_head h = {.qn = LT_LIT("20260301080000123"), .mn = LT_LIT("KEY"), .pw = LT_LIT("123456"), .st = 31,
-                           .cn = 2011, .edition = HJ212_2025, .answer = true};
+    struct hj212_head h = {.qn = LT_LIT("20260301080000123"),
+                           .mn = LT_LIT("KEY"),
+                           .pw = LT_LIT("123456"),
+                           .st = 31,
+                           .cn = 2011,
+                           .edition = HJ212_2025,
+                           .answer = true};
     /* The CRC of this cipher text is by chance that of its plain text: one of 256 is so. */
     size_t n = hj212_encrypt_build(&h, LT_LIT(DATA), devices[9].sm4_key, raw, sizeof raw);
     assert_true(n > 0);
@@ -656,7 +954,8 @@ static void cuts_do_not_matter(void **state)
 {
     char all[4000], one[600];
     size_t n = 0;
-    static const char *const parts[] = {M("M1", "2011", "5", DATA), M("M2", "2051", "5", DATA), M("NEW1", "2061", "4", DATA)};
+    static const char *const parts[] = {M("M1", "2011", "5", DATA), M("M2", "2051", "5", DATA),
+                                        M("NEW1", "2061", "4", DATA)};
     struct script *x = fresh();
     for (size_t i = 0; i < 3; i++) {
         size_t k = frame(x, parts[i], one);
@@ -733,14 +1032,21 @@ int main(void)
 {
     static struct CMUnitTest tests[SCRIPTS + 20];
     const struct CMUnitTest more[] = {
-        cmocka_unit_test(result_codes), cmocka_unit_test(a_second_command_follows_the_first),
-        cmocka_unit_test(commands_end_with_the_connection), cmocka_unit_test(no_command_for_a_device_elsewhere),
+        cmocka_unit_test(result_codes),
+        cmocka_unit_test(a_second_command_follows_the_first),
+        cmocka_unit_test(commands_end_with_the_connection),
+        cmocka_unit_test(no_command_for_a_device_elsewhere),
         cmocka_unit_test(strangers_are_answered_when_enrolment_is_open),
-        cmocka_unit_test(first_connect_can_be_switched_off), cmocka_unit_test(own_tolerances),
-        cmocka_unit_test(enciphered_frames), cmocka_unit_test(too_many_refusals_close),
-        cmocka_unit_test(rate_limit_pauses), cmocka_unit_test(a_ninth_device_takes_the_place_of_the_oldest),
-        cmocka_unit_test(a_new_register_is_obeyed), cmocka_unit_test(cuts_do_not_matter),
-        cmocka_unit_test(bad_lines_do_no_harm), cmocka_unit_test(memory_of_a_session),
+        cmocka_unit_test(first_connect_can_be_switched_off),
+        cmocka_unit_test(own_tolerances),
+        cmocka_unit_test(enciphered_frames),
+        cmocka_unit_test(too_many_refusals_close),
+        cmocka_unit_test(rate_limit_pauses),
+        cmocka_unit_test(a_ninth_device_takes_the_place_of_the_oldest),
+        cmocka_unit_test(a_new_register_is_obeyed),
+        cmocka_unit_test(cuts_do_not_matter),
+        cmocka_unit_test(bad_lines_do_no_harm),
+        cmocka_unit_test(memory_of_a_session),
     };
     enum { MORE = sizeof more / sizeof more[0] };
     for (size_t i = 0; i < SCRIPTS; i++) {

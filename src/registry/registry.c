@@ -12,7 +12,7 @@
 struct registry_snapshot {
     atomic_uint refs;
     uint64_t version;
-    uint32_t mask;   /* places - 1, a power of two, at least twice the devices */
+    uint32_t mask; /* places - 1, a power of two, at least twice the devices */
     uint32_t count;
     uint32_t *place; /* device number + 1, 0: free */
     struct registry_device dev[];

@@ -14,13 +14,13 @@ struct registry_net { /* IPv4 is mapped to IPv6 */
     uint8_t bits;
 };
 struct registry_device {
-    uint32_t id;          /* number of the device record */
+    uint32_t id; /* number of the device record */
     char mn[65];
-    char pw[25];          /* "" : any password is taken */
-    uint8_t status;       /* enum registry_status */
-    uint8_t n_allow;      /* 0: from anywhere */
+    char pw[25];     /* "" : any password is taken */
+    uint8_t status;  /* enum registry_status */
+    uint8_t n_allow; /* 0: from anywhere */
     struct registry_net allow[8];
-    uint32_t tolerate;    /* HJ212_TOL() bits */
+    uint32_t tolerate; /* HJ212_TOL() bits */
     bool has_key;
     uint8_t sm4_key[16];
     uint16_t rtd_interval_s, min_interval_min;

@@ -74,9 +74,17 @@ static void address_lists(void **state)
         const char *text;
         bool good;
         uint8_t n;
-    } lists[] = {{"", true, 0}, {"10.1.0.0/16, 192.168.1.5", true, 2}, {" 10.0.0.1 ;10.0.0.2\n10.0.0.3", true, 3},
-                 {"2001:db8::/32", true, 1}, {"0.0.0.0/0", true, 1}, {"10.1.0.0/33", false, 0}, {"10.1.0", false, 0},
-                 {"10.1.0.0/", false, 0}, {"10.1.0.0/-1", false, 0}, {"x", false, 0}, {"2001:db8::/129", false, 0},
+    } lists[] = {{"", true, 0},
+                 {"10.1.0.0/16, 192.168.1.5", true, 2},
+                 {" 10.0.0.1 ;10.0.0.2\n10.0.0.3", true, 3},
+                 {"2001:db8::/32", true, 1},
+                 {"0.0.0.0/0", true, 1},
+                 {"10.1.0.0/33", false, 0},
+                 {"10.1.0", false, 0},
+                 {"10.1.0.0/", false, 0},
+                 {"10.1.0.0/-1", false, 0},
+                 {"x", false, 0},
+                 {"2001:db8::/129", false, 0},
                  {"1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8", true, 8},
                  {"1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9", false, 0}};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
@@ -129,13 +137,15 @@ static void reads_the_device_table(void **state)
     snprintf(file, sizeof file, "%s/state.db", path);
     check(sql_open(file, false, &db, NULL));
     assert_int_not_equal(registry_reload(r, db, NULL), LT_OK); /* no table: an error, and the old one stays */
-    check(sql_exec(db,
-                   "CREATE TABLE device(id INTEGER PRIMARY KEY, mn TEXT, pw TEXT, status TEXT, allow TEXT, tolerate TEXT,"
-                   "sm4_key TEXT, rtd_interval_s INTEGER, min_interval_min INTEGER, deleted INTEGER NOT NULL DEFAULT 0);"
-                   "INSERT INTO device VALUES(7,'M1','123456','active','10.0.0.0/8','long_segment',"
-                   "'30303030303030303030303030303030',30,10,0),"
-                   "(8,'M2',NULL,'pending',NULL,NULL,NULL,NULL,NULL,0),(9,'M3','','disabled','oops','oops','xx',70000,-1,0),"
-                   "(10,'M4','','active','','','',0,0,1)", NULL));
+    check(sql_exec(
+        db,
+        "CREATE TABLE device(id INTEGER PRIMARY KEY, mn TEXT, pw TEXT, status TEXT, allow TEXT, tolerate TEXT,"
+        "sm4_key TEXT, rtd_interval_s INTEGER, min_interval_min INTEGER, deleted INTEGER NOT NULL DEFAULT 0);"
+        "INSERT INTO device VALUES(7,'M1','123456','active','10.0.0.0/8','long_segment',"
+        "'30303030303030303030303030303030',30,10,0),"
+        "(8,'M2',NULL,'pending',NULL,NULL,NULL,NULL,NULL,0),(9,'M3','','disabled','oops','oops','xx',70000,-1,0),"
+        "(10,'M4','','active','','','',0,0,1)",
+        NULL));
     check(registry_reload(r, db, NULL));
     const struct registry_snapshot *s = registry_acquire(r);
     assert_int_equal(registry_count(s), 3);
