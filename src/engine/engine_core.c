@@ -66,6 +66,7 @@ enum lt_err engine_open(const struct engine_config *cfg, struct engine **ret, st
     e->text = LT_BUF_INIT((size_t)1 << 30); /* texts of ENG_EFFECTS at some 500 bytes */
     pthread_rwlock_init(&e->map, NULL);
     pthread_mutex_init(&e->mu, NULL);
+    pthread_mutex_init(&e->ledger_mu, NULL);
     pthread_condattr_t a;
     pthread_condattr_init(&a);
     pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
@@ -110,6 +111,7 @@ void engine_close(struct engine **pe)
     }
     pthread_rwlock_destroy(&e->map);
     pthread_mutex_destroy(&e->mu);
+    pthread_mutex_destroy(&e->ledger_mu);
     pthread_cond_destroy(&e->moved);
     free(e);
     *pe = NULL;
@@ -155,14 +157,12 @@ static enum lt_err ledger_place(struct engine *e, const struct journal_record *r
         *ret = d->ledger;
         return LT_OK;
     }
-    pthread_mutex_lock(&e->mu);
     enum lt_err res = LT_OK;
     if (e->day < e->ledger_from) { /* the clock was set back by days: the rows of then are in the tables */
         res = ledger_load(e->ledger, e->db, e->day, 0, err);
         e->ledger_from = res == LT_OK ? e->day : e->ledger_from;
     }
     *ret = res == LT_OK ? ledger_entry(e->ledger, e->day, r->mn) : NULL;
-    pthread_mutex_unlock(&e->mu);
     return res != LT_OK || *ret ? res : lt_fail(err, LT_E_NOMEM, "engine", NULL, NULL, NULL);
 }
 
@@ -171,9 +171,7 @@ static void count(struct engine *e, const struct journal_record *r, struct eng_d
     if (!t) {
         return;
     }
-    pthread_mutex_lock(&e->mu);
     ledger_count(t, r);
-    pthread_mutex_unlock(&e->mu);
     if (d) {
         d->ledger = t;
         d->ledger_day = e->day;
@@ -326,7 +324,9 @@ enum lt_err engine_apply(struct engine *e, const struct journal_batch *b, struct
         e->batch_pos = 0;
         e->batch_last = last;
     }
+    pthread_mutex_lock(&e->ledger_mu);
     enum lt_err r = apply_records(e, b, err);
+    pthread_mutex_unlock(&e->ledger_mu);
     if (r == LT_OK) {
         e->seq = last;
         r = eng_batch_end(e, err);

@@ -64,15 +64,17 @@ struct eng_rules { /* configuration as loaded */
     size_t n_outlet, n_limit, n_state;
 };
 
-struct eng_channel { /* one factor of one device */
+/* One factor of one device. What every reading touches stands first, in two cache lines. */
+struct eng_channel {
     uint16_t factor;
-    uint16_t hour_valid, hour_state;
+    bool stirred; /* range or impossible is not at rest */
     int64_t at_ms, rtd, zs, mark;
-    int64_t hour_ms, hour, hour_zs;
-    int64_t exceed_ms, day_exceed_ms, nodata_ms; /* period of the active alarm, 0 none */
     struct rule_run run;
     struct rule_hold range, impossible;
     struct rule_flag flag;
+    uint16_t hour_valid, hour_state;
+    int64_t hour_ms, hour, hour_zs;
+    int64_t exceed_ms, day_exceed_ms, nodata_ms; /* period of the active alarm, 0 none */
 };
 
 enum { ENG_C_REALTIME = 1, ENG_C_MINUTE = 2, ENG_C_REPORT = 4, ENG_C_HOUR = 8 };
@@ -208,8 +210,9 @@ struct engine {
     int64_t latest_scan_ms;
 
     struct ledger *ledger;
+    pthread_mutex_t ledger_mu; /* guards ledger; held while the records of a batch are applied */
     int ledger_from; /* days from here on are in memory */
-    pthread_mutex_t mu;  /* guards ledger, stats, faults, thread state */
+    pthread_mutex_t mu;  /* guards stats, faults, thread state */
     pthread_cond_t moved;
     struct engine_stats stats; /* engine thread's own */
     struct engine_stats shown; /* copy for readers */

@@ -94,7 +94,7 @@ enum lt_err engine_ledger(struct engine *e, int day, struct lt_slice mn,
         return lt_fail(err, LT_E_NOMEM, "ledger", NULL, NULL, NULL);
     }
     enum lt_err r = LT_OK;
-    pthread_mutex_lock(&e->mu);
+    pthread_mutex_lock(&e->ledger_mu);
     int from = e->ledger_from;
     for (size_t i = 0; r == LT_OK && i < ledger_size(e->ledger); i++) {
         const struct engine_ledger_row *row = &ledger_at(e->ledger, i)->row;
@@ -108,7 +108,7 @@ enum lt_err engine_ledger(struct engine *e, int day, struct lt_slice mn,
             r = lt_fail(err, LT_E_NOMEM, "ledger", NULL, NULL, NULL);
         }
     }
-    pthread_mutex_unlock(&e->mu);
+    pthread_mutex_unlock(&e->ledger_mu);
     if (r == LT_OK && (day == 0 || day < from)) {
         char path[1100];
         snprintf(path, sizeof path, "%s/state.db", e->dir);

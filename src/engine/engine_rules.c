@@ -190,8 +190,15 @@ void eng_judge_reading(struct engine *e, struct eng_device *d, struct eng_channe
     if (e->factor[c->factor].watched) {
         judge_constant(e, d, c, r, at_ms);
     }
+    /* Nearly every reading is in its range and its rules are at rest: then there is nothing to move. */
+    const struct rule_range *g = e->factor[c->factor].range;
+    bool fine = !g || (r->value >= g->low && r->value <= g->high && r->value >= g->impossible_low && r->value <= g->impossible_high);
+    if (fine && !c->stirred && (r->zs == LT_FIX_NONE || r->zs >= r->value)) {
+        return;
+    }
     judge_range(e, d, c, r, at_ms);
     judge_impossible(e, d, c, r, at_ms, o2);
+    c->stirred = c->range.active || c->range.since_ms || c->impossible.active || c->impossible.since_ms;
 }
 
 /* ---- frames: silence ends, clock, two connections ---- */

@@ -111,6 +111,7 @@ static void io_channel(struct io *io, struct engine *e, struct eng_channel *c)
     IO_FIELD(io, c->run.active);
     io_hold(io, &c->range);
     io_hold(io, &c->impossible);
+    IO_FIELD(io, c->stirred);
     IO_FIELD(io, c->flag.month);
     IO_FIELD(io, c->flag.flagged);
     IO_FIELD(io, c->flag.starts);
@@ -280,9 +281,7 @@ enum lt_err eng_snapshot_save(struct engine *e, struct lt_error *err)
         }
     }
     if (r == LT_OK) {
-        pthread_mutex_lock(&e->mu);
-        r = ledger_save(e->ledger, e->db, err);
-        pthread_mutex_unlock(&e->mu);
+        r = ledger_save(e->ledger, e->db, err); /* no lock: only this thread changes it */
     }
     struct sql_stmt *st;
     if (r == LT_OK && (r = sql_prepare(e->db, "UPDATE engine_cursor SET state_seq = max(state_seq, ?1), series_seq = ?1, "
@@ -304,10 +303,10 @@ void eng_snapshot_saved(struct engine *e)
         e->device[i]->changed = false;
     }
     int keep = lt_day_number(e->now_ms - 2 * LT_DAY_MS, e->cfg.tz_min);
-    pthread_mutex_lock(&e->mu);
+    pthread_mutex_lock(&e->ledger_mu);
     ledger_saved(e->ledger, keep);
     e->ledger_from = keep;
-    pthread_mutex_unlock(&e->mu);
+    pthread_mutex_unlock(&e->ledger_mu);
     for (size_t i = 0; i < e->n_device; i++) {
         if (e->device[i]->ledger_day < keep) {
             e->device[i]->ledger = NULL;
