@@ -79,7 +79,7 @@ static bool listed(struct lt_slice list, const char *factor)
 
 static unsigned state_of(const struct reading *r, uint16_t number)
 {
-    return r->state[number / 4] >> (number % 4 * 2) & 3u;
+    return (unsigned)r->state[number / 4] >> (number % 4 * 2) & 3u;
 }
 
 /* Decides once per column number whether it is wanted. */

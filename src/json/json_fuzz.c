@@ -43,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             assert(jsonr_parse(lt_buf_slice(&b), JSONR_SIZE_MAX, &again, &err) == LT_OK);
             json_decref(again);
         }
+        lt_buf_fini(&b);
         for (size_t i = 0; i < json_array_size(v); i++) {
             int64_t fix;
             if (jsonr_to_fix(json_array_get(v, i), &fix))
