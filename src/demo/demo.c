@@ -31,7 +31,8 @@ static enum lt_err write_file(const char *dir, const char *name, struct lt_slice
 static enum lt_err run_engine(const struct demo_config *cfg, struct lt_error *err)
 {
     struct series_config sc = {.dir = cfg->dir, .tz_min = cfg->tz_min};
-    struct engine_config ec = {.dir = cfg->dir, .tz_min = cfg->tz_min, .no_latest_events = true};
+    struct engine_config ec = {.dir = cfg->dir, .tz_min = cfg->tz_min, .no_latest_events = true,
+                               .checkpoint_s = 12 * 3600, .checkpoint_records = 200000};
     struct journal_reader *r = NULL;
     struct engine *en = NULL;
     struct journal_batch *b;
@@ -43,8 +44,8 @@ static enum lt_err run_engine(const struct demo_config *cfg, struct lt_error *er
             cfg->progress(cfg->user, "values and rules", 1 - (double)(cfg->now_ms - b->at_ms) / (double)(cfg->days * LT_DAY_MS));
         e = engine_apply(en, b, err);
         journal_batch_unref(&b);
-        if (e == LT_OK)
-            e = engine_checkpoint_due(en) ? engine_checkpoint(en, err) : engine_commit(en, err);
+        if (e == LT_OK && engine_checkpoint_due(en))
+            e = engine_checkpoint(en, err);
     }
     if (e == LT_E_NOT_FOUND) /* the end of the journal */
         e = engine_checkpoint(en, err);

@@ -7,7 +7,7 @@
 
 struct sql_db;
 
-#define DEMO_PASSWORD "Lantian-2026" /* of all demonstration accounts; they exist only in a demonstration directory */
+#define DEMO_PASSWORD "Blue-Sky-2026" /* of all demonstration accounts; they exist only in a demonstration directory */
 
 struct demo_config {
     const char *dir;
