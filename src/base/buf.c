@@ -23,7 +23,7 @@ char *lt_buf_reserve(struct lt_buf *b, size_t n)
         b->failed = true;
         return NULL;
     }
-    if (b->n + n > b->cap) {
+    if (b->n + n > b->cap || !b->p) {
         size_t cap = b->cap ? b->cap : 256;
         while (cap < b->n + n)
             cap *= 2;
