@@ -7,15 +7,29 @@
 #include "main/tell.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+struct shown {
+    const char *step;
+    int percent;
+    int64_t since_ms;
+};
+
+/* One line per step with its time; on a terminal also the share done so far. */
 static void progress(void *user, const char *step, double share)
 {
-    static int last = -1; /* one thread, one command */
-    int percent = (int)(share * 100);
-    if (isatty(STDERR_FILENO) && percent != last)
-        fprintf(stderr, "\r  %-18s %3d %%", step, percent < 0 ? 0 : percent > 100 ? 100 : percent);
-    last = percent;
+    struct shown *was = user;
+    int percent = share < 0 ? 0 : share > 1 ? 100 : (int)(share * 100);
+    bool terminal = isatty(STDERR_FILENO), next = !was->step || !step || strcmp(step, was->step) != 0;
+    int64_t now = lt_mono_ms();
+    if (next && was->step)
+        fprintf(stderr, "%s  %-18s %5.1f s\n", terminal ? "\r" : "", was->step, (double)(now - was->since_ms) / 1000);
+    if (next)
+        *was = (struct shown){step, -1, now};
+    if (step && terminal && percent != was->percent)
+        fprintf(stderr, "\r  %-18s %3d %%  ", step, percent);
+    was->percent = percent;
 }
 
 int cmd_demo(int argc, char **argv)
@@ -35,13 +49,13 @@ int cmd_demo(int argc, char **argv)
     }
     lt_log_set_level(LT_WARN);
     int64_t start = lt_mono_ms();
+    struct shown shown = {0};
     struct demo_config cfg = {.dir = dir, .days = (unsigned)days, .outlets = (unsigned)outlets, .seed = (uint64_t)seed,
-                              .now_ms = lt_wall_ms(), .tz_min = LT_TZ_CHINA, .progress = progress};
+                              .now_ms = lt_wall_ms(), .tz_min = LT_TZ_CHINA, .progress = progress, .user = &shown};
     struct demo_result res;
     struct lt_error err;
     enum lt_err e = demo_make(&cfg, &res, &err);
-    if (isatty(STDERR_FILENO))
-        fputs("\r                                \r", stderr);
+    progress(&shown, NULL, 1);
     if (e != LT_OK)
         return tell_error("demo", &err);
     printf("demonstration city in %s: %u plants, %u outlets, %llu frames, %llu alarms, %.0f s. Everything in it is invented.\n",

@@ -3,6 +3,7 @@
 #include "sim/sim_device.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/fix.h"
 #include "base/rand.h"
 
 #include <math.h>
@@ -281,12 +282,23 @@ static void put_name(struct lt_buf *b, const struct sim_device *d, const struct 
     lt_buf_adds(b, d->edition == HJ212_2005 ? f->code2005 : f->code);
 }
 
+/* As "%.*f", many times faster: a city's history prints a hundred million numbers. Halves may go either way. */
+static void put_number(struct lt_buf *b, double v, unsigned decimals)
+{
+    static const double scale[] = {1, 10, 100, 1000};
+    char text[32];
+    lt_buf_add(b, text, lt_fix_format(llround(v * scale[decimals]) * (int64_t)(1000000 / scale[decimals]), decimals, text));
+}
+
 static void put(struct lt_buf *b, const struct sim_device *d, const struct factor_def *f, const char *field, double v)
 {
     if (b->p[b->n - 1] != ';')
         lt_buf_addc(b, ',');
     put_name(b, d, f);
-    lt_buf_addf(b, "-%s=%.*f", field, (int)f->decimals, v);
+    lt_buf_addc(b, '-');
+    lt_buf_adds(b, field);
+    lt_buf_addc(b, '=');
+    put_number(b, v, f->decimals);
 }
 
 /* Means over a period, from samples `step_ms` apart (a minute, so that hour data agree with minute data). */
@@ -317,7 +329,8 @@ static void put_period(struct lt_buf *b, const struct sim_device *d, int64_t fro
         lt_buf_addc(b, ';');
         if (f->gas || f->at == AT(flow)) {
             put_name(b, d, f);
-            lt_buf_addf(b, "-Cou=%.3f", kg[i]);
+            lt_buf_adds(b, "-Cou=");
+            put_number(b, kg[i], 3);
         }
         put(b, d, f, "Min", st[i].least);
         put(b, d, f, "Avg", st[i].sum / n);
@@ -329,7 +342,8 @@ static void put_period(struct lt_buf *b, const struct sim_device *d, int64_t fro
         }
         lt_buf_addc(b, ',');
         put_name(b, d, f);
-        lt_buf_addf(b, "-Flag=%c", mark);
+        lt_buf_adds(b, "-Flag=");
+        lt_buf_addc(b, mark);
     }
 }
 
@@ -349,7 +363,8 @@ static void put_moment(struct lt_buf *b, const struct sim_device *d, int64_t at_
             put(b, d, f, "ZsRtd", converted(p, v, s.o2));
         lt_buf_addc(b, ',');
         put_name(b, d, f);
-        lt_buf_addf(b, "-Flag=%c", s.mark);
+        lt_buf_adds(b, "-Flag=");
+        lt_buf_addc(b, s.mark);
     }
 }
 
