@@ -9,6 +9,7 @@
 #include "gateway/gateway_priv.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -841,6 +842,10 @@ static void close_handle(uv_handle_t *h, void *arg)
 void *gw_loop_run(void *arg)
 {
     struct gw_loop *l = arg;
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE); /* libuv writes to devices that may just have gone */
+    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
     refresh_registry(l);
     uv_run(&l->uv, UV_RUN_DEFAULT);
     return NULL;

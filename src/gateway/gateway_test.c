@@ -426,12 +426,12 @@ static void a_flood_does_not_starve_others(void **state)
 {
     struct post p = {0};
     post_open(&p, (struct gateway_config){.max_rate = 5000, .loops = 1});
-    struct flood f = {.p = &p, .frames = 15000};
+    struct flood f = {.p = &p, .frames = 9000};
     pthread_t t;
     pthread_create(&t, NULL, flooder, &f);
     int fd = device(&p);
     int64_t worst = 0;
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 30; i++) {
         int64_t from = lt_mono_ms();
         put_frame(fd, "D001", lt_wall_ms() + i);
         assert_true(get_ack(fd, PATIENCE_MS));
@@ -447,6 +447,29 @@ static void a_flood_does_not_starve_others(void **state)
     gateway_stats(p.gw, &s);
     assert_true(s.paused > 0); /* the rate did hold it back */
     close(fd);
+    post_close(&p);
+}
+
+/* A device that goes away under its answers; writing to it must not end the post. */
+static void answers_to_a_device_that_has_gone(void **state)
+{
+    struct post p = {0};
+    post_open(&p, (struct gateway_config){.max_rate = 1000000});
+    for (int i = 0; i < 40; i++) {
+        int fd = device(&p);
+        struct linger hard = {1, 0};
+        for (int k = 0; k < 20; k++)
+            put_frame(fd, "D001", lt_wall_ms() + k);
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+        if (i % 2)
+            nap(i % 5);
+        close(fd);
+    }
+    int fd = device(&p);
+    put_frame(fd, "D001", lt_wall_ms());
+    assert_true(get_ack(fd, PATIENCE_MS));
+    close(fd);
+    assert_true(all_gone(&p));
     post_close(&p);
 }
 
@@ -761,6 +784,7 @@ int main(void)
         cmocka_unit_test(no_answer_while_the_disk_refuses),
         cmocka_unit_test(one_byte_at_a_time),
         cmocka_unit_test(a_flood_does_not_starve_others),
+        cmocka_unit_test(answers_to_a_device_that_has_gone),
         cmocka_unit_test(a_silent_device_is_closed),
         cmocka_unit_test(two_thousand_connections_come_and_go),
         cmocka_unit_test(limits_of_connections),
