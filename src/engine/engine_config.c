@@ -361,11 +361,18 @@ static int by_state(const void *a, const void *b)
                                   : x->begin_ms < y->begin_ms ? -1 : x->begin_ms > y->begin_ms;
 }
 
+static void sort(void *p, size_t n, size_t size, int (*compare)(const void *, const void *))
+{
+    if (n > 1) { /* an empty list has no address */
+        qsort(p, n, size, compare);
+    }
+}
+
 static void link_outlets(struct eng_rules *r)
 {
-    qsort(r->outlet, r->n_outlet, sizeof *r->outlet, by_outlet);
-    qsort(r->limit, r->n_limit, sizeof *r->limit, by_limit);
-    qsort(r->state, r->n_state, sizeof *r->state, by_state);
+    sort(r->outlet, r->n_outlet, sizeof *r->outlet, by_outlet);
+    sort(r->limit, r->n_limit, sizeof *r->limit, by_limit);
+    sort(r->state, r->n_state, sizeof *r->state, by_state);
     size_t m = 0, s = 0;
     for (size_t i = 0; i < r->n_outlet; i++) {
         struct eng_outlet *o = &r->outlet[i];

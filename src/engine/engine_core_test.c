@@ -428,7 +428,7 @@ static void the_ledger_adds_up_running_or_not(void **state)
     assert_memory_equal(&cli, &live, sizeof cli);
     assert_int_equal(engine_ledger(w.e, 20261129, LT_LIT(""), sum_rows, &day, NULL), LT_OK);
     assert_int_equal(day.received, 220); /* from 00:00 on */
-    world_drop(&w);
+    engine_close(&w.e); /* without a last checkpoint */
     assert_int_equal(engine_ledger_dir(w.dir, LT_TZ_CHINA, 0, LT_LIT(""), sum_rows, &dead, NULL), LT_OK);
     assert_memory_equal(&cli, &dead, sizeof cli);
     world_end(&w);
@@ -455,6 +455,177 @@ static void events_follow_the_commit(void **state)
     world_end(&w);
 }
 
+/* Hours as reported, one 2061 an hour; each carries an amount. */
+static void report_hour(struct world *w, int64_t hour_ms, const char *avg, const char *cou, char mark)
+{
+    char items[200];
+    snprintf(items, sizeof items, "a21026-Avg=%s,a21026-ZsAvg=%s,a21026-Cou=%s,a21026-Flag=%c", avg, avg, cou, mark);
+    int64_t at = hour_ms + LT_HOUR_MS + 5000;
+    frame(w, at, MN1, 2061, hour_ms, items);
+    tick(w, at);
+    commit(w, at);
+}
+
+/* HJ 75-2017: amounts of invalid hours take the largest of the last valid ones; concentrations are never substituted. */
+static void amounts_are_substituted_by_choice(void **state)
+{
+    for (int choice = 0; choice <= 1; choice++) {
+        struct world w = {.checkpoint_s = 30};
+        world_make(&w);
+        struct record_set set[] = {RECORD_SET_I("substitution", choice)};
+        change_record(&w, "outlet", w.outlet, set, 1);
+        world_engine(&w);
+        int64_t first = T0 - 59 * LT_DAY_MS; /* 1 October: the quarter begins */
+        for (int h = 0; h < 40; h++) {
+            report_hour(&w, first + h * LT_HOUR_MS, "20", h == 7 ? "9.5" : "3", 'N');
+        }
+        report_hour(&w, first + 40 * LT_HOUR_MS, "500", "77", 'D'); /* 40 of 40 hours were valid */
+        run(&w, 1000);
+        int64_t at = first + 40 * LT_HOUR_MS;
+        assert_int_equal(value_at(&w, w.device, SERIES_HOUR, at, "a21026", HJ212_F_COU), choice ? 9500000 : 77 * M);
+        assert_int_equal(value_at(&w, w.device, SERIES_HOUR, at, "a21026", HJ212_F_AVG), 500 * M);
+        int64_t st = value_at(&w, w.device, SERIES_HOUR, at, "a21026", SERIES_F_STATE);
+        assert_int_equal((st & VALUES_S_SUBSTITUTED) != 0, choice);
+        assert_false(st & VALUES_S_VALID);
+        for (int h = 41; h < 60; h++) { /* 40 of 59: below 75 %, nothing is substituted any more */
+            report_hour(&w, first + h * LT_HOUR_MS, "500", "77", 'D');
+        }
+        run(&w, 1000);
+        at = first + 59 * LT_HOUR_MS;
+        assert_int_equal(value_at(&w, w.device, SERIES_HOUR, at, "a21026", HJ212_F_COU), 77 * M);
+        world_end(&w);
+    }
+}
+
+static void a_day_is_judged_when_it_is_over(void **state)
+{
+    for (int good = 19; good <= 20; good++) {
+        struct world w = {.checkpoint_s = 3600};
+        world_make(&w);
+        world_engine(&w);
+        for (int h = 0; h < 24; h++) {
+            report_hour(&w, T0 + h * LT_HOUR_MS, h < good ? "34.9" : "60", "1", h < good ? 'N' : 'D');
+        }
+        struct record_set low[] = {RECORD_SET_I("limit_value", 30 * M)};
+        struct sql_stmt *st;
+        bool row;
+        assert_int_equal(sql_prepare(w.db, "SELECT id FROM factor_limit WHERE period = 'day'", &st, NULL), LT_OK);
+        assert_true(sql_step(st, &row, NULL) == LT_OK && row);
+        int64_t id = sql_col_i64(st, 0);
+        sql_release(&st);
+        run(&w, 1000);
+        change_record(&w, "factor_limit", id, low, 1); /* in force from the CONFIG record on */
+        put(&w, JOURNAL_CONFIG, T0 + LT_DAY_MS + 6000, "", "factor_limit", 12, 0);
+        ticks(&w, T0 + LT_DAY_MS + 10000, T0 + LT_DAY_MS + 9 * LT_MIN_MS);
+        run(&w, 1000);
+        assert_true(value_at(&w, w.device, SERIES_DAY, T0, "a21026", HJ212_F_AVG) == LT_FIX_NONE);
+        ticks(&w, T0 + LT_DAY_MS + 9 * LT_MIN_MS, T0 + LT_DAY_MS + 11 * LT_MIN_MS);
+        run(&w, 1000);
+        assert_int_equal(value_at(&w, w.device, SERIES_DAY, T0, "a21026", HJ212_F_AVG), 34900000);
+        assert_int_equal(value_at(&w, w.device, SERIES_DAY, T0, "a21026", SERIES_F_VALID), good);
+        assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'day_exceed'"), good >= 20);
+        world_end(&w);
+    }
+}
+
+static void missing_factors_are_told_one_by_one(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    for (unsigned m = 0; m < 120; m++) { /* in the first hour SO2 is out of order for 20 minutes */
+        int64_t data = T0 + m * LT_MIN_MS;
+        char items[200];
+        snprintf(items, sizeof items, "a21026-Avg=1%u,a21026-Flag=%c;a19001-Avg=11,a19001-Flag=N;a21002-Avg=2%u,a21002-Flag=N", m % 7,
+                 m < 20 ? 'D' : 'N', m % 5);
+        frame(&w, data + LT_MIN_MS, MN1, 2051, data, items);
+        tick(&w, data + LT_MIN_MS);
+        commit(&w, data + LT_MIN_MS);
+        if (m == 70) {
+            run(&w, 1000);
+            assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'no_data' AND active"), 1);
+            assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'no_data' AND factor = 'a21026'"), 1);
+        }
+    }
+    ticks(&w, T0 + 2 * LT_HOUR_MS, T0 + 2 * LT_HOUR_MS + 6 * LT_MIN_MS);
+    run(&w, 1000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'no_data'"), 1);
+    assert_int_equal(ask(&w, "SELECT active FROM alarm WHERE rule = 'no_data'"), 0);
+    world_end(&w);
+}
+
+/* Maintenance marks that begin just when the limit would be passed, three hours of the month. */
+static void marks_that_hide_are_told(void **state)
+{
+    struct world w = {.checkpoint_s = 600};
+    world_make(&w);
+    world_engine(&w);
+    for (int h = 0; h < 6; h++) {
+        for (unsigned m = 0; m < 60; m += 5) {
+            int64_t data = T0 + h * LT_HOUR_MS + m * LT_MIN_MS;
+            bool hide = h % 2 && m > 30;
+            char items[200];
+            snprintf(items, sizeof items, "a21026-Avg=%u,a21026-Flag=%c;a19001-Avg=6,a19001-Flag=N", hide ? 400U + m : 10 + m % 7,
+                     hide ? 'M' : 'N');
+            frame(&w, data + 5 * LT_MIN_MS, MN1, 2051, data, items);
+            tick(&w, data + 5 * LT_MIN_MS);
+            commit(&w, data + 5 * LT_MIN_MS);
+        }
+    }
+    ticks(&w, T0 + 6 * LT_HOUR_MS, T0 + 6 * LT_HOUR_MS + 6 * LT_MIN_MS);
+    run(&w, 1000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'flag_abuse' AND factor = 'a21026' AND active"), 1);
+    assert_int_equal(ask(&w, "SELECT period_at_ms FROM alarm WHERE rule = 'flag_abuse'"), lt_month_start(T0, LT_TZ_CHINA));
+    world_end(&w);
+}
+
+static void the_engine_tells_on_itself(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    tick(&w, T0);
+    commit(&w, T0);
+    run(&w, 10);
+    engine_note_lag(w.e, 61000, 500);
+    assert_int_equal(engine_commit(w.e, NULL), LT_OK);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'engine_behind' AND active"), 1);
+    engine_note_lag(w.e, 30000, 0);
+    assert_int_equal(engine_commit(w.e, NULL), LT_OK);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'engine_behind' AND active"), 1);
+    engine_note_lag(w.e, 5000, 0);
+    assert_int_equal(engine_commit(w.e, NULL), LT_OK);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'engine_behind' AND active"), 0);
+    for (int i = 0; i < 20; i++) { /* more faults than are kept: the last state counts */
+        engine_fault(w.e, "disk_fault", i % 2 == 0, LT_LIT("{\"path\":\"/data\"}"));
+    }
+    assert_int_equal(engine_commit(w.e, NULL), LT_OK);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'disk_fault' AND active"), 0);
+    world_end(&w);
+}
+
+static void a_gap_in_the_journal_is_refused(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    for (int i = 0; i < 3; i++) {
+        tick(&w, T0 + i);
+        commit(&w, T0 + i);
+    }
+    struct journal_reader *r;
+    struct journal_batch *b = NULL;
+    assert_int_equal(journal_reader_open(w.dir, &r, NULL), LT_OK);
+    assert_int_equal(journal_reader_next(r, 2, &b, NULL), LT_OK);
+    struct lt_error err;
+    assert_int_equal(engine_apply(w.e, b, &err), LT_E_CORRUPT);
+    journal_batch_unref(&b);
+    journal_reader_close(&r);
+    assert_int_equal(run(&w, 10), 3);
+    assert_int_equal(engine_next_seq(w.e), 4);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +644,12 @@ int main(void)
         cmocka_unit_test(constant_range_impossible_and_two_lines),
         cmocka_unit_test(the_ledger_adds_up_running_or_not),
         cmocka_unit_test(events_follow_the_commit),
+        cmocka_unit_test(amounts_are_substituted_by_choice),
+        cmocka_unit_test(a_day_is_judged_when_it_is_over),
+        cmocka_unit_test(missing_factors_are_told_one_by_one),
+        cmocka_unit_test(marks_that_hide_are_told),
+        cmocka_unit_test(the_engine_tells_on_itself),
+        cmocka_unit_test(a_gap_in_the_journal_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

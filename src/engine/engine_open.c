@@ -165,7 +165,9 @@ static bool collect(struct engine *e, bool day)
         e->n_work = 0;
         return false;
     }
-    qsort(e->work, e->n_work, sizeof *e->work, by_time);
+    if (e->n_work > 1) {
+        qsort(e->work, e->n_work, sizeof *e->work, by_time);
+    }
     return true;
 }
 

@@ -122,13 +122,6 @@ static inline void world_engine(struct world *w)
     }
 }
 
-/* As kill -9 would: nothing is written any more. The cache of the series goes the same way: it is abandoned. */
-static inline void world_drop(struct world *w)
-{
-    engine_close(&w->e);
-    w->s = NULL;
-}
-
 static inline void world_make(struct world *w)
 {
 
