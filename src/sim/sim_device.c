@@ -169,7 +169,7 @@ static void stack_at(const struct sim_device *d, int64_t at_ms, struct stack *re
         double strength = 1.5 + 2.2 * plan_of_day(d, lt_day_start(at_ms, d->tz_min)).strength;
         up = 1 + (strength - 1) * fmin(1, fmin(share, 1 - share) * 8);
     }
-    if (event == SIM_STOPPED)
+    if (o2 > 20.6 || event == SIM_STOPPED) /* no stack holds more oxygen than the air it breathes */
         o2 = 20.7 + 0.1 * white;
     double back = p->o2_ref > 0 && o2 < 20.5 ? (21 - o2) / (21 - p->o2_ref) : 1;
     double level = event == SIM_STOPPED ? 0.01 : d->dirt * (0.75 + 0.3 * load) * exp(rel) * back * (1 + 0.04 * white);
