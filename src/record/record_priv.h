@@ -58,6 +58,7 @@ struct record_write {
     struct record_row old, now; /* old.id 0: create */
     bool given[RECORD_FIELDS_MAX];
     bool bad[RECORD_FIELDS_MAX]; /* a fault was named for this field already */
+    bool check_only; /* the caller has named faults already: check the rest, write nothing, LT_E_BAD_INPUT */
     const char *action;
     struct record_faults *faults;
     struct record_faults own_faults;

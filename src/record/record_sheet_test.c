@@ -131,7 +131,7 @@ static void errors_name_the_cell_and_nothing_is_written(void **state)
         int row;
         const char *column, *code;
     } want[] = {{3, "统一社会信用代码*", "FIELD_FORMAT"}, {4, "Industry", "FIELD_CHOICE"}, {4, "territory", "REF_MISSING"},
-                {4, "民生保障", "FIELD_TYPE"},            {5, "经度(°)", "FIELD_RANGE"}};
+                {4, "民生保障", "FIELD_TYPE"},            {4, "企业名称（必填）", "FIELD_REQUIRED"}, {5, "经度(°)", "FIELD_RANGE"}};
     const json_t *list = json_object_get(report, "errors");
     assert_int_equal(json_array_size(list), sizeof want / sizeof want[0]);
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {

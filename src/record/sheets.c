@@ -316,7 +316,8 @@ static enum lt_err find_by_key(struct import *im, const struct record_value *v, 
 
 struct parsed {
     struct record_value v[RECORD_FIELDS_MAX];
-    bool has[RECORD_FIELDS_MAX];
+    bool has[RECORD_FIELDS_MAX], bad[RECORD_FIELDS_MAX];
+    bool key_bad; /* the record cannot be looked up */
     int64_t id;
     struct lt_buf mem;
     unsigned faults;
@@ -340,6 +341,7 @@ static void parse_cells(struct import *im, const struct sheet_row *r, struct par
             lt_fail(&fault, LT_E_FIELD_TYPE, "id", "id", "number", NULL);
             report(im, r->row, im->title[c], &fault);
             p->faults++;
+            p->key_bad = true;
         }
         if (f < 0)
             continue;
@@ -347,18 +349,21 @@ static void parse_cells(struct import *im, const struct sheet_row *r, struct par
         if (record_parse(im->x, &im->k->fields[f], text, false, &p->mem, &p->v[f], &fault) != LT_OK) {
             report(im, r->row, im->title[c], &fault);
             p->faults++;
+            p->bad[f] = true;
+            p->key_bad = p->key_bad || (im->k->fields[f].flags & RECORD_F_KEY);
         }
     }
 }
 
 /* An empty cell of a required field with a default takes the default on create. */
-static void take_cells(struct import *im, struct parsed *p, struct record_write *w, unsigned row)
+static void take_cells(struct import *im, struct parsed *p, struct record_write *w)
 {
     struct lt_error fault;
     for (size_t i = 0; i < im->k->n; i++) {
         const struct record_field *f = &im->k->fields[i];
         bool create = w->old.id == 0;
-        if (!p->has[i] || (create && p->v[i].null && f->dflt))
+        w->bad[i] = p->bad[i];
+        if (!p->has[i] || p->bad[i] || (create && p->v[i].null && f->dflt))
             continue;
         bool locked = (f->flags & RECORD_F_READONLY) || ((f->flags & RECORD_F_CREATE) && !create);
         if (locked && !im->x->who->system) {
@@ -371,7 +376,6 @@ static void take_cells(struct import *im, struct parsed *p, struct record_write 
         }
         w->now.v[i] = p->v[i];
     }
-    (void)row;
 }
 
 static enum lt_err write_parsed(struct import *im, unsigned row, struct parsed *p, struct lt_error *err)
@@ -381,12 +385,13 @@ static enum lt_err write_parsed(struct import *im, unsigned row, struct parsed *
     bool changed = false;
     int64_t id = p->id;
     enum lt_err e = faults && w ? LT_OK : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    if (e == LT_OK && has_key(im->k))
+    if (e == LT_OK && has_key(im->k) && !p->key_bad)
         e = find_by_key(im, p->v, &id, err);
     if (e == LT_OK)
         e = record_write_begin(w, im->x, im->k, id, "import", faults, err);
     if (e == LT_OK) {
-        take_cells(im, p, w, row);
+        take_cells(im, p, w);
+        w->check_only = p->faults > 0;
         e = record_write_end(w, &changed, err);
     }
     if (e == LT_OK && id == 0)
@@ -453,7 +458,7 @@ static bool import_row(void *user, const struct sheet_row *r)
         p->v[i].null = true;
     im->sum.rows++;
     parse_cells(im, r, p);
-    if (p->faults == 0)
+    if (p->faults == 0 || !p->key_bad || has_key(im->k)) /* what can be read is checked too: all faults in one go */
         im->e = import_record(im, r, p);
     lt_buf_fini(&p->mem);
     free(p);

@@ -331,6 +331,8 @@ enum lt_err record_write_end(struct record_write *w, bool *ret_changed, struct l
     *ret_changed = false;
     if (e != LT_OK)
         return e;
+    if (w->check_only)
+        return lt_fail(err, LT_E_BAD_INPUT, NULL, "", NULL, NULL);
     bool loud = change_json(w, &change) || w->old.id == 0 || w->now.deleted != w->old.deleted;
     if (!loud && !quiet_change(w)) {
         lt_buf_fini(&change);
