@@ -14,8 +14,10 @@
 
 _Static_assert(JOURNAL_COUNT_MAX <= SEEN_BATCH_MAX, "a batch of the journal fits into one batch of the index");
 
-#define SLOT_BITS 21
-#define SLOTS     ((size_t)1 << SLOT_BITS)
+/* Slots of a table: at most half of them are filled by a full run and one more batch. */
+#define SLOT_BITS       21
+#define SLOT_BITS_SMALL 18 /* for runs of at most SMALL_RUN frames */
+#define SMALL_RUN       65536
 #define SPILL     4096 /* slots behind the last, so that probing never wraps and a scan is nearly in order */
 /* Tables that wait for the worker. Derivation: one is usual; with the disk failing, 4 million frames more can be told
  * apart before the index begins to lose runs (the journal does not: its commits fail first). */
@@ -25,7 +27,9 @@ _Static_assert(JOURNAL_COUNT_MAX <= SEEN_BATCH_MAX, "a batch of the journal fits
 #define HASH_BITS  40
 
 struct table {
-    uint64_t *slots; /* SLOTS + SPILL, 0 free */
+    uint64_t *slots; /* 0 free */
+    unsigned bits;
+    size_t n; /* slots with the spill */
     uint32_t count;
     int day;
     uint64_t first_seq, last_seq;
@@ -75,6 +79,7 @@ struct seen {
     pthread_mutex_t mu;
     pthread_cond_t wake, done;
     bool worker, stop;
+    bool failing; /* the last attempt to write a run failed */
     bool give_up; /* a run that cannot be written is left in memory instead of tried again */
     struct table *job;   /* to be written */
     struct run *result;  /* written */
@@ -88,11 +93,14 @@ static void table_free(struct table *t)
     free(t);
 }
 
-static struct table *table_make(void)
+static struct table *table_make(unsigned run_frames)
 {
     struct table *t = calloc(1, sizeof *t);
-    if (t)
-        t->slots = calloc(SLOTS + SPILL, sizeof *t->slots);
+    if (t) {
+        t->bits = run_frames <= SMALL_RUN ? SLOT_BITS_SMALL : SLOT_BITS;
+        t->n = ((size_t)1 << t->bits) + SPILL;
+        t->slots = calloc(t->n, sizeof *t->slots);
+    }
     if (t && t->slots)
         return t;
     table_free(t);
@@ -101,16 +109,16 @@ static struct table *table_make(void)
 
 static void table_clear(struct table *t)
 {
-    memset(t->slots, 0, (SLOTS + SPILL) * sizeof *t->slots);
+    memset(t->slots, 0, t->n * sizeof *t->slots);
     memset(t->minutes, 0, sizeof t->minutes);
     t->count = 0;
     t->day = 0;
     t->first_seq = t->last_seq = 0;
 }
 
-static size_t slot_of(uint64_t hash)
+static size_t slot_of(const struct table *t, uint64_t hash)
 {
-    return (size_t)(hash >> (HASH_BITS - SLOT_BITS));
+    return (size_t)(hash >> (HASH_BITS - t->bits));
 }
 
 static bool has_minute(const uint8_t *minutes, unsigned m)
@@ -121,10 +129,10 @@ static bool has_minute(const uint8_t *minutes, unsigned m)
 /* Puts an entry; the slot, or SIZE_MAX when the end of the spill is reached (then the frame is only not noted). */
 static size_t table_put(struct table *t, const struct key *k, uint64_t seq)
 {
-    size_t i = slot_of(k->hash);
-    while (i < SLOTS + SPILL && t->slots[i])
+    size_t i = slot_of(t, k->hash);
+    while (i < t->n && t->slots[i])
         i++;
-    if (i == SLOTS + SPILL)
+    if (i == t->n)
         return SIZE_MAX;
     t->slots[i] = k->hash << RUN_SEQ_BITS | (seq - t->first_seq);
     t->minutes[k->minute / 8] |= (uint8_t)(1u << (k->minute % 8));
@@ -239,7 +247,7 @@ static bool find_in_table(struct seen *s, const struct table *t, const struct ke
 {
     if (t->day < k->from_day || !has_minute(t->minutes, k->minute))
         return false;
-    for (size_t i = slot_of(k->hash); i < SLOTS + SPILL && t->slots[i]; i++)
+    for (size_t i = slot_of(t, k->hash); i < t->n && t->slots[i]; i++)
         if (RUN_HASH(t->slots[i]) == k->hash && confirm(s, r, t->first_seq + RUN_DELTA(t->slots[i]), ret_seq))
             return true;
     return false;
@@ -385,7 +393,7 @@ static uint64_t *sorted_entries(const struct table *t)
 {
     uint64_t *e = malloc(((size_t)t->count + 1) * sizeof *e);
     size_t n = 0;
-    for (size_t i = 0; e && i < SLOTS + SPILL; i++) {
+    for (size_t i = 0; e && i < t->n; i++) {
         const uint64_t v = t->slots[i];
         if (!v)
             continue;
@@ -436,6 +444,7 @@ static void *work(void *arg)
         pthread_mutex_unlock(&s->mu);
         struct run *r = write_run(s, t);
         pthread_mutex_lock(&s->mu);
+        s->failing = r == NULL;
         if (r) {
             s->result = r;
             pthread_cond_broadcast(&s->done);
@@ -504,10 +513,28 @@ static void collect(struct seen *s)
         table_clear(s->spare);
 }
 
+/* Waits until the worker is done with one table, but not when it cannot write, and not long. */
+#define WAIT_S 2
+
+static void wait_for_worker(struct seen *s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += WAIT_S;
+    pthread_mutex_lock(&s->mu);
+    while (s->job && !s->result && !s->failing)
+        if (pthread_cond_timedwait(&s->done, &s->mu, &until) != 0)
+            break;
+    pthread_mutex_unlock(&s->mu);
+    collect(s);
+}
+
 /* The open table goes to the worker, and an empty one takes its place. */
 static void freeze(struct seen *s)
 {
-    struct table *fresh = s->spare ? s->spare : table_make();
+    if (s->frozen_n == FROZEN_MAX)
+        wait_for_worker(s);
+    struct table *fresh = s->spare ? s->spare : table_make(s->run_frames);
     s->spare = NULL;
     if (!fresh || s->frozen_n == FROZEN_MAX) {
         /* No memory, or the disk takes no runs: the open run is forgotten. Its frames are in the journal; until the
@@ -715,7 +742,7 @@ enum lt_err seen_open(const char *dir, int tz_min, unsigned run_frames, seen_fet
     s->fetch = fetch;
     s->user = user;
     s->runs_version = 1;
-    s->open = table_make();
+    s->open = table_make(s->run_frames);
     s->runs = calloc(SEEN_RUNS_MAX, sizeof(struct run *));
     enum lt_err e = LT_OK;
     if (!start_worker(s) || !s->open || !s->runs)

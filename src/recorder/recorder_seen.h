@@ -17,7 +17,7 @@
 #include "journal/journal.h"
 
 #define SEEN_RUN_FRAMES  (1u << 20)
-#define SEEN_BATCH_MAX   (1u << 17) /* most frames added between seen_begin and seen_commit */
+#define SEEN_BATCH_MAX   (1u << 16) /* most frames added between seen_begin and seen_commit */
 #define SEEN_DAYS        60
 #define SEEN_RUNS_MAX    16384
 #define SEEN_BLOOM_MAX   ((size_t)256 << 20)
