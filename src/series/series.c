@@ -280,12 +280,13 @@ static enum lt_err load(struct series *s, const struct series_key *key, struct s
     return bad ? series_corrupt(s, key, bad, err) : LT_OK;
 }
 
-static enum lt_err add_entry(struct series *s, const struct series_chunk *c, struct series_entry **ret,
-                             struct lt_error *err)
+static enum lt_err add_entry(struct series *s, struct series_chunk *c, struct series_entry **ret, struct lt_error *err)
 {
     struct series_entry *e = calloc(1, sizeof *e);
-    if (!e)
+    if (!e) {
+        series_chunk_fini(c);
         return no_memory(err);
+    }
     e->chunk = *c;
     insert(s, e);
     *ret = e;
@@ -311,7 +312,12 @@ static enum lt_err entry_of(struct series *s, uint32_t device, enum series_kind 
     if (e == LT_E_NOT_FOUND)
         e = load(s, &key, &c, err);
     if (e == LT_E_NOT_FOUND) {
+        struct series_key before = key;
         series_chunk_init(&c, &key);
+        before.start_ms = series_span_start(span, key.start_ms - 1, s->tz_min);
+        const struct series_entry *x = series_cache_find(s, &before);
+        if (x)
+            series_chunk_expect(&c, &x->chunk);
         e = LT_OK;
     }
     if (!e)

@@ -17,15 +17,15 @@
 #include "base/err.h"
 #include "base/fix.h"
 
-enum series_kind { /* what a row is */
-    SERIES_RTD,    /* real-time, CN 2011 */
-    SERIES_MIN,    /* minute data as reported, CN 2051 */
-    SERIES_HOUR_R, /* hour data as reported, CN 2061 */
-    SERIES_DAY_R,  /* day data as reported, CN 2031 */
-    SERIES_HOUR,   /* hour value of the post: computed, checked, with validity */
-    SERIES_DAY,    /* day value of the post */
-    SERIES_STATE,  /* states and run times of treatment facilities, CN 2021, 2041 */
-    SERIES_KINDS
+enum series_kind {                /* what a row is */
+                   SERIES_RTD,    /* real-time, CN 2011 */
+                   SERIES_MIN,    /* minute data as reported, CN 2051 */
+                   SERIES_HOUR_R, /* hour data as reported, CN 2061 */
+                   SERIES_DAY_R,  /* day data as reported, CN 2031 */
+                   SERIES_HOUR,   /* hour value of the post: computed, checked, with validity */
+                   SERIES_DAY,    /* day value of the post */
+                   SERIES_STATE,  /* states and run times of treatment facilities, CN 2021, 2041 */
+                   SERIES_KINDS
 };
 
 struct series;
@@ -43,11 +43,11 @@ void series_close(struct series **s); /* flushes when it can */
  * 16 bytes. `field` is enum hj212_field or one of the SERIES_F_ below. */
 uint16_t series_column(struct series *s, struct lt_slice factor, unsigned field);
 bool series_column_name(struct series *s, uint16_t column, char ret_factor[17], unsigned *ret_field);
-enum { /* fields of the post's own hour and day values, beside AVG, ZSAVG, MIN, MAX, COU, FLAG */
-    SERIES_F_VALID = 64, /* number of valid minutes (hour) or valid hours (day) */
-    SERIES_F_SOURCE,     /* enum of engine/values.h: reported, from minutes, from real-time */
-    SERIES_F_STATE,      /* bits: valid, substituted, exempt, disputed … */
-    SERIES_F_VERSION     /* counts up each time the value changed after it was first closed */
+enum {                      /* fields of the post's own hour and day values, beside AVG, ZSAVG, MIN, MAX, COU, FLAG */
+       SERIES_F_VALID = 64, /* number of valid minutes (hour) or valid hours (day) */
+       SERIES_F_SOURCE,     /* enum of engine/values.h: reported, from minutes, from real-time */
+       SERIES_F_STATE,      /* bits: valid, substituted, exempt, disputed … */
+       SERIES_F_VERSION     /* counts up each time the value changed after it was first closed */
 };
 
 struct series_cell {
@@ -68,8 +68,8 @@ struct series_row {
  * (the same order as last time is fastest). May write out cold chunks.
  * Errors of this row alone, to be counted and passed over: LT_E_LIMIT, LT_E_FIELD_RANGE (time before 1970 or after
  * 9998), LT_E_BAD_INPUT (unknown column), LT_E_CORRUPT (the stored chunk is damaged; named in the text).
- * Errors after which the same row must be put again later: LT_E_DISK_FULL, LT_E_IO, LT_E_BUSY, LT_E_NOMEM (cache is full
- * of chunks that cannot be written). Nothing is lost by any of them. */
+ * Errors after which the same row must be put again later: LT_E_DISK_FULL, LT_E_IO, LT_E_BUSY, LT_E_NOMEM (cache is
+ * full of chunks that cannot be written). Nothing is lost by any of them. */
 enum lt_err series_put(struct series *s, uint32_t device, enum series_kind kind, const struct series_row *row,
                        bool *ret_changed, struct lt_error *err) LT_MUST_CHECK;
 /* Replaces whatever stands at row->at_ms (the post's own hour and day values); a row without cells removes it. */
@@ -77,8 +77,8 @@ enum lt_err series_replace(struct series *s, uint32_t device, enum series_kind k
                            bool *ret_changed, struct lt_error *err) LT_MUST_CHECK;
 /* Calls each() with merged rows of [from, to) in time order until it returns false. */
 enum lt_err series_read(struct series *s, uint32_t device, enum series_kind kind, int64_t from_ms, int64_t to_ms,
-                        bool (*each)(void *user, const struct series_row *row), void *user, struct lt_error *err)
-    LT_MUST_CHECK;
+                        bool (*each)(void *user, const struct series_row *row), void *user,
+                        struct lt_error *err) LT_MUST_CHECK;
 /* The same with the given columns only (ascending): the others are not even decoded. Rows without any of them are left
  * out; rank_ms and tie are 0. */
 enum lt_err series_read_columns(struct series *s, uint32_t device, enum series_kind kind, int64_t from_ms,
@@ -98,9 +98,10 @@ uint64_t series_disk_bytes(struct series *s); /* size of all files of the series
  * steps of about `most` chunks (whole days); call until *ret_left is false. Content is unchanged; late rows go into the
  * day chunk, which is then merged again. Other calls wait for a step, readers do not. LT_E_CORRUPT: damaged days were
  * passed over, the rest is done and *ret_left valid: log it and go on. Other errors: try again later. */
-enum lt_err series_compact(struct series *s, int64_t before_ms, unsigned most, bool *ret_left, struct lt_error *err)
-    LT_MUST_CHECK;
+enum lt_err series_compact(struct series *s, int64_t before_ms, unsigned most, bool *ret_left,
+                           struct lt_error *err) LT_MUST_CHECK;
 /* Removes whole months of the kinds RTD and MIN (others are kept) that end by before_ms, with what of them is in the
  * cache; *ret_removed counts months. Rows put later for such a month begin it anew: refuse them before. */
-enum lt_err series_expire(struct series *s, int64_t before_ms, uint64_t *ret_removed, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err series_expire(struct series *s, int64_t before_ms, uint64_t *ret_removed,
+                          struct lt_error *err) LT_MUST_CHECK;
 #endif

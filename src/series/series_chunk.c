@@ -10,6 +10,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define EXPECT_ROWS  512 /* an hour of rows each 7 s; more grows as it comes */
+#define EXPECT_CELLS (32 * EXPECT_ROWS)
+
 void series_chunk_init(struct series_chunk *c, const struct series_key *key)
 {
     *c = (struct series_chunk){.key = *key};
@@ -46,7 +49,8 @@ bool series_chunk_copy(const struct series_chunk *c, struct series_chunk *ret)
     struct series_chunk n = *c;
     n.rows = NULL, n.vals = NULL, n.shapes = NULL, n.pool = NULL;
     n.cap_rows = n.n_rows, n.cap_vals = n.n_vals, n.cap_shapes = n.n_shapes, n.cap_pool = n.n_pool;
-    if (!clone(&n.rows, c->rows, c->n_rows * sizeof *c->rows) || !clone(&n.vals, c->vals, c->n_vals * sizeof *c->vals) ||
+    if (!clone(&n.rows, c->rows, c->n_rows * sizeof *c->rows) ||
+        !clone(&n.vals, c->vals, c->n_vals * sizeof *c->vals) ||
         !clone(&n.shapes, c->shapes, c->n_shapes * sizeof *c->shapes) ||
         !clone(&n.pool, c->pool, c->n_pool * sizeof *c->pool)) {
         series_chunk_fini(&n);
@@ -56,12 +60,12 @@ bool series_chunk_copy(const struct series_chunk *c, struct series_chunk *ret)
     return true;
 }
 
-/* Room for `more` items behind n; grows by half, so that memory of many chunks stays near their content. */
+/* Room for `more` items behind n; doubles while small, then grows by half, so that memory stays near the content. */
 static bool grow(void *array, uint32_t n, uint32_t *cap, uint32_t more, size_t size)
 {
     if (n + more <= *cap)
         return true;
-    uint32_t want = *cap + *cap / 2;
+    uint32_t want = *cap < 4096 ? 2 * *cap : *cap + *cap / 2;
     if (want < n + more)
         want = n + more;
     if (want < 16)
@@ -247,6 +251,14 @@ static bool full(const struct series_chunk *c, uint32_t more_cells)
     bool hour = c->key.span == SERIES_SPAN_HOUR;
     return c->n_rows >= (hour ? SERIES_HOUR_ROWS : SERIES_DAY_ROWS) ||
            c->n_cells + more_cells > (hour ? SERIES_HOUR_CELLS : SERIES_DAY_CELLS);
+}
+
+void series_chunk_expect(struct series_chunk *c, const struct series_chunk *like)
+{
+    uint32_t rows = like->n_rows < EXPECT_ROWS ? like->n_rows : EXPECT_ROWS;
+    uint32_t cells = like->n_cells < EXPECT_CELLS ? like->n_cells : EXPECT_CELLS;
+    if (grow(&c->rows, c->n_rows, &c->cap_rows, rows, sizeof *c->rows))
+        grow(&c->vals, c->n_vals, &c->cap_vals, cells, sizeof *c->vals);
 }
 
 static bool reserve(struct series_chunk *c, uint32_t n)
@@ -467,7 +479,8 @@ static size_t merge_under(const struct series_chunk *c, const struct series_stor
 }
 
 /* Merges rows[first .. end); false: no memory. */
-static bool merge_time(const struct series_chunk *c, uint32_t first, uint32_t end, struct series_cells *m, size_t *ret_n)
+static bool merge_time(const struct series_chunk *c, uint32_t first, uint32_t end, struct series_cells *m,
+                       size_t *ret_n)
 {
     size_t most = 0, n = 0;
     for (uint32_t i = first; i < end; i++)

@@ -48,8 +48,11 @@ struct series_chunk {
 
 void series_chunk_init(struct series_chunk *c, const struct series_key *key);
 void series_chunk_fini(struct series_chunk *c);
-size_t series_chunk_bytes(const struct series_chunk *c); /* heap in use */
+size_t series_chunk_bytes(const struct series_chunk *c);                        /* heap in use */
 bool series_chunk_copy(const struct series_chunk *c, struct series_chunk *ret); /* false: no memory */
+
+/* Takes room for as many rows as `like` has (the hour before), so that it need not grow. Changes no content. */
+void series_chunk_expect(struct series_chunk *c, const struct series_chunk *like);
 
 enum series_put { SERIES_PUT_SAME, SERIES_PUT_CHANGED, SERIES_PUT_NOMEM, SERIES_PUT_LIMIT };
 /* Adds (or with replace: puts in the place of all rows at that time) one row; see series.h. Of cells with the same

@@ -29,8 +29,8 @@ static void use(struct series_codec *k, const struct series_key *key, struct ser
     char *copy = raw.p ? malloc(raw.n) : NULL;
     if (whole && copy) { /* of all columns: must come back */
         memcpy(copy, raw.p, raw.n);
-        if (series_chunk_decode_raw(k, (struct lt_slice){copy, raw.n}, key, NULL, 0, &again) || again.n_rows != c->n_rows ||
-            again.n_cells != c->n_cells)
+        if (series_chunk_decode_raw(k, (struct lt_slice){copy, raw.n}, key, NULL, 0, &again) ||
+            again.n_rows != c->n_rows || again.n_cells != c->n_cells)
             abort();
         series_chunk_fini(&again);
     }
@@ -62,8 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     memcpy(copy, data + 1, size - 1);
     struct lt_slice in = {copy, size - 1};
-    const char *bad = (data[0] & 1 ? series_chunk_decode : series_chunk_decode_raw)(k, in, key, some ? want : NULL,
-                                                                                    some ? 3 : 0, &c);
+    const char *bad =
+        (data[0] & 1 ? series_chunk_decode : series_chunk_decode_raw)(k, in, key, some ? want : NULL, some ? 3 : 0, &c);
     if (!bad)
         use(k, key, &c, !some);
     series_chunk_fini(&c);

@@ -35,10 +35,18 @@ static size_t mutate(struct lt_rand *r, uint8_t *p, size_t n, size_t cap)
     for (uint64_t times = lt_rand_below(r, 6); times > 0 && n > 1; times--) {
         size_t at = 1 + lt_rand_below(r, n - 1);
         switch (lt_rand_below(r, 5)) {
-        case 0: p[at] = (uint8_t)lt_rand_u64(r); break;
-        case 1: p[at] = (uint8_t)(p[at] ^ 1u << lt_rand_below(r, 8)); break;
-        case 2: n = at; break;
-        case 3: p[at] = 0xFF; break;
+        case 0:
+            p[at] = (uint8_t)lt_rand_u64(r);
+            break;
+        case 1:
+            p[at] = (uint8_t)(p[at] ^ 1u << lt_rand_below(r, 8));
+            break;
+        case 2:
+            n = at;
+            break;
+        case 3:
+            p[at] = 0xFF;
+            break;
         default:
             if (n < cap) { /* one byte more */
                 memmove(p + at + 1, p + at, n - at);

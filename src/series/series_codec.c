@@ -407,12 +407,10 @@ static int64_t span_ms(unsigned span)
 static const char *read_head(struct reading *r, const struct series_key *key)
 {
     uint64_t device, kind, span, start, rows, columns;
-    if (!get_varint(&r->p, r->end, &device) || !get_varint(&r->p, r->end, &kind) ||
-        !get_varint(&r->p, r->end, &span) || !get_varint(&r->p, r->end, &start) ||
-        !get_varint(&r->p, r->end, &rows) || !get_varint(&r->p, r->end, &columns))
+    if (!get_varint(&r->p, r->end, &device) || !get_varint(&r->p, r->end, &kind) || !get_varint(&r->p, r->end, &span) ||
+        !get_varint(&r->p, r->end, &start) || !get_varint(&r->p, r->end, &rows) || !get_varint(&r->p, r->end, &columns))
         return "head is cut short";
-    if (device != key->device || kind != key->kind || span != key->span ||
-        (int64_t)unzigzag(start) != key->start_ms)
+    if (device != key->device || kind != key->kind || span != key->span || (int64_t)unzigzag(start) != key->start_ms)
         return "chunk of another place";
     size_t left = (size_t)(r->end - r->p);
     if (rows > SERIES_DAY_ROWS || rows > left || columns >= COLUMNS || columns > left)
@@ -466,8 +464,8 @@ static const char *read_ties(struct reading *r)
     if ((size_t)(r->end - r->p) / 4 < r->c->n_rows)
         return "ties are cut short";
     for (uint32_t i = 0; i < r->c->n_rows; i++, r->p += 4)
-        r->c->rows[i].tie = (uint32_t)r->p[0] | (uint32_t)r->p[1] << 8 | (uint32_t)r->p[2] << 16 |
-                            (uint32_t)r->p[3] << 24;
+        r->c->rows[i].tie =
+            (uint32_t)r->p[0] | (uint32_t)r->p[1] << 8 | (uint32_t)r->p[2] << 16 | (uint32_t)r->p[3] << 24;
     return NULL;
 }
 
@@ -486,8 +484,8 @@ static const char *read_directory(struct reading *r, const uint16_t *want, size_
         while (w < n_want && want[w] < column)
             w++;
         if (!want || (w < n_want && want[w] == column))
-            r->k->columns[kept++] = (struct span){.first = (uint32_t)total, .n = (uint32_t)bytes,
-                                                  .column = (uint16_t)column};
+            r->k->columns[kept++] =
+                (struct span){.first = (uint32_t)total, .n = (uint32_t)bytes, .column = (uint16_t)column};
         total += bytes;
         if (total > SERIES_RAW_BYTES)
             return "directory is longer than the chunk";

@@ -160,7 +160,8 @@ static enum lt_err compact(struct series *s, int64_t before_ms, unsigned most, b
     struct series_place was = s->compact_at;
     if (!codec)
         return no_memory(err);
-    enum lt_err e = series_cache_write(s, before_ms, err); /* so that every chunk of those days is seen in the backend */
+    enum lt_err e =
+        series_cache_write(s, before_ms, err); /* so that every chunk of those days is seen in the backend */
     if (!e)
         e = step(s, codec, before_ms, most ? most : 1, &drops, ret_left, err);
     series_codec_destroy(&codec);

@@ -21,7 +21,7 @@
 #define OPEN_FILES 16 /* two classes of the eight months a reader of trends may visit; 6 descriptors each */
 #define DIR_BYTES  960
 #define PATH_BYTES (DIR_BYTES + 64) /* room for any name of ours */
-#define BUSY_MS    5000 /* only a checkpoint by a backup tool can make us wait */
+#define BUSY_MS    5000             /* only a checkpoint by a backup tool can make us wait */
 #define FORMAT     1
 #define OPEN_TRIES 20 /* of 10 ms: a new database is made in less, even on a slow disk's fsync */
 
@@ -56,12 +56,18 @@ static enum lt_err sql_error(sqlite3 *db, int rc, const char *path, struct lt_er
 {
     enum lt_err e = LT_E_IO;
     switch (rc & 0xFF) {
-    case SQLITE_FULL: return lt_fail(err, LT_E_DISK_FULL, NULL, path, NULL, NULL);
-    case SQLITE_NOMEM: return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    case SQLITE_BUSY: return lt_fail(err, LT_E_BUSY, NULL, path, NULL, NULL);
+    case SQLITE_FULL:
+        return lt_fail(err, LT_E_DISK_FULL, NULL, path, NULL, NULL);
+    case SQLITE_NOMEM:
+        return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    case SQLITE_BUSY:
+        return lt_fail(err, LT_E_BUSY, NULL, path, NULL, NULL);
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: e = LT_E_CORRUPT; break;
-    default: break;
+    case SQLITE_NOTADB:
+        e = LT_E_CORRUPT;
+        break;
+    default:
+        break;
     }
     return lt_fail(err, e, NULL, path, db ? sqlite3_errmsg(db) : sqlite3_errstr(rc), NULL);
 }

@@ -10,7 +10,7 @@ static const struct {
     bool raw;
     const char *name;
 } kinds[SERIES_KINDS] = {
-    [SERIES_RTD] = {SERIES_SPAN_HOUR, true, "rtd"},      [SERIES_MIN] = {SERIES_SPAN_HOUR, true, "min"},
+    [SERIES_RTD] = {SERIES_SPAN_HOUR, true, "rtd"},       [SERIES_MIN] = {SERIES_SPAN_HOUR, true, "min"},
     [SERIES_HOUR_R] = {SERIES_SPAN_DAY, false, "hour_r"}, [SERIES_DAY_R] = {SERIES_SPAN_MONTH, false, "day_r"},
     [SERIES_HOUR] = {SERIES_SPAN_DAY, false, "hour"},     [SERIES_DAY] = {SERIES_SPAN_MONTH, false, "day"},
     [SERIES_STATE] = {SERIES_SPAN_HOUR, false, "state"},
@@ -51,6 +51,9 @@ void series_key_text(const struct series_key *key, int tz_min, char *ret, size_t
     struct lt_civil c = lt_civil_of(key->start_ms, tz_min);
     lt_time_format_iso(key->start_ms, tz_min, at);
     snprintf(ret, cap, "%04d%02d%s.db device %u kind %s %s %s", c.year, c.month, kinds[key->kind].raw ? "-raw" : "",
-             key->device, kinds[key->kind].name, key->span == SERIES_SPAN_HOUR ? "hour" : key->span == SERIES_SPAN_DAY
-             ? "day" : "month", at);
+             key->device, kinds[key->kind].name,
+             key->span == SERIES_SPAN_HOUR  ? "hour"
+             : key->span == SERIES_SPAN_DAY ? "day"
+                                            : "month",
+             at);
 }

@@ -219,7 +219,8 @@ static enum lt_err next_fresh(void *b, struct series_place *at, int64_t before_m
 {
     struct memory *m = b;
     for (size_t i = at->begun ? place(&m->kept, &at->last) : 0; i < m->kept.n; i++) {
-        if (!m->kept.p[i].fresh || (at->begun && compare(&m->kept.p[i].key, &at->last) <= 0) || lt_month_start(m->kept.p[i].key.start_ms, m->tz_min) >= before_ms)
+        if (!m->kept.p[i].fresh || (at->begun && compare(&m->kept.p[i].key, &at->last) <= 0) ||
+            lt_month_start(m->kept.p[i].key.start_ms, m->tz_min) >= before_ms)
             continue;
         *ret = at->last = m->kept.p[i].key;
         at->begun = true;

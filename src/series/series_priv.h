@@ -62,7 +62,8 @@ struct series_backend {
 
 /* SQLite files, see series_file.c. */
 extern const struct series_backend series_file_backend;
-enum lt_err series_file_open(const char *dir, int tz_min, bool readonly, void **ret, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err series_file_open(const char *dir, int tz_min, bool readonly, void **ret,
+                             struct lt_error *err) LT_MUST_CHECK;
 
 /* Memory, for tests and trials: keeps what was committed until destroyed; close leaves it. */
 extern const struct series_backend series_memory_backend;
@@ -94,10 +95,10 @@ uint32_t series_dict_add(struct series_dict *d, const struct series_column_entry
 bool series_dict_name(struct series_dict *d, uint32_t number, struct series_column_entry *ret);
 uint32_t series_dict_count(struct series_dict *d);
 /* Reads what is stored beyond what is known. Saves what is known beyond what is stored (writer only). */
-enum lt_err series_dict_refresh(struct series_dict *d, const struct series_backend *ops, void *b, struct lt_error *err)
-    LT_MUST_CHECK;
-enum lt_err series_dict_save(struct series_dict *d, const struct series_backend *ops, void *b, struct lt_error *err)
-    LT_MUST_CHECK;
+enum lt_err series_dict_refresh(struct series_dict *d, const struct series_backend *ops, void *b,
+                                struct lt_error *err) LT_MUST_CHECK;
+enum lt_err series_dict_save(struct series_dict *d, const struct series_backend *ops, void *b,
+                             struct lt_error *err) LT_MUST_CHECK;
 
 /* ---- the cache, series.c ---- */
 #define SERIES_MAGIC  UINT32_C(0x5E41E500)
@@ -131,7 +132,7 @@ struct series {
     uint64_t touch;
     struct series_place compact_at;
     int64_t compact_before_ms;
-    size_t bytes, entries;               /* atomic for series_cache_bytes() */
+    size_t bytes, entries;                                 /* atomic for series_cache_bytes() */
     int64_t first_ms[SERIES_KINDS], last_ms[SERIES_KINDS]; /* atomic: times put since opening */
     struct series_shard shard[SERIES_SHARDS];
 };

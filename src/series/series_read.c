@@ -136,8 +136,8 @@ static enum lt_err decode(struct reading *r, const struct piece *p, struct serie
         r->codec = series_codec_create();
     if (!r->codec)
         return no_memory(err);
-    const char *bad = series_chunk_decode(r->codec, (struct lt_slice){r->bytes.p + p->at, p->n}, &p->key, r->want,
-                                          r->n_want, ret);
+    const char *bad =
+        series_chunk_decode(r->codec, (struct lt_slice){r->bytes.p + p->at, p->n}, &p->key, r->want, r->n_want, ret);
     return bad ? series_corrupt(r->s, &p->key, bad, err) : LT_OK;
 }
 

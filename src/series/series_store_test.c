@@ -96,8 +96,8 @@ static bool check_row(void *user, const struct series_row *row)
     return true;
 }
 
-static size_t check_range(struct series *s, const struct model *m, uint32_t device, enum series_kind kind,
-                          int64_t from, int64_t to)
+static size_t check_range(struct series *s, const struct model *m, uint32_t device, enum series_kind kind, int64_t from,
+                          int64_t to)
 {
     struct check c = {m, device, kind, from, 0};
     struct lt_error err = {0};
@@ -147,7 +147,9 @@ static void disturb(struct site *x, struct lt_rand *r, const struct model *m)
 {
     bool left;
     switch (lt_rand_below(r, 40)) {
-    case 0: assert_int_equal(series_flush(x->s, NULL), LT_OK); break;
+    case 0:
+        assert_int_equal(series_flush(x->s, NULL), LT_OK);
+        break;
     case 1:
         series_close(&x->s);
         x->cache_bytes = lt_rand_below(r, 2) ? 8000 : 0; /* almost nothing stays */
@@ -156,8 +158,11 @@ static void disturb(struct site *x, struct lt_rand *r, const struct model *m)
     case 2:
         assert_int_equal(series_compact(x->s, T0 + (int64_t)lt_rand_below(r, 12) * LT_DAY_MS, 3, &left, NULL), LT_OK);
         break;
-    case 3: check_some(x->s, m, r); break;
-    default: break;
+    case 3:
+        check_some(x->s, m, r);
+        break;
+    default:
+        break;
     }
 }
 
@@ -498,7 +503,7 @@ static void flushed_chunks_stay_warm(void **state)
 
 static sqlite3_vfs faulty_vfs;
 static sqlite3_io_methods good_io, faulty_io[2]; /* databases have other methods than journals, but the same xWrite */
-static int fault; /* SQLite code every write gives; 0: none */
+static int fault;                                /* SQLite code every write gives; 0: none */
 
 static int faulty_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
@@ -682,6 +687,33 @@ static void hours_become_days_on_both(void **state)
 {
     hours_become_days(true);
     hours_become_days(false);
+}
+
+/* More cells than a day chunk may have (SERIES_COMPACT_CELLS): the hours stay, and are not tried again. */
+static void a_day_too_large_keeps_its_hours(void **state)
+{
+    struct site x;
+    struct series_cell cells[60];
+    struct series_range range = {7, SERIES_RTD, T0, T0 + LT_DAY_MS};
+    size_t spans[3] = {0}, n = 0;
+    struct series_place start = {0};
+    struct series_key key;
+    site_init(&x, true);
+    site_open(&x);
+    for (unsigned i = 0; i < 60; i++)
+        cells[i] = (struct series_cell){series_column(x.s, LT_LIT("a"), i), i};
+    for (int i = 0; i < 5 * 14400; i++) {
+        struct series_row row = {T0 + i * 250, 0, 0, 60, cells};
+        assert_int_equal(series_put(x.s, 7, SERIES_RTD, &row, NULL, NULL), LT_OK);
+    }
+    compact_all(x.s, T0 + LT_DAY_MS, 10);
+    assert_int_equal(x.s->ops->scan(x.s->b, &range, count_span, spans, NULL), LT_OK);
+    assert_int_equal(spans[SERIES_SPAN_HOUR], 5);
+    assert_int_equal(spans[SERIES_SPAN_DAY], 0);
+    assert_int_equal(x.s->ops->next_fresh(x.s->b, &start, INT64_MAX, &key, NULL), LT_E_NOT_FOUND);
+    assert_int_equal(series_read(x.s, 7, SERIES_RTD, T0, T0 + LT_DAY_MS, count_cells, &n, NULL), LT_OK);
+    assert_int_equal(n, 5 * 14400 * 60);
+    site_fini(&x);
 }
 
 static void raw_months_expire(bool memory)
@@ -1011,6 +1043,7 @@ int main(void)
         cmocka_unit_test(failing_writes_lose_nothing),
         cmocka_unit_test(failing_compaction_changes_nothing),
         cmocka_unit_test(hours_become_days_on_both),
+        cmocka_unit_test(a_day_too_large_keeps_its_hours),
         cmocka_unit_test(raw_months_expire_on_both),
         cmocka_unit_test(another_process_reads_what_was_flushed),
         cmocka_unit_test(flushed_rows_outlive_the_process),

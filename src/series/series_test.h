@@ -170,8 +170,7 @@ static inline void random_cells(struct lt_rand *r, struct test_row *t)
 /* Few devices and times, so that rows meet. */
 static inline struct test_row random_row(struct lt_rand *r)
 {
-    static const int64_t unit[SERIES_KINDS] = {30000,     60000,      LT_HOUR_MS, LT_DAY_MS,
-                                               LT_HOUR_MS, LT_DAY_MS, 60000};
+    static const int64_t unit[SERIES_KINDS] = {30000, 60000, LT_HOUR_MS, LT_DAY_MS, LT_HOUR_MS, LT_DAY_MS, 60000};
     struct test_row t = {.device = lt_rand_below(r, 8) ? 7 : UINT32_MAX,
                          .kind = (enum series_kind)lt_rand_below(r, SERIES_KINDS)};
     int64_t day = (int64_t)lt_rand_below(r, 3) * 3 * LT_DAY_MS; /* 25, 28 November, 1 December */
