@@ -53,5 +53,5 @@ export default defineConfig({
     },
   },
   server: { proxy: { '/api': { target: post }, '/healthz': { target: post } } },
-  test: { environment: 'jsdom', include: ['src/**/*.test.ts'] },
+  test: { environment: 'node', include: ['src/**/*.test.ts'] },
 })

@@ -3,6 +3,7 @@ import { createRouter, createWebHistory, type RouteLocationNormalizedLoaded, typ
 import { ensureMeta } from '@/composables/useMeta'
 import { ensureSession, useSession } from '@/composables/useSession'
 import type { MessageKey } from '@/i18n'
+import { safeTarget } from '@/lib/target'
 
 declare module 'vue-router' {
   interface RouteMeta { open?: boolean; title?: MessageKey; area?: 'map' | 'alarms' | 'sources' | 'admin' | 'me' }
@@ -44,11 +45,6 @@ export const router = createRouter({
   ],
 })
 export const routeTitle = (route: RouteLocationNormalizedLoaded): MessageKey | undefined => route.meta.title
-
-/** Only addresses of our own may follow a sign-in, or the page could be used to send people elsewhere. */
-export function safeTarget(to: unknown): string {
-  return typeof to === 'string' && /^\/(?![/\\])/.test(to) && !to.startsWith('/sign-in') ? to : '/'
-}
 
 router.beforeEach(async (to) => {
   const { user } = useSession()

@@ -12,6 +12,7 @@ export const session = {
   current: () => call<T.Session>('GET', 'session', { quiet: true }),
   signIn: (login: string, password: string) => call<T.Session>('POST', 'session', { body: { login, password }, quiet: true }),
   signOut: () => call<void>('DELETE', 'session', { quiet: true }),
+  language: (lang: 'zh' | 'en') => call<T.Session>('PUT', 'session', { body: { lang }, quiet: true }),
   password: (old: string, next: string) => call<T.Session | undefined>('PUT', 'session/password', { body: { old, new: next }, quiet: true }),
 }
 export const meta = () => get<T.Meta>('meta')

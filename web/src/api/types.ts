@@ -116,7 +116,7 @@ export interface Board {
   feeds_down: number
 }
 export interface Verdict { id: number; rule: string; rule_version: number; at: Time; outcome: string; inputs: Record<string, unknown>; text?: string }
-export interface HistoryItem { version: number; at: Time; user_name: string; address?: string; action: string; change: Record<string, [Value, Value]>; note?: string }
+export interface HistoryItem { version: number; at: Time; user_id: number; user_name: string; address?: string; action: string; change: Record<string, [Value, Value]>; note?: string }
 
 export interface LatestFactor {
   factor: string
@@ -156,7 +156,7 @@ export type PlantState = 'ok' | 'exceed' | 'alarm' | 'silent' | 'stopped' | 'unk
 export interface Plant { id: number; name: string; lon: number | null; lat: number | null; industry: string; territory: number | null; state: PlantState; alarms: number }
 export interface MapData {
   plants: Plant[]
-  territories: { id: number; code: string; name: string; center: [number, number] | null; plants: number; alarms: number }[]
+  territories: { id: number; code: string; name: string; level?: string; center: [number, number] | null; plants: number; alarms: number }[]
 }
 export interface AuditItem { seq: number; at: Time; user_name: string; address: string; action: string; kind: string; record_id: number | null; detail: unknown }
 export interface ImportReport { rows: number; created: number; updated: number; errors: { row: number; column: string; code: string; message: string }[] }

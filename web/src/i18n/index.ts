@@ -43,6 +43,13 @@ export async function setLanguage(lang: Language) {
   document.documentElement.lang = lang === 'zh' ? 'zh-CN' : 'en'
   try { localStorage.setItem('lt-lang', lang) } catch { /* storage switched off: the choice lasts for this page */ }
 }
+/** What follows a language change, such as telling the server. */
+let afterChange: (lang: Language) => void = () => {}
+export function onLanguage(run: (lang: Language) => void) { afterChange = run }
+export async function chooseLanguage(lang: Language) {
+  await setLanguage(lang)
+  afterChange(lang)
+}
 export function storedLanguage(): Language {
   let stored: string | null = null
   try { stored = localStorage.getItem('lt-lang') } catch { /* storage switched off */ }

@@ -10,6 +10,9 @@ export function editable(kind: Kind, isNew: boolean): Field[] { return kind.fiel
 export const isWhen = (field: Field): boolean => field.type === 'time' || field.type === 'date'
 export function listed(kind: Kind, most = 9): Field[] {
   const chosen = kind.fields.filter((f) => f.in_list && !isSecret(f))
+  // What a record is called comes first, its number after it.
+  const named = chosen.findIndex((f) => f.name === 'name')
+  if (named > 0) chosen.unshift(...chosen.splice(named, 1))
   return chosen.length > 0 ? chosen : kind.fields.filter((f) => !isSecret(f) && !SYSTEM_FIELDS.has(f.name)).slice(0, most)
 }
 

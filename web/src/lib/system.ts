@@ -3,10 +3,12 @@ import type { LedgerDay, Time } from '@/api/types'
 import { toMs } from './format'
 
 export interface Feed { device: number | null; mn: string; place: string; since: number | null; lastAt: Time; cause: string; state: string }
+export interface Fact { key: string; value: unknown; bytes: boolean; time: boolean }
 export interface SystemView {
   ledger: LedgerDay | null
   faults: string[]
-  storage: { key: string; value: unknown; bytes: boolean; time: boolean }[]
+  storage: Fact[]
+  running: Fact[]
   queues: { name: string; used: number; limit: number | null }[]
   feeds: Feed[]
   more: number
@@ -38,9 +40,10 @@ function readFeed(f: Dict): Feed {
 }
 export function readSystem(raw: Dict): SystemView {
   const l = dict(raw.ledger)
-  const storage: SystemView['storage'] = []
+  const storage: Fact[] = []
+  const running: Fact[] = []
   const add = (key: string, value: unknown) => {
-    if (typeof value === 'number' || typeof value === 'string' || value === null) storage.push({ key, value, bytes: /bytes|size/.test(key), time: /_at$/.test(key) })
+    if (typeof value === 'number' || typeof value === 'string' || value === null) (key.startsWith('storage_') ? storage : running).push({ key, value, bytes: /bytes|size/.test(key), time: /_at$/.test(key) })
   }
   for (const [key, value] of Object.entries(raw)) {
     if (['ledger', 'queues', 'faults', 'feeds', 'feeds_more', 'ok', 'at'].includes(key)) continue
@@ -51,6 +54,7 @@ export function readSystem(raw: Dict): SystemView {
     ledger: 'received' in l ? { day: text(l.day), received: num(l.received), stored: num(l.stored), duplicate: num(l.duplicate), rejected: num(l.rejected), ...(l.reasons ? { reasons: l.reasons as Record<string, number> } : {}) } : null,
     faults: (Array.isArray(raw.faults) ? raw.faults : []).map((f: unknown) => (typeof f === 'string' ? f : text(dict(f).text) || text(dict(f).message) || JSON.stringify(f))),
     storage,
+    running,
     queues: readQueues(raw.queues),
     feeds: list(raw.feeds).map(readFeed),
     more: num(raw.feeds_more),

@@ -1,0 +1,40 @@
+import { describe, expect, it, vi } from 'vitest'
+import { ApiError, call, setCsrf, setSignedOutHandler } from '@/api/client'
+import { allows } from './useSession'
+
+describe('permissions', () => {
+  it.each([[['*'], 'rule:write', true], [['rule:write'], 'rule:write', true], [['rule:read'], 'rule:write', false], [['rule:*'], 'rule:write', true], [['*:read'], 'alarm:read', true], [['*:read'], 'alarm:sign', false], [[], 'alarm:read', false]])('%s for %s: %s', (has, wanted, result) => {
+    expect(allows(has as string[], wanted as string)).toBe(result)
+  })
+})
+describe('talking to the server', () => {
+  const answer = (status: number, body: unknown) => vi.stubGlobal('fetch', vi.fn(async () => new Response(body === undefined ? null : JSON.stringify(body), { status })))
+  it('sends the page token with every change and never with a read', async () => {
+    answer(200, {})
+    setCsrf('token-1')
+    await call('POST', 'alarm/1/sign', { body: {} })
+    await call('GET', 'alarm/1')
+    const calls = vi.mocked(fetch).mock.calls
+    expect((calls[0]![1]!.headers as Record<string, string>)['X-CSRF-Token']).toBe('token-1')
+    expect((calls[1]![1]!.headers as Record<string, string>)['X-CSRF-Token']).toBeUndefined()
+  })
+  it('carries code, field and hint of a refusal', async () => {
+    answer(422, { error: { code: 'FIELD_RANGE', message: 'm', hint: 'h', field: 'o2_ref' } })
+    await expect(call('POST', 'outlet', { body: {} })).rejects.toMatchObject({ status: 422, code: 'FIELD_RANGE', field: 'o2_ref', hint: 'h' })
+  })
+  it('a lost session is told once per answer; a quiet question is not', async () => {
+    const out = vi.fn()
+    setSignedOutHandler(out, () => {})
+    answer(401, { error: { code: 'AUTH_EXPIRED', message: 'm' } })
+    await expect(call('GET', 'map')).rejects.toBeInstanceOf(ApiError)
+    expect(out).toHaveBeenCalledTimes(1)
+    await expect(call('GET', 'session', { quiet: true })).rejects.toBeInstanceOf(ApiError)
+    expect(out).toHaveBeenCalledTimes(1)
+  })
+  it('a dead network and an HTML error page are errors with a code', async () => {
+    vi.stubGlobal('fetch', vi.fn(async () => { throw new TypeError('failed') }))
+    await expect(call('GET', 'map')).rejects.toMatchObject({ status: 0, code: 'NETWORK' })
+    vi.stubGlobal('fetch', vi.fn(async () => new Response('<html>', { status: 502 })))
+    await expect(call('GET', 'map')).rejects.toMatchObject({ code: 'HTTP_502' })
+  })
+})
