@@ -2,10 +2,13 @@
  * a port each, as the gateway's loops are; frames are made beforehand, only QN and device change, so that what is
  * measured is the recorder.
  *
- *   recorder_bench DIR [--seconds 10] [--ports 4] [--rate 0] [--duplicates 0] [--devices 2000]
+ *   recorder_bench DIR [--seconds 10] [--ports 4] [--rate 0] [--duplicates 0] [--devices 2000] [--dedup 1]
  *
- * --rate: frames a second over all ports (0: as fast as it goes); --duplicates: percent of frames sent again.
+ * --rate: frames a second over all ports (0: as fast as it goes); --duplicates: percent of frames sent again;
+ * --dedup 0: the same bytes as records that are not looked up (SENT), to see what duplicate detection costs. The cost
+ * of the hash chain is measured by itself (sha256_us_per_frame): it cannot be switched off.
  * Prints one line of JSON. */
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -25,7 +28,7 @@
 
 struct options {
     const char *dir;
-    int64_t seconds, ports, rate, duplicates, devices;
+    int64_t seconds, ports, rate, duplicates, devices, dedup;
 };
 
 struct producer {
@@ -163,7 +166,7 @@ static void *produce(void *arg)
                 snprintf(tag, sizeof tag, "%02u%08llu", me->number, (unsigned long long)unique % 100000000);
                 memcpy(f + FRAME - 30, tag, 10);
             }
-            struct journal_record r = {.kind = JOURNAL_FRAME, .at_ms = now_ms, .conn = (uint32_t)(unique % POOL),
+            struct journal_record r = {.kind = o->dedup ? JOURNAL_FRAME : JOURNAL_SENT, .at_ms = now_ms, .conn = (uint32_t)(unique % POOL),
                                        .bytes = {f, FRAME}};
             r.mn = (struct lt_slice){f + 6 + 47, 14};
             if (!recorder_block_add(b, &r, (uint64_t)now_us))
@@ -189,14 +192,25 @@ static long rss_kib(void)
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+static double sha256_us_per_frame(void)
+{
+    static char body[1 << 20];
+    unsigned char hash[32];
+    unsigned n = 0;
+    const double began = thread_cpu();
+    for (; n < 64; n++)
+        EVP_Digest(body, sizeof body, hash, NULL, EVP_sha256(), NULL);
+    return (thread_cpu() - began) * 1e6 / n / ((double)sizeof body / FRAME);
+}
+
 static bool parse(int argc, char **argv, struct options *o)
 {
-    *o = (struct options){.seconds = 10, .ports = 4, .devices = 2000};
+    *o = (struct options){.seconds = 10, .ports = 4, .devices = 2000, .dedup = 1};
     const struct {
         const char *name;
         int64_t *to;
     } names[] = {{"--seconds", &o->seconds}, {"--ports", &o->ports}, {"--rate", &o->rate},
-                 {"--duplicates", &o->duplicates}, {"--devices", &o->devices}};
+                 {"--duplicates", &o->duplicates}, {"--devices", &o->devices}, {"--dedup", &o->dedup}};
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] != '-') {
             o->dir = argv[i];
@@ -280,11 +294,11 @@ int main(int argc, char **argv)
     recorder_stop(&r);
     printf("{\"frames_s\":%.0f,\"stored\":%llu,\"duplicate\":%llu,\"failed\":%llu,\"seconds\":%.1f,\"recorder_cpu_us_per_frame\":%.2f,"
            "\"commits\":%llu,\"commit_ms_mean\":%.2f,\"commit_ms_max\":%.1f,\"p50_ms\":%.1f,\"p99_ms\":%.1f,\"p999_ms\":%.1f,"
-           "\"rss_early_kib\":%ld,\"rss_late_kib\":%ld,\"bloom_kib\":%llu,\"runs\":%llu,\"open_ms\":%.0f}\n",
+           "\"rss_early_kib\":%ld,\"rss_late_kib\":%ld,\"bloom_kib\":%llu,\"runs\":%llu,\"open_ms\":%.0f,\"sha256_us_per_frame\":%.2f}\n",
            (double)all / wall, (unsigned long long)stored, (unsigned long long)duplicate, (unsigned long long)failed, wall,
            (cpu - producers_cpu) * 1e6 / (double)(all ? all : 1), (unsigned long long)st.commits,
            (double)st.commit_us_total / 1e3 / (double)(st.commits ? st.commits : 1), (double)st.commit_us_max / 1e3,
            percentile(latency, all, 0.5), percentile(latency, all, 0.99), percentile(latency, all, 0.999), rss_early, rss_late,
-           (unsigned long long)st.index_bloom_bytes / 1024, (unsigned long long)st.index_runs, (double)(began - opening) / 1e3);
+           (unsigned long long)st.index_bloom_bytes / 1024, (unsigned long long)st.index_runs, (double)(began - opening) / 1e3, sha256_us_per_frame());
     return failed ? 1 : 0;
 }
