@@ -185,6 +185,10 @@ int cmd_backup(int argc, char **argv)
         lt_fail(&err, LT_E_IO, NULL, stamp, strerror(errno), NULL);
         return tell_error("backup", &err);
     }
+    snprintf(stamp, sizeof stamp, "%s/last_backup", dir); /* its time is shown on the page of the system's health */
+    f = fopen(stamp, "w");
+    if (!f || fclose(f) != 0)
+        fprintf(stderr, "lantian backup: the copy is whole, but %s cannot be written\n", stamp);
     printf("backup of %s in %s, %.1f s\n", dir, to, (double)(lt_mono_ms() - start) / 1000);
     return 0;
 }
