@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #define SETS_MAX      (FLOW_NEEDS_MAX + 12) /* needs, three of flow_enter(), and 8 of apply() */
-#define OVERDUE_BATCH 1000                  /* records of one call: about a second of writing */
+#define OVERDUE_BATCH 200                   /* records of one transaction: other writers wait a tenth of a second */
 
 static const char *label(const char *en, const char *zh, enum lt_lang lang)
 {
@@ -255,22 +255,21 @@ enum lt_err flow_overdue(struct sql_db *db, const struct flow *f, int64_t now_ms
                          struct lt_error *err)
 {
     int64_t ids[OVERDUE_BATCH];
+    struct flow_overdue_event events[OVERDUE_BATCH];
     size_t n = 0;
     const struct auth_ctx who = auth_system("deadline");
     const struct record_ctx x = {.db = db, .who = &who, .now_ms = now_ms, .tz_min = tz_min};
     *ret_more = false;
-    enum lt_err e = collect(db, f, now_ms, ids, &n, err);
-    for (size_t i = 0; e == LT_OK && i < n; i++) {
-        struct flow_overdue_event ev;
-        e = sql_begin(db, err);
-        if (e != LT_OK)
-            return e;
-        e = take_overdue(&x, f, ids[i], &ev, err);
-        e = sql_end(db, e, err);
-        if (e == LT_OK && each)
-            each(user, &ev);
-    }
-    *ret_more = n == OVERDUE_BATCH;
+    enum lt_err e = sql_begin(db, err);
+    if (e != LT_OK)
+        return e;
+    e = collect(db, f, now_ms, ids, &n, err);
+    for (size_t i = 0; e == LT_OK && i < n; i++)
+        e = take_overdue(&x, f, ids[i], &events[i], err);
+    e = sql_end(db, e, err);
+    for (size_t i = 0; e == LT_OK && each && i < n; i++) /* told only what is durable */
+        each(user, &events[i]);
+    *ret_more = e == LT_OK && n == OVERDUE_BATCH;
     return e;
 }
 

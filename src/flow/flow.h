@@ -71,8 +71,8 @@ struct flow_overdue_event {
     int64_t level;
     bool raised;
 };
-/* Handles deadlines that passed at now, oldest first, at most 1,000 a call (*ret_more then true: call again). Each
- * record in the caller's transaction when there is one. each() may be NULL. */
+/* Handles deadlines that passed at now, oldest first, at most 200 a call in one transaction (*ret_more then true: call
+ * again). each() (may be NULL) is called after the commit. */
 enum lt_err flow_overdue(struct sql_db *db, const struct flow *f, int64_t now_ms, int tz_min,
                          void (*each)(void *user, const struct flow_overdue_event *e), void *user, bool *ret_more,
                          struct lt_error *err) LT_MUST_CHECK;

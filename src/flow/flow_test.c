@@ -124,7 +124,7 @@ static int overdue(struct city *c, int64_t now_ms)
         n++;
     sql_release(&st);
     assert_int_equal(flow_overdue(c->db, &table, now_ms, LT_TZ_CHINA, NULL, NULL, &more, &err), LT_OK);
-    assert_int_equal(more, n >= 1000);
+    assert_int_equal(more, n >= 200);
     return n;
 }
 

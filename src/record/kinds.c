@@ -550,7 +550,8 @@ static const struct record_kind kinds[] = {
      .enterprise = "enterprise", .check = check_user},
     {.name = "alarm", .en = "Alarms", .zh = "告警", FIELDS(alarm_fields), .territory = "territory",
      .enterprise = "enterprise", .readonly = true,
-     .index = "CREATE INDEX IF NOT EXISTS alarm_due ON alarm(state, due_at_ms);"
+     .index = "CREATE INDEX IF NOT EXISTS alarm_due_at ON alarm(due_at_ms) WHERE due_at_ms IS NOT NULL;"
+              "CREATE INDEX IF NOT EXISTS alarm_state ON alarm(state);"
               "CREATE INDEX IF NOT EXISTS alarm_active ON alarm(active, rule, object_kind, object_id);"
               "CREATE INDEX IF NOT EXISTS alarm_first ON alarm(first_at_ms);"
               "CREATE INDEX IF NOT EXISTS alarm_last ON alarm(last_at_ms);"},
