@@ -289,6 +289,17 @@ static void take_entry(struct recorder *r, struct recorder_entry *e)
     r->next_seq += e->rec.seq != 0;
 }
 
+#define AHEAD 4 /* records looked ahead, so that memory answers in time */
+
+static void take_block(struct recorder *r, struct recorder_block *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        if (i + AHEAD < b->n && b->entries[i + AHEAD].rec.kind == JOURNAL_FRAME)
+            seen_hint(r->seen, &b->entries[i + AHEAD].rec);
+        take_entry(r, &b->entries[i]);
+    }
+}
+
 static void take_tick(struct recorder *r, int64_t at_ms, int64_t mono_ms)
 {
     if (mono_ms < r->tick_mono_ms)
@@ -386,8 +397,7 @@ static void do_round(struct recorder *r, struct block_list *round)
         r->next_seq = before + 1;
         seen_begin(r->seen, r->day, r->next_seq);
         for (struct recorder_block *b = round->first; b; b = b->next)
-            for (size_t i = 0; i < b->n; i++)
-                take_entry(r, &b->entries[i]);
+            take_block(r, b);
         take_tick(r, at_ms, began_us / 1000);
         e = journal_commit(r->journal, at_ms, &err);
         if (e)

@@ -5,6 +5,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
@@ -42,6 +43,13 @@ struct key {
     int from_day;
 };
 
+/* Keys computed ahead of their check; see seen_hint(). */
+struct hint {
+    const char *bytes;
+    struct key key;
+};
+#define HINTS 8
+
 /* Runs that may hold frames of one minute; found once, as nearly all frames are of the same few minutes. */
 struct memo {
     uint64_t version; /* of the list of runs, 0 empty */
@@ -70,6 +78,8 @@ struct seen {
     uint64_t committed; /* last number all of whose frames are noted */
     uint32_t *undo;     /* slots filled since seen_begin */
     size_t undo_n, undo_cap;
+    struct hint hints[HINTS];
+    size_t hint_at;
     char minute_text[12]; /* memory of the last QN minute parsed */
     int64_t minute_at_ms;
     int minute_from_day, minute_today;
@@ -99,10 +109,16 @@ static struct table *table_make(unsigned run_frames)
     if (t) {
         t->bits = run_frames <= SMALL_RUN ? SLOT_BITS_SMALL : SLOT_BITS;
         t->n = ((size_t)1 << t->bits) + SPILL;
-        t->slots = calloc(t->n, sizeof *t->slots);
+        /* Large pages where there are any: each check touches another place. */
+        const size_t page = (size_t)2 << 20, bytes = (t->n * sizeof *t->slots + page - 1) / page * page;
+        t->slots = aligned_alloc(page, bytes);
+        if (t->slots)
+            madvise(t->slots, bytes, MADV_HUGEPAGE);
     }
-    if (t && t->slots)
+    if (t && t->slots) {
+        memset(t->slots, 0, t->n * sizeof *t->slots);
         return t;
+    }
     table_free(t);
     return NULL;
 }
@@ -377,10 +393,31 @@ static void note(struct seen *s, const struct key *k, uint64_t seq)
     }
 }
 
+void seen_hint(struct seen *s, const struct journal_record *r)
+{
+    struct hint *h = &s->hints[s->hint_at++ % HINTS];
+    h->bytes = r->bytes.p;
+    key_of(s, r, &h->key);
+    __builtin_prefetch(&s->open->slots[slot_of(s->open, h->key.hash)]);
+}
+
+static void hinted_key(struct seen *s, const struct journal_record *r, struct key *k)
+{
+    for (size_t i = 0; i < HINTS; i++) {
+        struct hint *h = &s->hints[i];
+        if (h->bytes == r->bytes.p && r->bytes.p) {
+            *k = h->key;
+            h->bytes = NULL;
+            return;
+        }
+    }
+    key_of(s, r, k);
+}
+
 bool seen_check(struct seen *s, const struct journal_record *r, uint64_t seq, uint64_t *ret_seq)
 {
     struct key k;
-    key_of(s, r, &k);
+    hinted_key(s, r, &k);
     s->stats.checks++;
     if (find(s, &k, r, ret_seq))
         return true;
@@ -596,6 +633,7 @@ void seen_begin(struct seen *s, int day, uint64_t first_seq)
         begin_table(s, day, first_seq);
     s->day = day;
     s->undo_n = 0;
+    memset(s->hints, 0, sizeof s->hints); /* the same address may hold another frame now */
 }
 
 void seen_commit(struct seen *s, uint64_t last_seq)

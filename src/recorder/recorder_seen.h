@@ -36,6 +36,9 @@ void seen_close(struct seen **s);
 
 /* Begins a batch whose records will have numbers from first_seq and go to day file `day`. */
 void seen_begin(struct seen *s, int day, uint64_t first_seq);
+/* Tells that r will be checked soon: its place in the table is fetched into the cache. r's bytes must stay where they
+ * are until then. */
+void seen_hint(struct seen *s, const struct journal_record *r);
 /* True when frame r is stored already, as *ret_seq; else notes it as number seq. */
 bool seen_check(struct seen *s, const struct journal_record *r, uint64_t seq, uint64_t *ret_seq);
 void seen_commit(struct seen *s, uint64_t last_seq);
