@@ -14,6 +14,7 @@ static const struct {
     {"sim", cmd_sim, "simulated devices and load generator"},
     {"hj212", cmd_hj212, "decode, encode, check frames"},
     {"aqi", cmd_aqi, "air-quality index of CSV rows"},
+    {"assess", cmd_assess, "figures of a period from hourly CSV"},
     {"import", cmd_import, "import records of a kind from CSV or XLSX"},
     {"export", cmd_export, "export stored frames, or records of a kind"},
     {"ledger", cmd_ledger, "received, stored, duplicate, rejected per device"},

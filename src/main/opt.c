@@ -19,6 +19,7 @@ static bool take(const struct opt *o, const char *value)
 {
     struct lt_slice s = lt_slice_of(value);
     char *end = NULL;
+    struct opt_list *list = o->type == OPT_LIST ? o->to : NULL;
     switch (o->type) {
     case OPT_TEXT:
         *(const char **)o->to = value;
@@ -28,6 +29,11 @@ static bool take(const struct opt *o, const char *value)
     case OPT_NUMBER:
         *(double *)o->to = strtod(value, &end);
         return s.n && *end == '\0';
+    case OPT_LIST:
+        if (list->n == OPT_LIST_MAX)
+            return false;
+        list->item[list->n++] = value;
+        return true;
     case OPT_FLAG:
         break;
     }

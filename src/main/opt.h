@@ -4,11 +4,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum opt_type { OPT_TEXT, OPT_INT, OPT_NUMBER, OPT_FLAG };
+enum opt_type { OPT_TEXT, OPT_INT, OPT_NUMBER, OPT_FLAG, OPT_LIST };
+#define OPT_LIST_MAX 64 /* files of ten years by months and more */
+struct opt_list {       /* an option that may be given again */
+    const char *item[OPT_LIST_MAX];
+    size_t n;
+};
 struct opt {
     const char *name; /* "--to" */
     enum opt_type type;
-    void *to;         /* const char **, int64_t *, double *, bool * */
+    void *to;         /* const char **, int64_t *, double *, bool *, struct opt_list * */
     const char *value; /* name of the value in the help, e.g. "HOST:PORT" */
     const char *help;
 };
