@@ -13,8 +13,8 @@ const CHUNKS: [string, RegExp][] = [
   ['base', /node_modules\/(vue|@vue|vue-router|vue-i18n|@intlify)\/|plugin-vue:export-helper/],
   ['kit', /node_modules\/(reka-ui|@floating-ui|@vueuse|@internationalized|aria-hidden|defu|ohash)\//],
   ['table', /node_modules\/@tanstack\/(vue-table|table-core)\//],
-  ['boxes', /src\/(ui\/(MenuBox|ToastHost|DialogBox|ConfirmBox)|shell\/(UserMenu|SearchBox|AboutBox)|alarms\/(MoveDialog|KeysBox))\.vue/],
-  ['office', /src\/(kinds\/|pages\/(?!DutyPage|SignInPage|PasswordPage)|ui\/(SelectBox|RefBox|DataTable|TabsBox|Sparkline)|charts\/(RangeBar|SeriesPanel)|lib\/(frame|ledger|system|forms|title))/],
+  ['boxes', /src\/(ui\/(MenuBox|ToastHost|DialogBox|ConfirmBox)|shell\/(UserMenu|SearchBox|AboutBox)|alarms\/(MoveDialog|KeysBox))\.vue|src\/lib\/title/],
+  ['office', /src\/(kinds\/|pages\/(?!DutyPage|SignInPage|PasswordPage)|ui\/(SelectBox|RefBox|DataTable|Sparkline)|charts\/(RangeBar|SeriesPanel)|lib\/(frame|ledger|system|forms))/],
 ]
 
 export default defineConfig({
