@@ -60,7 +60,8 @@ static void template(char f[FRAME + 1])
     int n = snprintf(f, FRAME + 1, "##%04d", FRAME - 10);
     n += snprintf(f + n, FRAME + 1 - (size_t)n,
                   "QN=20260101000000000;ST=31;CN=2011;PW=123456;MN=00000000000000;Flag=5;CP=&&DataTime=20260101000000");
-    static const char *const factors[] = {"a21026", "a21002", "a34013", "a19001", "a01011", "a01012", "a01013", "a00000"};
+    static const char *const factors[] = {"a21026", "a21002", "a34013", "a19001",
+                                          "a01011", "a01012", "a01013", "a00000"};
     for (size_t i = 0; n < FRAME - 60; i++)
         n += snprintf(f + n, FRAME + 1 - (size_t)n, ";%s-Rtd=000.00,%s-Flag=N", factors[i % 8], factors[i % 8]);
     memset(f + n, '0', (size_t)(FRAME - n));
@@ -166,7 +167,9 @@ static void *produce(void *arg)
                 snprintf(tag, sizeof tag, "%02u%08llu", me->number, (unsigned long long)unique % 100000000);
                 memcpy(f + FRAME - 30, tag, 10);
             }
-            struct journal_record r = {.kind = o->dedup ? JOURNAL_FRAME : JOURNAL_SENT, .at_ms = now_ms, .conn = (uint32_t)(unique % POOL),
+            struct journal_record r = {.kind = o->dedup ? JOURNAL_FRAME : JOURNAL_SENT,
+                                       .at_ms = now_ms,
+                                       .conn = (uint32_t)(unique % POOL),
                                        .bytes = {f, FRAME}};
             r.mn = (struct lt_slice){f + 6 + 47, 14};
             if (!recorder_block_add(b, &r, (uint64_t)now_us))
@@ -209,7 +212,7 @@ static bool parse(int argc, char **argv, struct options *o)
     const struct {
         const char *name;
         int64_t *to;
-    } names[] = {{"--seconds", &o->seconds}, {"--ports", &o->ports}, {"--rate", &o->rate},
+    } names[] = {{"--seconds", &o->seconds},       {"--ports", &o->ports},     {"--rate", &o->rate},
                  {"--duplicates", &o->duplicates}, {"--devices", &o->devices}, {"--dedup", &o->dedup}};
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] != '-') {
@@ -241,7 +244,9 @@ int main(int argc, char **argv)
     struct options o;
     struct lt_error err;
     if (!parse(argc, argv, &o)) {
-        fprintf(stderr, "usage: recorder_bench DIR [--seconds N] [--ports N] [--rate N] [--duplicates PERCENT] [--devices N]\n");
+        fprintf(
+            stderr,
+            "usage: recorder_bench DIR [--seconds N] [--ports N] [--rate N] [--duplicates PERCENT] [--devices N]\n");
         return 2;
     }
     const struct recorder_config cfg = {.dir = o.dir, .tz_min = LT_TZ_CHINA};
@@ -290,15 +295,20 @@ int main(int argc, char **argv)
     const long rss_late = rss_kib();
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
-    const double cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+    const double cpu =
+        (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
     recorder_stop(&r);
-    printf("{\"frames_s\":%.0f,\"stored\":%llu,\"duplicate\":%llu,\"failed\":%llu,\"seconds\":%.1f,\"recorder_cpu_us_per_frame\":%.2f,"
-           "\"commits\":%llu,\"commit_ms_mean\":%.2f,\"commit_ms_max\":%.1f,\"p50_ms\":%.1f,\"p99_ms\":%.1f,\"p999_ms\":%.1f,"
-           "\"rss_early_kib\":%ld,\"rss_late_kib\":%ld,\"bloom_kib\":%llu,\"runs\":%llu,\"open_ms\":%.0f,\"sha256_us_per_frame\":%.2f}\n",
-           (double)all / wall, (unsigned long long)stored, (unsigned long long)duplicate, (unsigned long long)failed, wall,
-           (cpu - producers_cpu) * 1e6 / (double)(all ? all : 1), (unsigned long long)st.commits,
+    printf("{\"frames_s\":%.0f,\"stored\":%llu,\"duplicate\":%llu,\"failed\":%llu,\"seconds\":%.1f,\"recorder_cpu_us_"
+           "per_frame\":%.2f,"
+           "\"commits\":%llu,\"commit_ms_mean\":%.2f,\"commit_ms_max\":%.1f,\"p50_ms\":%.1f,\"p99_ms\":%.1f,\"p999_"
+           "ms\":%.1f,"
+           "\"rss_early_kib\":%ld,\"rss_late_kib\":%ld,\"bloom_kib\":%llu,\"runs\":%llu,\"open_ms\":%.0f,\"sha256_us_"
+           "per_frame\":%.2f}\n",
+           (double)all / wall, (unsigned long long)stored, (unsigned long long)duplicate, (unsigned long long)failed,
+           wall, (cpu - producers_cpu) * 1e6 / (double)(all ? all : 1), (unsigned long long)st.commits,
            (double)st.commit_us_total / 1e3 / (double)(st.commits ? st.commits : 1), (double)st.commit_us_max / 1e3,
-           percentile(latency, all, 0.5), percentile(latency, all, 0.99), percentile(latency, all, 0.999), rss_early, rss_late,
-           (unsigned long long)st.index_bloom_bytes / 1024, (unsigned long long)st.index_runs, (double)(began - opening) / 1e3, sha256_us_per_frame());
+           percentile(latency, all, 0.5), percentile(latency, all, 0.99), percentile(latency, all, 0.999), rss_early,
+           rss_late, (unsigned long long)st.index_bloom_bytes / 1024, (unsigned long long)st.index_runs,
+           (double)(began - opening) / 1e3, sha256_us_per_frame());
     return failed ? 1 : 0;
 }

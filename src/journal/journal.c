@@ -21,10 +21,10 @@ struct journal {
     int day;                   /* of file, 0 none */
     uint64_t last_seq;
     uint8_t last_hash[32];
-    int64_t last_at_ms;        /* of the last batch; batches never go back in time */
+    int64_t last_at_ms; /* of the last batch; batches never go back in time */
     struct journal_pool *pool;
-    struct journal_box *open;  /* records added since the last commit */
-    struct journal_box *done;  /* last committed batch, until it is published */
+    struct journal_box *open; /* records added since the last commit */
+    struct journal_box *done; /* last committed batch, until it is published */
     ZSTD_CCtx *cctx;
     ZSTD_CDict *cdict;
     int64_t dict_id;
@@ -271,6 +271,11 @@ int journal_day(const struct journal *j)
     return j->day;
 }
 
+uint64_t journal_wal_bytes(const struct journal *j)
+{
+    return (uint64_t)j->wal_pages * JOURNAL_PAGE;
+}
+
 void journal_last_hash(const struct journal *j, uint8_t ret[32])
 {
     memcpy(ret, j->last_hash, 32);
@@ -401,8 +406,12 @@ static enum lt_err write_batch(struct journal *j, int64_t at_ms, struct lt_error
         e = lt_fail(err, LT_E_INTERNAL, NULL, "SHA-256", NULL, NULL);
     if (e)
         return e;
-    struct journal_row row = {.first_seq = b->first_seq, .count = b->count, .raw_len = (uint32_t)b->body.n,
-                              .at_ms = b->at_ms, .dict = j->cdict ? j->dict_id : 0, .body = packed};
+    struct journal_row row = {.first_seq = b->first_seq,
+                              .count = b->count,
+                              .raw_len = (uint32_t)b->body.n,
+                              .at_ms = b->at_ms,
+                              .dict = j->cdict ? j->dict_id : 0,
+                              .body = packed};
     memcpy(row.hash, b->hash, 32);
     return journal_file_insert(j->file, &row, err);
 }

@@ -26,8 +26,9 @@ enum journal_kind {
 
 /* Reasons of REJECT and DROPPED: enum hj212_err below 64, these from 64 on. */
 #define JOURNAL_REASONS(X)                                                                                             \
-    X(PASSWORD, "password") X(ADDRESS, "address") X(DISABLED, "disabled") X(PENDING_LIMIT, "pending_limit")            \
-    X(RATE, "rate") X(INCOMPLETE, "incomplete")
+    X(PASSWORD, "password")                                                                                            \
+    X(ADDRESS, "address") X(DISABLED, "disabled") X(PENDING_LIMIT, "pending_limit") X(RATE, "rate")                    \
+        X(INCOMPLETE, "incomplete")
 enum journal_reason {
     JOURNAL_REASON_BASE = 63,
 #define X(n, s) JOURNAL_R_##n,
@@ -44,7 +45,7 @@ const char *journal_reason_name(unsigned reason); /* also of hj212 errors */
 #define JOURNAL_COUNT_MAX (1u << 16)  /* records of one batch */
 
 struct journal_record {
-    uint64_t seq; /* from 1, consecutive over all days */
+    uint64_t seq;  /* from 1, consecutive over all days */
     int64_t at_ms; /* when received (UTC) */
     uint64_t ref;
     uint32_t conn; /* connection number since start; 0 none */
@@ -80,6 +81,9 @@ enum lt_err journal_open(const char *dir, int tz_min, struct journal **ret, stru
 void journal_close(struct journal **j);
 uint64_t journal_last_seq(const struct journal *j);
 int journal_day(const struct journal *j); /* the newest day file, YYYYMMDD; 0 before the first commit ever */
+/* Bytes in the write-ahead log of the newest day. Some 10 MiB are usual; steady growth means that it cannot be copied
+ * into the day file (a failing disk, or a reader that stays in one place for long). */
+uint64_t journal_wal_bytes(const struct journal *j);
 void journal_last_hash(const struct journal *j, uint8_t ret[32]);
 /* Encodes one record behind those of the open batch; cheap, no I/O. The record gets the next number. 0: the batch is
  * full (commit first), the record is longer than JOURNAL_BYTES_MAX or JOURNAL_MN_MAX, or there is no memory. */

@@ -183,12 +183,12 @@ static char *put_varint(char *p, uint64_t v)
 
 static uint64_t zigzag(uint64_t d)
 {
-    return (d << 1) ^ (uint64_t)-(int64_t)(d >> 63);
+    return (d << 1) ^ (uint64_t) - (int64_t)(d >> 63);
 }
 
 static uint64_t unzigzag(uint64_t v)
 {
-    return (v >> 1) ^ (uint64_t)-(int64_t)(v & 1);
+    return (v >> 1) ^ (uint64_t) - (int64_t)(v & 1);
 }
 
 struct cursor {

@@ -150,7 +150,8 @@ static void chain_names_the_bad_batch(void **state)
         "UPDATE batch SET raw_len=raw_len-1 WHERE first_seq=?1",
         "UPDATE batch SET hash=randomblob(32) WHERE first_seq=?1",
         "UPDATE batch SET body=substr(body,1,length(body)-1) WHERE first_seq=?1",
-        "UPDATE batch SET body=(SELECT body FROM batch WHERE first_seq<?1 ORDER BY first_seq DESC LIMIT 1) WHERE first_seq=?1",
+        "UPDATE batch SET body=(SELECT body FROM batch WHERE first_seq<?1 ORDER BY first_seq DESC LIMIT 1) WHERE "
+        "first_seq=?1",
         "DELETE FROM batch WHERE first_seq=?1",
         "UPDATE batch SET first_seq=first_seq+1000000 WHERE first_seq=?1",
     };
@@ -163,7 +164,8 @@ static void chain_names_the_bad_batch(void **state)
         sqlite3 *db = NULL;
         sqlite3_stmt *s = NULL;
         assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-        assert_int_equal(sqlite3_prepare_v2(db, "SELECT first_seq FROM batch LIMIT 1 OFFSET 7", -1, &s, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_prepare_v2(db, "SELECT first_seq FROM batch LIMIT 1 OFFSET 7", -1, &s, NULL),
+                         SQLITE_OK);
         assert_int_equal(sqlite3_step(s), SQLITE_ROW);
         const int64_t seq = sqlite3_column_int64(s, 0);
         sqlite3_finalize(s);
@@ -190,8 +192,9 @@ static void chain_sees_a_cut_day(void **state)
     path_of(dir, day_of(1), path);
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "DELETE FROM batch WHERE first_seq=(SELECT max(first_seq) FROM batch)", NULL, NULL, NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "DELETE FROM batch WHERE first_seq=(SELECT max(first_seq) FROM batch)", NULL, NULL, NULL),
+        SQLITE_OK);
     sqlite3_close(db);
     struct journal_verified v;
     assert_int_equal(verify(dir, &v), LT_E_CORRUPT);
@@ -334,10 +337,14 @@ static void reading_from_a_closed_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(chain_finds_flipped_bits),   cmocka_unit_test(chain_names_the_bad_batch),
-        cmocka_unit_test(chain_sees_a_cut_day),       cmocka_unit_test(progress_can_stop),
-        cmocka_unit_test(recompressed_days_stay_the_same), cmocka_unit_test(expired_days_are_gone),
-        cmocka_unit_test(backup_beside_the_writer),   cmocka_unit_test(reading_from_a_closed_folder),
+        cmocka_unit_test(chain_finds_flipped_bits),
+        cmocka_unit_test(chain_names_the_bad_batch),
+        cmocka_unit_test(chain_sees_a_cut_day),
+        cmocka_unit_test(progress_can_stop),
+        cmocka_unit_test(recompressed_days_stay_the_same),
+        cmocka_unit_test(expired_days_are_gone),
+        cmocka_unit_test(backup_beside_the_writer),
+        cmocka_unit_test(reading_from_a_closed_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,8 +25,8 @@ static enum lt_err commit_some(struct journal *j, unsigned step, uint8_t *told, 
         static char pad[PAD]; /* some batches span many pages */
         for (size_t k = 0; k < sizeof pad; k++)
             pad[k] = (char)(k * 2654435761u * (*next_id + 1) >> 24);
-        const struct journal_record r = {.kind = JOURNAL_SENT, .at_ms = TEST_T0, .ref = *next_id + 1,
-                                         .bytes = {pad, step % 2 ? sizeof pad : 100}};
+        const struct journal_record r = {
+            .kind = JOURNAL_SENT, .at_ms = TEST_T0, .ref = *next_id + 1, .bytes = {pad, step % 2 ? sizeof pad : 100}};
         assert_true(journal_add(j, &r) > 0);
     }
     e = journal_commit(j, TEST_T0 + step / 4 * LT_DAY_MS, &err);
@@ -140,8 +140,10 @@ int main(void)
 {
     fault_vfs_install();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(full_once),         cmocka_unit_test(full_for_long),
-        cmocka_unit_test(io_error_once),     cmocka_unit_test(io_error_for_long),
+        cmocka_unit_test(full_once),
+        cmocka_unit_test(full_for_long),
+        cmocka_unit_test(io_error_once),
+        cmocka_unit_test(io_error_for_long),
         cmocka_unit_test(sync_reports_failure_after_writing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* A VFS for tests: passes everything on to the system's, and makes the n-th write, sync, truncate or open fail. Test code only. */
+/* A VFS for tests: passes everything on to the system's, and makes the n-th write, sync, truncate or open fail. Test
+ * code only. */
 #ifndef LT_JOURNAL_FAULT_VFS_H
 #define LT_JOURNAL_FAULT_VFS_H
 #include <stdbool.h>

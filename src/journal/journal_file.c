@@ -8,9 +8,9 @@
 #include "base/text.h"
 #include "journal/journal_priv.h"
 
-#define APPLICATION_ID   "1280592202" /* "LTJJ" */
-#define BUSY_READ_MS     5000
-#define BUSY_WRITE_MS    2000
+#define APPLICATION_ID "1280592202" /* "LTJJ" */
+#define BUSY_READ_MS   5000
+#define BUSY_WRITE_MS  2000
 
 /* body stands last: SQLite then reads the other columns without touching the overflow pages of the blob. */
 static const char schema[] =
@@ -226,6 +226,7 @@ static enum lt_err open_writing(struct journal_file *f, bool create, struct lt_e
         return journal_sql_fail(f->db, rc, f->path, err);
     sqlite3_busy_timeout(f->db, BUSY_WRITE_MS);
     no_checkpoint_on_close(f->db);
+    _Static_assert(JOURNAL_PAGE == 8192, "as in the PRAGMA");
     /* synchronous=FULL: the WAL is synced at each commit. wal_autocheckpoint=0: the keeper does it beside. */
     return journal_exec(f->db,
                         "PRAGMA page_size=8192;PRAGMA application_id=" APPLICATION_ID ";PRAGMA journal_mode=WAL;"
@@ -254,7 +255,8 @@ static enum lt_err mend_meta(struct journal_file *f, uint64_t first_seq, const u
     if (f->first_seq == first_seq && memcmp(f->prev_hash, prev_hash, 32) == 0)
         return LT_OK;
     sqlite3_stmt *s = NULL;
-    enum lt_err e = prepare(f, "UPDATE meta SET first_seq=?1,prev_hash=?2 WHERE NOT EXISTS(SELECT 1 FROM batch)", &s, err);
+    enum lt_err e =
+        prepare(f, "UPDATE meta SET first_seq=?1,prev_hash=?2 WHERE NOT EXISTS(SELECT 1 FROM batch)", &s, err);
     if (e)
         return e;
     sqlite3_bind_int64(s, 1, (int64_t)first_seq);

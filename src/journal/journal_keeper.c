@@ -15,7 +15,7 @@ struct journal_keeper {
     pthread_mutex_t mu;
     pthread_cond_t wake, idle;
     bool stop, busy, rest;
-    int want;  /* day to checkpoint, 0 none */
+    int want; /* day to checkpoint, 0 none */
     int finish[FINISH_MAX];
     size_t finish_n;
     atomic_bool caught_up;

@@ -8,9 +8,10 @@
 
 #define JOURNAL_FORMAT    1
 #define JOURNAL_PATH_MAX  1024
+#define JOURNAL_PAGE      8192 /* of a day file */
 #define JOURNAL_DAYS_MAX  8192 /* 22 years of day files */
 #define JOURNAL_DICT_MAX  (64 * 1024)
-#define JOURNAL_HEAD      8 /* a body starts with the base time, int64 little endian */
+#define JOURNAL_HEAD      8          /* a body starts with the base time, int64 little endian */
 #define JOURNAL_BLOCK_MAX (4u << 20) /* raw bytes of one block of a recompressed day */
 
 /* A batch in memory with its owner count. journal_batch is its first member. */
@@ -21,7 +22,7 @@ struct journal_box {
     size_t cap;
     uint32_t *offs; /* offset of each record, or NULL when not known */
     size_t offs_cap;
-    int64_t latest_at_ms; /* of the records added */
+    int64_t latest_at_ms;      /* of the records added */
     struct journal_pool *pool; /* where it goes when its last owner leaves it, or NULL */
 };
 /* A few large batches kept for reuse: touching fresh memory costs more than filling it (a page fault per 4 KiB, dear
@@ -80,7 +81,8 @@ enum lt_err journal_file_open_at(const char *path, int day, enum journal_mode mo
                                  const uint8_t prev_hash[32], int tz_min, struct journal_file **ret,
                                  struct lt_error *err) LT_MUST_CHECK;
 void journal_file_close(struct journal_file **f);
-enum lt_err journal_file_insert(struct journal_file *f, const struct journal_row *row, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err journal_file_insert(struct journal_file *f, const struct journal_row *row,
+                                struct lt_error *err) LT_MUST_CHECK;
 /* Row search; LT_E_NOT_FOUND at the end. Call journal_file_done before the next one. */
 enum lt_err journal_file_last(struct journal_file *f, struct journal_row *ret, struct lt_error *err) LT_MUST_CHECK;
 enum lt_err journal_file_at_or_before(struct journal_file *f, uint64_t seq, struct journal_row *ret,
@@ -94,8 +96,8 @@ void journal_file_done(struct journal_file *f);
 /* The uncompressed batch of a row, owned by the caller. */
 enum lt_err journal_file_unpack(struct journal_file *f, const struct journal_row *row, struct journal_box **ret,
                                 struct lt_error *err) LT_MUST_CHECK;
-enum lt_err journal_file_dict_add(struct journal_file *f, int64_t id, struct lt_slice dict, struct lt_error *err)
-    LT_MUST_CHECK;
+enum lt_err journal_file_dict_add(struct journal_file *f, int64_t id, struct lt_slice dict,
+                                  struct lt_error *err) LT_MUST_CHECK;
 /* Newest dictionary; *ret_id 0 when there is none. The bytes are the caller's (free). */
 enum lt_err journal_file_dict_last(struct journal_file *f, int64_t *ret_id, char **ret, size_t *ret_n,
                                    struct lt_error *err) LT_MUST_CHECK;

@@ -167,7 +167,7 @@ enum lt_err journal_tail_next(struct journal_tail *t, uint64_t seq, int wait_ms,
                 return e;
             pthread_mutex_lock(&t->mu);
             if (t->to != seen)
-                continue; /* published meanwhile: look again */
+                continue;    /* published meanwhile: look again */
             on_disk = false; /* nothing new until the next publication */
         }
         if (timed_out)

@@ -121,7 +121,7 @@ static void round_trip(void **state)
         }
         must_commit(j, at);
         at += (int64_t)lt_rand_below(&rand, 2 * LT_HOUR_MS); /* several days */
-        if (lt_rand_below(&rand, 10) == 0) { /* and several lives of the process */
+        if (lt_rand_below(&rand, 10) == 0) {                 /* and several lives of the process */
             journal_close(&j);
             j = must_open(dir);
             assert_int_equal(journal_last_seq(j), n);
@@ -353,8 +353,9 @@ static void names_and_classes(void **state)
     assert_string_equal(journal_reason_name(JOURNAL_R_INCOMPLETE), "incomplete");
     assert_string_equal(journal_reason_name(63), "unknown");
     assert_string_equal(journal_reason_name(255), "unknown");
-    static const enum journal_class want[] = {0, JOURNAL_CLASS_STORED, JOURNAL_CLASS_REJECTED, JOURNAL_CLASS_DUPLICATE,
-                                              JOURNAL_CLASS_REJECTED, 0, 0, 0, 0, 0};
+    static const enum journal_class want[] = {
+        0, JOURNAL_CLASS_STORED, JOURNAL_CLASS_REJECTED, JOURNAL_CLASS_DUPLICATE, JOURNAL_CLASS_REJECTED, 0, 0, 0, 0,
+        0};
     for (uint8_t k = 0; k < sizeof want / sizeof *want; k++)
         assert_int_equal(journal_ledger_class(&(struct journal_record){.kind = k}), want[k]);
 }

@@ -42,17 +42,19 @@ static inline void scratch_remove(const char *dir)
  * The CRC digits are of the right form only. */
 static inline size_t frame_make(char ret[1200], unsigned device, int64_t at_ms, unsigned salt, struct lt_slice *ret_mn)
 {
-    static const char *const factors[] = {"a21026", "a21002", "a34013", "a19001", "a01011", "a01012", "a01013", "a00000"};
+    static const char *const factors[] = {"a21026", "a21002", "a34013", "a19001",
+                                          "a01011", "a01012", "a01013", "a00000"};
     char qn[18], seg[1150];
     struct lt_rand rand;
     lt_rand_init(&rand, (uint64_t)device * 7919 + salt + (uint64_t)at_ms);
     lt_time_format_compact(at_ms, LT_TZ_CHINA, true, qn);
-    int n = snprintf(seg, sizeof seg, "QN=%s;ST=31;CN=2011;PW=123456;MN=3501%010u;Flag=5;CP=&&DataTime=%.14s", qn, device, qn);
+    int n = snprintf(seg, sizeof seg, "QN=%s;ST=31;CN=2011;PW=123456;MN=3501%010u;Flag=5;CP=&&DataTime=%.14s", qn,
+                     device, qn);
     const int mn_at = (int)(strstr(seg, "MN=") - seg) + 3;
     for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
         const unsigned v = (unsigned)lt_rand_below(&rand, 9000);
-        n += snprintf(seg + n, sizeof seg - (size_t)n, ";%s-Rtd=%u.%02u,%s-ZsRtd=%u.%02u,%s-Flag=N", factors[i], v / 100,
-                      v % 100, factors[i], v / 90, v % 90, factors[i]);
+        n += snprintf(seg + n, sizeof seg - (size_t)n, ";%s-Rtd=%u.%02u,%s-ZsRtd=%u.%02u,%s-Flag=N", factors[i],
+                      v / 100, v % 100, factors[i], v / 90, v % 90, factors[i]);
     }
     n += snprintf(seg + n, sizeof seg - (size_t)n, "&&");
     const int total = snprintf(ret, 1200, "##%04d%s%04X", n, seg, (unsigned)lt_rand_below(&rand, 65536));

@@ -26,8 +26,11 @@ static struct journal *fill(const char *dir)
         const struct journal_record other = {.kind = i % 2 ? JOURNAL_TICK : JOURNAL_DUPLICATE, .at_ms = at, .ref = 1};
         assert_true(journal_add(j, &other) > 0);
         if (i % 50 == 7) {
-            const struct journal_record bad = {.kind = i == 7 ? JOURNAL_DROPPED : JOURNAL_REJECT, .reason = 5, .at_ms = at,
-                                               .mn = LT_LIT("M1"), .bytes = i == 7 ? LT_LIT("") : LT_LIT("##\xff\"x")};
+            const struct journal_record bad = {.kind = i == 7 ? JOURNAL_DROPPED : JOURNAL_REJECT,
+                                               .reason = 5,
+                                               .at_ms = at,
+                                               .mn = LT_LIT("M1"),
+                                               .bytes = i == 7 ? LT_LIT("") : LT_LIT("##\xff\"x")};
             assert_true(journal_add(j, &bad) > 0);
         }
         if (i % 3 == 0 || i == FRAMES - 1)
@@ -72,9 +75,9 @@ static void frames_once_in_order(void **state)
     scratch_make(dir);
     struct journal *j = fill(dir); /* stays open: as beside a running post */
     static const char *const none[] = {NULL}, *const mn[] = {"--mn", "35010000000003", NULL},
-                      *const date[] = {"--from", "2026-11-30", "--to", "2026-11-30", NULL},
-                      *const iso[] = {"--from", "2026-11-29T01:00:00+08:00", "--to", "20261129020000", NULL},
-                      *const late[] = {"--from", "2027-01-01", NULL};
+                             *const date[] = {"--from", "2026-11-30", "--to", "2026-11-30", NULL},
+                             *const iso[] = {"--from", "2026-11-29T01:00:00+08:00", "--to", "20261129020000", NULL},
+                             *const late[] = {"--from", "2027-01-01", NULL};
     const struct {
         const char *const *args;
         unsigned from, to, step;
@@ -119,7 +122,8 @@ static void wrong_use(void **state)
     char dir[64];
     int status;
     scratch_make(dir);
-    static const char *const none[] = {NULL}, *const time[] = {"--from", "yesterday", NULL}, *const opt[] = {"--what", NULL};
+    static const char *const none[] = {NULL}, *const time[] = {"--from", "yesterday", NULL},
+                             *const opt[] = {"--what", NULL};
     free(run(dir, none, &status)); /* no journal there */
     assert_int_equal(status, 2);
     struct journal *j = fill(dir);

@@ -15,6 +15,7 @@
 #define ROUND_BYTES   ((size_t)4 << 20)
 #define ROUND_ENTRIES 32768
 #define RETRY_MS      100 /* between commits while the disk fails; meanwhile blocks wait and ports fill up */
+#define TELL_EVERY    100 /* failures between log lines: ten seconds while the disk is full */
 #define HELD          16  /* batches read back from disk to confirm duplicates; at most 16 * 16 MiB, usually 5 MiB */
 #define TICK_S        10
 #define KEEP_REJECTS  1000
@@ -313,15 +314,17 @@ static void take_tick(struct recorder *r, int64_t at_ms, int64_t mono_ms)
 static void fault(struct recorder *r, const struct lt_error *err)
 {
     pthread_mutex_lock(&r->mu);
-    r->stats.failures++;
+    const bool tell = r->stats.failures++ % TELL_EVERY == 0 || !r->faulty;
     r->stats.faulty = true;
     r->last_err = *err;
     pthread_mutex_unlock(&r->mu);
     const bool begins = !r->faulty;
     r->faulty = true;
-    char text[400];
-    lt_error_text(err, LT_EN, text, sizeof text);
-    lt_log(LT_ERROR, "recorder.commit_failed", "why=\"%s\"", text);
+    if (tell) {
+        char text[400];
+        lt_error_text(err, LT_EN, text, sizeof text);
+        lt_log(LT_ERROR, "recorder.commit_failed", "why=\"%s\"", text);
+    }
     if (begins && r->cfg.on_fault)
         r->cfg.on_fault(r->cfg.user, err, false);
 }
@@ -378,6 +381,7 @@ static void count_round(struct recorder *r, const struct block_list *round, uint
     if ((uint64_t)us > s->commit_us_max)
         s->commit_us_max = (uint64_t)us;
     s->last_seq = journal_last_seq(r->journal);
+    s->wal_bytes = journal_wal_bytes(r->journal);
     s->index_runs = seen.runs;
     s->index_bloom_bytes = seen.bloom_bytes;
     s->index_lost = seen.lost_runs;

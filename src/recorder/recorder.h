@@ -31,15 +31,16 @@ struct recorder_entry {
 struct recorder_config {
     const char *dir;
     int tz_min;
-    unsigned tick_s;             /* a TICK record at least this often (default 10) */
+    unsigned tick_s; /* a TICK record at least this often (default 10) */
     /* Refused records kept with bytes per device and day (default 1000). The counts live in memory: after a restart
      * those since the last run of the duplicate index are counted again, earlier ones of the day are forgotten. */
     unsigned keep_rejects;
     void (*on_fault)(void *user, const struct lt_error *err, bool cleared); /* disk trouble began / ended */
     void *user;
-    unsigned run_frames;         /* frames per run of the duplicate index, 0: a million (smaller for tests) */
+    unsigned run_frames; /* frames per run of the duplicate index, 0: a million (smaller for tests) */
 };
-enum lt_err recorder_start(const struct recorder_config *cfg, struct recorder **ret, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err recorder_start(const struct recorder_config *cfg, struct recorder **ret,
+                           struct lt_error *err) LT_MUST_CHECK;
 /* Commits all that was submitted, then ends the thread. Ports must be idle. */
 void recorder_stop(struct recorder **r);
 struct journal_tail *recorder_tail(struct recorder *r);
@@ -60,13 +61,15 @@ void recorder_port_submit(struct recorder_port *p, struct recorder_block *b);
 struct recorder_block *recorder_port_done(struct recorder_port *p);
 const struct recorder_entry *recorder_block_entries(const struct recorder_block *b, size_t *ret_n);
 void recorder_port_give(struct recorder_port *p, struct recorder_block *b);
-/* One record from any thread but the recorder's (API, main): waits for the commit. One caller at a time, others wait. */
+/* One record from any thread but the recorder's (API, main): waits for the commit. One caller at a time, others wait.
+ */
 enum lt_err recorder_write(struct recorder *r, const struct journal_record *rec, struct lt_error *err) LT_MUST_CHECK;
 
 struct recorder_stats {
     uint64_t commits, records, stored, duplicates, rejected, bytes, commit_us_total, commit_us_max, failures;
     uint64_t queue_blocks;
-    uint64_t last_seq; /* newest durable record */
+    uint64_t last_seq;                                  /* newest durable record */
+    uint64_t wal_bytes;                                 /* see journal_wal_bytes() */
     uint64_t index_runs, index_bloom_bytes, index_lost; /* duplicate index; lost: runs it had to forget */
     bool faulty;
 };

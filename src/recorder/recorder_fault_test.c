@@ -36,8 +36,12 @@ static void post(void *user)
 
 static struct recorder *must_start(const char *dir, struct trouble *t, unsigned run_frames)
 {
-    const struct recorder_config cfg = {.dir = dir, .tz_min = LT_TZ_CHINA, .tick_s = 3600, .on_fault = t ? on_fault : NULL,
-                                        .user = t, .run_frames = run_frames};
+    const struct recorder_config cfg = {.dir = dir,
+                                        .tz_min = LT_TZ_CHINA,
+                                        .tick_s = 3600,
+                                        .on_fault = t ? on_fault : NULL,
+                                        .user = t,
+                                        .run_frames = run_frames};
     struct recorder *r = NULL;
     struct lt_error err = {0};
     if (recorder_start(&cfg, &r, &err) != LT_OK) {

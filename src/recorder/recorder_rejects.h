@@ -4,7 +4,7 @@
 #define LT_RECORDER_REJECTS_H
 #include "base/slice.h"
 
-#define REJECTS_DEVICES 65536 /* different names counted apart; further ones are counted together, as "" */
+#define REJECTS_DEVICES 65536    /* different names counted apart; further ones are counted together, as "" */
 #define REJECTS_TOTAL   1000000u /* kept per day over all devices; derivation: 4 GB at the longest frame */
 
 struct rejects {

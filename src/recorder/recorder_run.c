@@ -10,12 +10,12 @@
 #include "base/fix.h"
 #include "recorder/recorder_run.h"
 
-#define MAGIC       "LTSEEN1"
-#define HEADER      1096
-#define BLOOM_BITS  10 /* per entry: about 1.3 % false positives with 6 probes in one 512-bit block */
+#define MAGIC        "LTSEEN1"
+#define HEADER       1096
+#define BLOOM_BITS   10 /* per entry: about 1.3 % false positives with 6 probes in one 512-bit block */
 #define BLOOM_HASHES 6
-#define COUNT_MAX   (1u << 22)
-#define WINDOW      1024 /* entries read at once by a search */
+#define COUNT_MAX    (1u << 22)
+#define WINDOW       1024 /* entries read at once by a search */
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "entries are written as they lie in memory");
 
@@ -24,7 +24,8 @@ void run_path(const char *dir, int day, char ret[1024])
     snprintf(ret, 1024, "%.900s/journal/%08d.seen", dir, day);
 }
 
-/* ---- header: magic 8, key 16, day 4, count 4, first 8, last 8, sum of entries 8, reserved 8, minutes 1024, sum 8 ---- */
+/* ---- header: magic 8, key 16, day 4, count 4, first 8, last 8, sum of entries 8, reserved 8, minutes 1024, sum 8 ----
+ */
 static void put(uint8_t *p, uint64_t v, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -65,10 +66,8 @@ static bool read_header(const uint8_t h[HEADER], int day, const uint8_t key[RUN_
     if (memcmp(h, MAGIC, 8) != 0 || memcmp(h + 8, key, RUN_KEY) != 0 ||
         get(h + HEADER - 8, 8) != sum(h, HEADER - 8, key) || (int)get(h + 24, 4) != day)
         return false;
-    *ret = (struct run){.day = day,
-                        .count = (uint32_t)get(h + 28, 4),
-                        .first_seq = get(h + 32, 8),
-                        .last_seq = get(h + 40, 8)};
+    *ret = (struct run){
+        .day = day, .count = (uint32_t)get(h + 28, 4), .first_seq = get(h + 32, 8), .last_seq = get(h + 40, 8)};
     memcpy(ret->minutes, h + 64, sizeof ret->minutes);
     return ret->count <= COUNT_MAX && ret->last_seq >= ret->first_seq;
 }

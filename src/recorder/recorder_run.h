@@ -4,17 +4,17 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-#define RUN_MINUTES   8192 /* bits: 0 is "no time", others 1 + minute mod 8191 */
-#define RUN_SEQ_BITS  24   /* an entry: 40 bits of hash, 24 bits of number minus first_seq */
-#define RUN_KEY       16
-#define RUN_HASH(e)   ((e) >> RUN_SEQ_BITS)
-#define RUN_DELTA(e)  ((e) & ((UINT64_C(1) << RUN_SEQ_BITS) - 1))
+#define RUN_MINUTES  8192 /* bits: 0 is "no time", others 1 + minute mod 8191 */
+#define RUN_SEQ_BITS 24   /* an entry: 40 bits of hash, 24 bits of number minus first_seq */
+#define RUN_KEY      16
+#define RUN_HASH(e)  ((e) >> RUN_SEQ_BITS)
+#define RUN_DELTA(e) ((e) & ((UINT64_C(1) << RUN_SEQ_BITS) - 1))
 
 struct run {
     int day;
     uint32_t count;
     uint64_t first_seq, last_seq;
-    uint64_t at;     /* offset of the entries in the day's file */
+    uint64_t at; /* offset of the entries in the day's file */
     uint8_t minutes[RUN_MINUTES / 8];
     uint64_t *bloom; /* NULL: none in memory */
     uint32_t bloom_blocks;

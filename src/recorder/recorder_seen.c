@@ -19,7 +19,7 @@ _Static_assert(JOURNAL_COUNT_MAX <= SEEN_BATCH_MAX, "a batch of the journal fits
 #define SLOT_BITS       21
 #define SLOT_BITS_SMALL 18 /* for runs of at most SMALL_RUN frames */
 #define SMALL_RUN       65536
-#define SPILL     4096 /* slots behind the last, so that probing never wraps and a scan is nearly in order */
+#define SPILL           4096 /* slots behind the last, so that probing never wraps and a scan is nearly in order */
 /* Tables that wait for the worker. Derivation: one is usual; with the disk failing, 4 million frames more can be told
  * apart before the index begins to lose runs (the journal does not: its commits fail first). */
 #define FROZEN_MAX 4
@@ -89,10 +89,10 @@ struct seen {
     pthread_mutex_t mu;
     pthread_cond_t wake, done;
     bool worker, stop;
-    bool failing; /* the last attempt to write a run failed */
-    bool give_up; /* a run that cannot be written is left in memory instead of tried again */
-    struct table *job;   /* to be written */
-    struct run *result;  /* written */
+    bool failing;       /* the last attempt to write a run failed */
+    bool give_up;       /* a run that cannot be written is left in memory instead of tried again */
+    struct table *job;  /* to be written */
+    struct run *result; /* written */
 };
 
 /* ---- tables ---- */
@@ -242,7 +242,8 @@ static void key_of(struct seen *s, const struct journal_record *r, struct key *k
 
 static bool same_frame(const struct journal_record *a, const struct journal_record *b)
 {
-    return a->kind == JOURNAL_FRAME && lt_slice_eq(a->mn, b->mn) && lt_slice_eq(segment_of(a->bytes), segment_of(b->bytes));
+    return a->kind == JOURNAL_FRAME && lt_slice_eq(a->mn, b->mn) &&
+           lt_slice_eq(segment_of(a->bytes), segment_of(b->bytes));
 }
 
 /* ---- searching ---- */
@@ -319,8 +320,7 @@ static const struct memo *runs_of_minute(struct seen *s, unsigned minute)
 static void bound_blooms(struct seen *s)
 {
     int64_t today_ms = 0;
-    const int keep_from =
-        lt_day_number_start(s->day, s->tz_min, &today_ms) ? day_before(today_ms, s->tz_min, 1) : 0;
+    const int keep_from = lt_day_number_start(s->day, s->tz_min, &today_ms) ? day_before(today_ms, s->tz_min, 1) : 0;
     for (size_t i = 0; i < s->runs_n; i++) {
         struct run *r = s->runs[i];
         if (r->day >= keep_from && s->stats.bloom_bytes <= SEEN_BLOOM_MAX)
@@ -461,7 +461,8 @@ static struct run *write_run(struct seen *s, const struct table *t)
     }
     char text[400] = "";
     lt_error_text(&err, LT_EN, text, sizeof text);
-    lt_log(LT_WARN, "recorder.index", "day=%d first_seq=%llu why=\"%s\"", t->day, (unsigned long long)t->first_seq, text);
+    lt_log(LT_WARN, "recorder.index", "day=%d first_seq=%llu why=\"%s\"", t->day, (unsigned long long)t->first_seq,
+           text);
     free(e);
     free(r);
     return NULL;
@@ -627,7 +628,7 @@ void seen_begin(struct seen *s, int day, uint64_t first_seq)
     collect(s);
     struct table *t = s->open;
     if (open_used(s) && (t->day != day || t->count >= s->run_frames ||
-                first_seq - t->first_seq + 2 * SEEN_BATCH_MAX >= UINT64_C(1) << RUN_SEQ_BITS))
+                         first_seq - t->first_seq + 2 * SEEN_BATCH_MAX >= UINT64_C(1) << RUN_SEQ_BITS))
         freeze(s);
     if (!open_used(s))
         begin_table(s, day, first_seq);

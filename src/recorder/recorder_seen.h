@@ -16,11 +16,11 @@
 #define LT_RECORDER_SEEN_H
 #include "journal/journal.h"
 
-#define SEEN_RUN_FRAMES  (1u << 20)
-#define SEEN_BATCH_MAX   (1u << 16) /* most frames added between seen_begin and seen_commit */
-#define SEEN_DAYS        60
-#define SEEN_RUNS_MAX    16384
-#define SEEN_BLOOM_MAX   ((size_t)256 << 20)
+#define SEEN_RUN_FRAMES (1u << 20)
+#define SEEN_BATCH_MAX  (1u << 16) /* most frames added between seen_begin and seen_commit */
+#define SEEN_DAYS       60
+#define SEEN_RUNS_MAX   16384
+#define SEEN_BLOOM_MAX  ((size_t)256 << 20)
 
 struct seen;
 /* Gives a stored or open record by number; false when it is gone. Slices must live until the next call. */

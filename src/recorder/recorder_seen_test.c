@@ -205,9 +205,17 @@ static void catching_up(void **state)
 static void odd_frames(void **state)
 {
     static const char *const odd[] = {
-        "##0010MN=A;CP=&&1234", "##0010MN=A;CP=&&1235", "", "#", "##", "##9999QN=20260101000000000;X", "garbage",
-        "##0030QN=99999999999999999;MN=A;CP=&&1234", "##0030QN=20260231000000000;MN=A;CP=&&1234",
-        "##0024QN=19700101000000000;A=11234", "##0040ST=31;CP=&&DataTime=20261128120000;a=1&&1234",
+        "##0010MN=A;CP=&&1234",
+        "##0010MN=A;CP=&&1235",
+        "",
+        "#",
+        "##",
+        "##9999QN=20260101000000000;X",
+        "garbage",
+        "##0030QN=99999999999999999;MN=A;CP=&&1234",
+        "##0030QN=20260231000000000;MN=A;CP=&&1234",
+        "##0024QN=19700101000000000;A=11234",
+        "##0040ST=31;CP=&&DataTime=20261128120000;a=1&&1234",
         "##0040ST=31;CP=&&DataTime=2026112812000",
     };
     struct world *w = calloc(1, sizeof *w);
@@ -305,9 +313,12 @@ static void rejects_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(streams_with_small_runs), cmocka_unit_test(streams_with_one_run_a_day),
-        cmocka_unit_test(index_files_lost_or_torn), cmocka_unit_test(catching_up),
-        cmocka_unit_test(odd_frames),              cmocka_unit_test(runs_on_disk),
+        cmocka_unit_test(streams_with_small_runs),
+        cmocka_unit_test(streams_with_one_run_a_day),
+        cmocka_unit_test(index_files_lost_or_torn),
+        cmocka_unit_test(catching_up),
+        cmocka_unit_test(odd_frames),
+        cmocka_unit_test(runs_on_disk),
         cmocka_unit_test(rejects_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,8 @@ static void results_of_each_kind(void **state)
     /* same bytes filed under another device: kept */
     f.mn = LT_LIT("OTHER");
     assert_int_equal(send_one(p, &sem, &f).result, RECORDER_STORED);
-    struct journal_record bad = {.kind = JOURNAL_REJECT, .reason = 5, .at_ms = now, .mn = LT_LIT("DEV"), .bytes = LT_LIT("##junk")};
+    struct journal_record bad = {
+        .kind = JOURNAL_REJECT, .reason = 5, .at_ms = now, .mn = LT_LIT("DEV"), .bytes = LT_LIT("##junk")};
     for (unsigned i = 0; i < 5; i++) {
         struct recorder_entry e = send_one(p, &sem, &bad);
         assert_int_equal(e.result, RECORDER_REFUSED);
@@ -233,7 +234,8 @@ static void *produce(void *arg)
         }
         for (uint64_t k = 1 + lt_rand_below(&rand, 60); k > 0 && sent < PER_THREAD; k--, sent++) {
             char buf[1200];
-            /* every frame is sent by two threads, so that half of all are duplicates, often in one and the same batch */
+            /* every frame is sent by two threads, so that half of all are duplicates, often in one and the same batch
+             */
             struct journal_record f = frame_record(buf, sent % 50, TEST_T0 + sent, me->number / 2);
             if (!recorder_block_add(b, &f, sent))
                 break;
@@ -323,7 +325,7 @@ static void duplicates_over_restarts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(results_of_each_kind),   cmocka_unit_test(a_full_queue_says_no),
+        cmocka_unit_test(results_of_each_kind),     cmocka_unit_test(a_full_queue_says_no),
         cmocka_unit_test(ticks_come_by_themselves), cmocka_unit_test(ports_of_many_threads),
         cmocka_unit_test(duplicates_over_restarts),
     };
