@@ -78,7 +78,7 @@ static bool parse_time(struct airq_hourly *h, struct lt_slice s, struct airq_row
         return fault(ret_fault, "time", s, "is not a full hour in the form YYYY-MM-DD hh:00");
     if (!h->has_date || memcmp(h->date, s.p, 10) != 0) {
         if (!airq_date_parse((struct lt_slice){s.p, 10}, &h->day))
-            return fault(ret_fault, "time", s, "holds a date that does not exist");
+            return fault(ret_fault, "time", s, "does not begin with a date YYYY-MM-DD that exists");
         memcpy(h->date, s.p, 10);
         h->has_date = true;
     }

@@ -15,11 +15,23 @@ struct source {
     unsigned long line;
 };
 
+/* Foreign bytes for a terminal: at most cap - 1, none that steers it, UTF-8 or question marks. */
+static void readable(struct lt_slice cell, char *ret, size_t cap)
+{
+    const size_t n = lt_text_copy_slice(ret, cap, cell);
+    const bool utf8 = lt_text_is_utf8((struct lt_slice){ret, n});
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)ret[i] < ' ' || ret[i] == 0x7F || (!utf8 && (unsigned char)ret[i] >= 0x80))
+            ret[i] = '?';
+}
+
 static void tell(struct source *s, const char *column, struct lt_slice cell, const char *text)
 {
+    char shown[64];
+    readable(cell, shown, sizeof shown);
     s->t->faults++;
-    fprintf(stderr, "lantian assess: %s: line %lu: %s%s'%.*s' %s\n", s->path, s->line, column, *column ? " " : "",
-            (int)(cell.n < 60 ? cell.n : 60), cell.p, text);
+    fprintf(stderr, "lantian assess: %s: line %lu: %s%s'%s' %s\n", s->path, s->line, column, *column ? " " : "", shown,
+            text);
 }
 
 /* ---- stations ---- */
@@ -114,7 +126,7 @@ static void take_line(struct source *s, struct lt_slice line)
     if (kind == AIRQ_ROW_CO && !t->co_line) {
         t->co_line = s->line;
         lt_text_copy(t->co_file, sizeof t->co_file, s->path);
-        lt_text_copy_slice(t->co_cell, sizeof t->co_cell, f.cell);
+        readable(f.cell, t->co_cell, sizeof t->co_cell);
     }
     if (kind == AIRQ_ROW_IN || kind == AIRQ_ROW_CO)
         take_row(s, &row);

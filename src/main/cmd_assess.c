@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GAPS_TOLD = 24 /* four months of six pollutants: enough to see what is missing */ };
+enum { GAPS_TOLD = 48 /* in all: enough to see what is missing, without a screen per station */ };
 
 static const enum airq_pollutant order[AIRQ_POLLUTANTS] = {AIRQ_PM25, AIRQ_PM10, AIRQ_SO2, AIRQ_NO2, AIRQ_CO, AIRQ_O3};
 static const char *const categories[6] = {"excellent", "good", "light", "moderate", "heavy", "severe"};
@@ -23,6 +23,7 @@ struct job {
     size_t days;
     struct airq_day *day; /* of one station, or of the city */
     lt_i128 *work;
+    size_t gaps;
 };
 
 /* ---- output ---- */
@@ -80,37 +81,40 @@ static void figures(struct jsonw *w, const struct job *j, const struct airq_peri
     jsonw_object_end(w);
 }
 
-/* Why the statistics are not valid, on standard error: the figures are given all the same, but marked. */
-static void tell_gaps(const char *whose, const struct airq_gap *gap, size_t n)
+static void tell_gap(const char *whose, const struct airq_gap *g)
 {
-    for (size_t i = 0; i < n && i < GAPS_TOLD; i++) {
-        const struct airq_gap *g = &gap[i];
-        char when[32];
-        snprintf(when, sizeof when, g->month ? "%04d-%02d" : "%04d", g->year, g->month);
-        if (g->needed)
-            fprintf(stderr, "lantian assess: %s: %s %s: %d valid days, %d are needed; statistics are not valid\n", whose,
-                    airq_pollutant_name((enum airq_pollutant)g->pollutant), when, g->days, g->needed);
-        else
-            fprintf(stderr, "lantian assess: %s: only %d days of %s are in the period; the standard judges whole months, "
-                            "statistics are not valid\n", whose, g->days, when);
-    }
-    if (n > GAPS_TOLD)
-        fprintf(stderr, "lantian assess: %s: and %zu more\n", whose, n - GAPS_TOLD);
+    char when[32];
+    snprintf(when, sizeof when, g->month ? "%04d-%02d" : "%04d", g->year, g->month);
+    if (g->needed)
+        fprintf(stderr, "lantian assess: %s: %s %s: %d valid days, %d are needed; statistics are not valid\n", whose,
+                airq_pollutant_name((enum airq_pollutant)g->pollutant), when, g->days, g->needed);
+    else
+        fprintf(stderr, "lantian assess: %s: only %d days of %s are in the period; the standard judges whole months, "
+                        "statistics are not valid\n", whose, g->days, when);
+}
+
+/* Why the statistics are not valid, on standard error: the figures are given all the same, but marked. */
+static void tell_gaps(struct job *j, const char *whose, const struct airq_gap *gap, size_t n)
+{
+    for (size_t i = 0; i < n; i++, j->gaps++)
+        if (j->gaps < GAPS_TOLD)
+            tell_gap(whose, &gap[i]);
 }
 
 /* ---- evaluation ---- */
 
-static void one(struct jsonw *w, const struct job *j, const char *whose)
+static void one(struct jsonw *w, struct job *j, const char *whose)
 {
     struct airq_period x;
     struct airq_gap gap[GAPS_TOLD];
     airq_period(j->s, j->r, j->day, j->days, j->work, &x);
     const size_t gaps = airq_gaps(j->day, j->days, j->t->hourly.from, gap, GAPS_TOLD);
     figures(w, j, &x, gaps == 0);
-    tell_gaps(whose, gap, gaps);
+    tell_gaps(j, whose, gap, gaps < GAPS_TOLD ? gaps : GAPS_TOLD);
+    j->gaps += gaps < GAPS_TOLD ? 0 : gaps - GAPS_TOLD;
 }
 
-static void of_city(struct jsonw *w, const struct job *j)
+static void of_city(struct jsonw *w, struct job *j)
 {
     for (size_t d = 0; d < j->days; d++) {
         struct airq_city city = {0};
@@ -124,7 +128,7 @@ static void of_city(struct jsonw *w, const struct job *j)
     one(w, j, "city");
 }
 
-static void of_stations(struct jsonw *w, const struct job *j)
+static void of_stations(struct jsonw *w, struct job *j)
 {
     jsonw_key(w, "stations");
     jsonw_object(w);
@@ -140,7 +144,7 @@ static void of_stations(struct jsonw *w, const struct job *j)
     jsonw_object_end(w);
 }
 
-static int report(const struct job *j)
+static int report(struct job *j)
 {
     struct lt_buf out = LT_BUF_INIT((size_t)16 << 20); /* a station takes 1 kB, 4096 of them with long names fit */
     struct jsonw w;
@@ -158,6 +162,8 @@ static int report(const struct job *j)
     jsonw_object_end(&w);
     const bool ok = jsonw_ok(&w) && fwrite(out.p, 1, out.n, stdout) == out.n && putchar('\n') != EOF && fflush(stdout) == 0;
     lt_buf_fini(&out);
+    if (j->gaps > GAPS_TOLD)
+        fprintf(stderr, "lantian assess: and %zu more months or years without enough valid days\n", j->gaps - GAPS_TOLD);
     if (!ok)
         fprintf(stderr, "lantian assess: the result cannot be written\n");
     return ok ? 0 : 2;
