@@ -1,14 +1,14 @@
-/* Tests of the configuration: defaults, files, faults with file and line, and mutations of a good file. */
-#include "json/fuzz_replay.h"
+/* Tests of the configuration: defaults, files, faults with file and line. */
 #include "main/config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static enum lt_err load(const char *text, struct config *c, struct lt_error *err)
 {
@@ -70,18 +70,10 @@ static void what_is_printed_can_be_read(void **state)
     assert_memory_equal(&c, &again, sizeof c);
 }
 
-static void mutated_files_are_read_or_refused(void **state)
-{
-    static const char *const corpus[] = {"http = \"127.0.0.1:8080\"\nmax_conns = 500\n# c\n", "enroll = 'open'",
-                                         "a = { b = \"${HOME}\" }", "max_rate = 9999999999999999999999\n", "x += 1", "/* */ data = \"\\x41\""};
-    assert_int_equal(fuzz_replay("config", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 3000), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_file_is_laid_over_the_defaults),
                                        cmocka_unit_test(faults_name_file_and_line),
-                                       cmocka_unit_test(what_is_printed_can_be_read),
-                                       cmocka_unit_test(mutated_files_are_read_or_refused)};
+                                       cmocka_unit_test(what_is_printed_can_be_read)};
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }
