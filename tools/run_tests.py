@@ -13,7 +13,8 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-THREADED = ["base", "journal", "recorder", "gateway", "registry", "series", "engine", "bus", "http", "api", "auth"]
+# those with threads of their own; the long single-threaded ones beside them run under ASan only
+THREADED = ["journal", "recorder", "gateway", "registry", "series_store", "bus", "http", "api"]
 passed, failed, failures = 0, 0, []
 
 
@@ -71,7 +72,12 @@ def meson_tests(title, build, options, env, only=None):
         count(title, 0, 1, "does not build")
         return
     say(f"  built ({time.monotonic() - t:.0f} s)")
-    cmd = ["meson", "test", "-C", build, "--no-rebuild", "--num-processes", "2", "--timeout-multiplier", "4", *(only or [])]
+    names = []
+    if only:  # this Meson knows no patterns
+        listed = run(["meson", "test", "-C", build, "--list"], 60).stdout.splitlines()
+        names = [n.split(" / ")[-1].strip() for n in listed]
+        names = [n for n in names if "fuzz" not in n and "replay_test" not in n and any(n == u or n.startswith(u + "_") for u in only)]
+    cmd = ["meson", "test", "-C", build, "--no-rebuild", "--num-processes", "2", "--timeout-multiplier", "6", *names]
     r = run(cmd, 1500, env)
     log = ROOT / build / "meson-logs" / "testlog.json"
     if not log.exists():
@@ -113,7 +119,7 @@ def main() -> int:
         meson_tests("threaded units, TSan", "build-tsan",
                     ["-Db_sanitize=thread", "-Db_lundef=false", "-Dbuildtype=debugoptimized"],
                     {**long_env, "TSAN_OPTIONS": "halt_on_error=0:exitcode=66"},
-                    [f"lantian:{u}*" for u in THREADED])
+                    THREADED)
     if wanted("web"):
         say("== web")
         simple("release build with pages", ["tools/build.sh", "build"], 1500)
