@@ -219,7 +219,7 @@ enum lt_err journal_open(const char *dir, int tz_min, struct journal **ret, stru
     if (!e)
         e = open_newest(j, err);
     if (!e) {
-        j->pool = journal_pool_create();
+        j->pool = journal_pool_create(8);
         j->open = journal_box_create(j->pool);
         j->cctx = ZSTD_createCCtx();
         j->keeper = journal_keeper_start(j->dir);

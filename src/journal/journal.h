@@ -27,8 +27,8 @@ enum journal_kind {
 /* Reasons of REJECT and DROPPED: enum hj212_err below 64, these from 64 on. */
 #define JOURNAL_REASONS(X)                                                                                             \
     X(PASSWORD, "password")                                                                                            \
-    X(ADDRESS, "address") X(DISABLED, "disabled") X(PENDING_LIMIT, "pending_limit") X(RATE, "rate")                    \
-        X(INCOMPLETE, "incomplete")
+    X(ADDRESS, "address")                                                                                              \
+    X(DISABLED, "disabled") X(PENDING_LIMIT, "pending_limit") X(RATE, "rate") X(INCOMPLETE, "incomplete")
 enum journal_reason {
     JOURNAL_REASON_BASE = 63,
 #define X(n, s) JOURNAL_R_##n,

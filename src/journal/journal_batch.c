@@ -53,16 +53,17 @@ enum journal_class journal_ledger_class(const struct journal_record *r)
 struct journal_pool {
     pthread_mutex_t mu;
     struct journal_box *free[POOL_MAX];
-    size_t n;
+    size_t n, most;
     atomic_uint refs;
 };
 
-struct journal_pool *journal_pool_create(void)
+struct journal_pool *journal_pool_create(unsigned most)
 {
     struct journal_pool *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
     pthread_mutex_init(&p->mu, NULL);
+    p->most = most < POOL_MAX ? most : POOL_MAX;
     atomic_init(&p->refs, 1);
     return p;
 }
@@ -87,7 +88,7 @@ void journal_pool_unref(struct journal_pool *p)
 static bool pool_put(struct journal_pool *p, struct journal_box *x)
 {
     pthread_mutex_lock(&p->mu);
-    const bool room = p->n < POOL_MAX;
+    const bool room = p->n < p->most;
     if (room)
         p->free[p->n++] = x;
     pthread_mutex_unlock(&p->mu);
@@ -131,6 +132,7 @@ struct journal_box *journal_box_copy(const struct journal_box *x)
     memcpy(c->offs, x->offs, offs);
     c->cap = x->b.body.n;
     c->offs_cap = x->b.count;
+    c->indexed = true;
     c->b = x->b;
     c->b.body.p = c->mem;
     return c;
@@ -170,6 +172,7 @@ void journal_box_clear(struct journal_box *x)
 {
     x->b.body = (struct lt_slice){x->mem, 0};
     x->b.count = 0;
+    x->indexed = false;
 }
 
 /* ---- numbers ---- */
@@ -322,6 +325,7 @@ bool journal_box_add(struct journal_box *x, const struct journal_record *r)
         x->latest_at_ms = r->at_ms;
     }
     x->offs[x->b.count] = (uint32_t)at;
+    x->indexed = true;
     const char *end = encode(x->mem + at, x->b.first_seq + x->b.count, get_i64(x->mem), r);
     x->b.body = (struct lt_slice){x->mem, (size_t)(end - x->mem)};
     x->b.count++;
@@ -388,7 +392,7 @@ bool journal_batch_find(const struct journal_batch *b, uint64_t seq, struct jour
         return false;
     const struct journal_box *x = (const struct journal_box *)(const void *)b;
     size_t end;
-    if (x->offs)
+    if (x->indexed)
         return decode_at(b, x->offs[seq - b->first_seq], (size_t)(seq - b->first_seq), &end, ret);
     struct journal_record r;
     for (size_t pos = 0; journal_batch_next(b, &pos, &r);) {
@@ -406,19 +410,14 @@ bool journal_box_index(struct journal_box *x)
     struct journal_record r;
     size_t pos = 0, off = JOURNAL_HEAD;
     uint32_t n = 0;
-    uint32_t *offs = malloc(((size_t)b->count + 1) * sizeof *offs);
-    if (!offs)
-        return false;
-    for (; journal_batch_next(b, &pos, &r); off = pos & ((UINT64_C(1) << POS_BITS) - 1))
-        offs[n++] = (uint32_t)off;
-    if (n != b->count || n == 0 || off != b->body.n) {
-        free(offs);
-        return false;
-    }
-    free(x->offs);
+    void *offs = x->offs;
+    const bool ok = grow(&offs, &x->offs_cap, b->count, sizeof *x->offs);
+    x->indexed = false;
+    for (; ok && journal_batch_next(b, &pos, &r); off = pos & ((UINT64_C(1) << POS_BITS) - 1))
+        ((uint32_t *)offs)[n++] = (uint32_t)off;
     x->offs = offs;
-    x->offs_cap = n;
-    return true;
+    x->indexed = ok && n == b->count && n > 0 && off == b->body.n;
+    return x->indexed;
 }
 
 /* ---- hash ---- */

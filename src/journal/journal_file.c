@@ -315,6 +315,7 @@ void journal_file_close(struct journal_file **fp)
     sqlite3_finalize(f->holding);
     sqlite3_finalize(f->last);
     sqlite3_close(f->db);
+    journal_pool_unref(f->pool);
     ZSTD_freeDCtx(f->dctx);
     ZSTD_freeDDict(f->ddict);
     free(f->block);
@@ -540,23 +541,36 @@ static enum lt_err unpack_block(struct journal_file *f, const struct journal_row
     return LT_OK;
 }
 
+/* An empty batch with room for n bytes. Reading in turn then touches the same memory again and again. */
+static struct journal_box *box_for(struct journal_file *f, size_t n)
+{
+    if (!f->pool)
+        f->pool = journal_pool_create(1);
+    struct journal_box *x = f->pool ? journal_box_create(f->pool) : NULL;
+    if (x)
+        journal_box_reserve(x, n, 0);
+    if (x && x->cap >= n)
+        return x;
+    struct journal_batch *b = x ? &x->b : NULL;
+    journal_batch_unref(&b);
+    return NULL;
+}
+
 enum lt_err journal_file_unpack(struct journal_file *f, const struct journal_row *row, struct journal_box **ret,
                                 struct lt_error *err)
 {
     enum lt_err e = want_dctx(f, err);
-    struct journal_box *x = e ? NULL : journal_box_create(NULL);
-    if (x)
-        x->mem = malloc(row->raw_len);
-    if (!e && (!x || !x->mem))
-        e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    if (!e)
-        e = row->block ? unpack_block(f, row, x->mem, err) : unpack_own(f, row, x->mem, err);
+    if (e)
+        return e;
+    struct journal_box *x = box_for(f, row->raw_len);
+    if (!x)
+        return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    e = row->block ? unpack_block(f, row, x->mem, err) : unpack_own(f, row, x->mem, err);
     if (e) {
-        struct journal_batch *b = x ? &x->b : NULL;
+        struct journal_batch *b = &x->b;
         journal_batch_unref(&b);
         return e;
     }
-    x->cap = row->raw_len;
     x->b = (struct journal_batch){row->first_seq, row->count, {x->mem, row->raw_len}, row->at_ms, {0}};
     memcpy(x->b.hash, row->hash, 32);
     *ret = x;

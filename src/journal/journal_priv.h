@@ -6,13 +6,14 @@
 #include <zstd.h>
 #include "journal/journal.h"
 
-#define JOURNAL_FORMAT    1
-#define JOURNAL_PATH_MAX  1024
-#define JOURNAL_PAGE      8192 /* of a day file */
-#define JOURNAL_DAYS_MAX  8192 /* 22 years of day files */
-#define JOURNAL_DICT_MAX  (64 * 1024)
-#define JOURNAL_HEAD      8          /* a body starts with the base time, int64 little endian */
-#define JOURNAL_BLOCK_MAX (4u << 20) /* raw bytes of one block of a recompressed day */
+#define JOURNAL_FORMAT   1
+#define JOURNAL_PATH_MAX 1024
+#define JOURNAL_PAGE     8192 /* of a day file */
+#define JOURNAL_DAYS_MAX 8192 /* 22 years of day files */
+#define JOURNAL_DICT_MAX (64 * 1024)
+#define JOURNAL_HEAD     8 /* a body starts with the base time, int64 little endian */
+#define JOURNAL_BLOCK_MAX                                                                                              \
+    (1u << 20) /* raw bytes of one block of a recompressed day: one record costs 1 ms to read back */
 
 /* A batch in memory with its owner count. journal_batch is its first member. */
 struct journal_box {
@@ -20,15 +21,16 @@ struct journal_box {
     atomic_uint refs;
     char *mem;
     size_t cap;
-    uint32_t *offs; /* offset of each record, or NULL when not known */
+    uint32_t *offs; /* offset of each record, when indexed */
     size_t offs_cap;
+    bool indexed;
     int64_t latest_at_ms;      /* of the records added */
     struct journal_pool *pool; /* where it goes when its last owner leaves it, or NULL */
 };
 /* A few large batches kept for reuse: touching fresh memory costs more than filling it (a page fault per 4 KiB, dear
  * on virtual machines). Lives as long as the writer or any batch that came from it. */
 struct journal_pool;
-struct journal_pool *journal_pool_create(void);
+struct journal_pool *journal_pool_create(unsigned most); /* batches it keeps, at most 8 */
 void journal_pool_unref(struct journal_pool *p);
 /* From the pool when it has one (pool may be NULL). */
 struct journal_box *journal_box_create(struct journal_pool *pool);
@@ -62,6 +64,7 @@ struct journal_file {
     uint64_t first_seq;    /* number of the first record the file may hold */
     uint8_t prev_hash[32]; /* of the last batch of the file before */
     sqlite3_stmt *insert, *at_or_before, *after, *holding, *last;
+    struct journal_pool *pool; /* of batches read */
     ZSTD_DCtx *dctx;
     ZSTD_DDict *ddict; /* dictionary ddict_id */
     int64_t ddict_id;

@@ -10,9 +10,10 @@
 #include "recorder/recorder_rejects.h"
 #include "recorder/recorder_seen.h"
 
-/* A round takes blocks until their bytes reach this: a commit of that size takes some 30 ms, so that a burst does not
- * make acknowledgements wait much longer than the next sync. */
-#define ROUND_BYTES   ((size_t)4 << 20)
+/* A round takes blocks until their bytes reach this: some 2,000 frames. Larger ones would save little (a commit costs
+ * half a millisecond of its own), but make acknowledgements wait longer in a burst, and one stored record costs as much
+ * to read back as its whole batch (1 ms). */
+#define ROUND_BYTES   ((size_t)1 << 20)
 #define ROUND_ENTRIES 32768
 #define RETRY_MS      100 /* between commits while the disk fails; meanwhile blocks wait and ports fill up */
 #define TELL_EVERY    100 /* failures between log lines: ten seconds while the disk is full */
