@@ -35,6 +35,12 @@ HANDLER(session_login)
     return write_session(c, s.csrf, err);
 }
 
+/* Language, password, sign-out and keys are the person's own: a leaked token, however narrow, must not take them over. */
+static enum lt_err by_person(const struct api_call *c, struct lt_error *err)
+{
+    return c->who.token_id ? lt_fail(err, LT_E_DENIED, NULL, "token", NULL, NULL) : LT_OK;
+}
+
 HANDLER(session_get)
 {
     char csrf[AUTH_TOKEN_CHARS] = "";
@@ -46,8 +52,8 @@ HANDLER(session_get)
 HANDLER(session_put)
 {
     struct lt_slice lang;
-    enum lt_err e = api_body(c, err);
-    if (e || (e = jsonr_str(c->body, "lang", true, 8, &lang, err)))
+    enum lt_err e = by_person(c, err);
+    if (e || (e = api_body(c, err)) || (e = jsonr_str(c->body, "lang", true, 8, &lang, err)))
         return e;
     bool en = lt_slice_is(lang, "en");
     if (!en && !lt_slice_is(lang, "zh"))
@@ -65,8 +71,8 @@ static enum lt_err nothing(struct api_call *c)
 
 HANDLER(session_delete)
 {
-    enum lt_err e = auth_logout(c->t->db, &c->who, c->now_ms, err);
-    if (e)
+    enum lt_err e = by_person(c, err);
+    if (e || (e = auth_logout(c->t->db, &c->who, c->now_ms, err)))
         return e;
     http_set_cookie(c->req, c->res, API_COOKIE, "", 0);
     return nothing(c);
@@ -75,8 +81,8 @@ HANDLER(session_delete)
 HANDLER(session_password)
 {
     struct lt_slice old, new_;
-    enum lt_err e = api_body(c, err);
-    if (e || (e = jsonr_str(c->body, "old", true, AUTH_PASSWORD_MAX, &old, err)) ||
+    enum lt_err e = by_person(c, err);
+    if (e || (e = api_body(c, err)) || (e = jsonr_str(c->body, "old", true, AUTH_PASSWORD_MAX, &old, err)) ||
         (e = jsonr_str(c->body, "new", true, AUTH_PASSWORD_MAX, &new_, err)))
         return e;
     if (!limiter_take(&c->a->limiter, c->req->address, lt_mono_ms()))
@@ -104,13 +110,11 @@ HANDLER(token_create)
     struct lt_slice name, permissions;
     int64_t until = 0, id;
     char token[AUTH_TOKEN_CHARS];
-    enum lt_err e = api_body(c, err);
-    if (e || (e = jsonr_str(c->body, "name", true, 64, &name, err)) ||
+    enum lt_err e = by_person(c, err);
+    if (e || (e = api_body(c, err)) || (e = jsonr_str(c->body, "name", true, 64, &name, err)) ||
         (e = jsonr_str(c->body, "permissions", true, 2000, &permissions, err)) ||
         (e = jsonr_time(c->body, "expires_at", false, c->a->cfg.tz_min, &until, err)))
         return e;
-    if (c->who.token_id) /* a program makes no further keys for itself */
-        return lt_fail(err, LT_E_DENIED, NULL, "token", NULL, NULL);
     e = auth_token_create(&c->x, name.p, permissions.p, until, &id, token, err);
     if (e)
         return e;
@@ -125,8 +129,8 @@ HANDLER(token_create)
 HANDLER(token_delete)
 {
     int64_t id;
-    enum lt_err e = api_id(c, 0, &id, err);
-    if (e || (e = auth_token_revoke(&c->x, id, err)))
+    enum lt_err e = by_person(c, err);
+    if (e || (e = api_id(c, 0, &id, err)) || (e = auth_token_revoke(&c->x, id, err)))
         return e;
     return nothing(c);
 }

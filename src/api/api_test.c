@@ -444,6 +444,15 @@ static void tokens_for_programs(void **state)
     assert_error(403, "DENIED"); /* less than its owner may */
     tc_call(address, "POST", "/api/v1/token", headers, "{\"name\":\"x\",\"permissions\":\"device:read\"}", &reply);
     assert_error(403, "DENIED");
+    tc_call(address, "PUT", "/api/v1/session/password", headers, "{\"old\":\"" PASSWORD "\",\"new\":\"Anderer-Himmel-77\"}",
+            &reply);
+    assert_error(403, "DENIED"); /* even who knows the password cannot lock its owner out with a token */
+    tc_call(address, "PUT", "/api/v1/session", headers, "{\"lang\":\"en\"}", &reply);
+    assert_error(403, "DENIED");
+    tc_call(address, "DELETE", "/api/v1/session", headers, "", &reply);
+    assert_error(403, "DENIED");
+    tc_call(address, "DELETE", "/api/v1/token/1", headers, "", &reply);
+    assert_error(403, "DENIED");
     call(&role_session[0], "GET", "/api/v1/token", "");
     assert_status(200);
     assert_non_null(strstr(reply.body, "\"script\""));
