@@ -123,6 +123,7 @@ static bool follow_one(struct api *a, struct sql_db *db, struct desk_command *d)
         return false;
     struct auth_ctx who = auth_system("gateway");
     struct record_ctx x = {db, &who, lt_wall_ms(), a->cfg.tz_min};
+    frame_hide_passwords(g.answer, strlen(g.answer)); /* a device may repeat what it was told */
     const char *step = (unsigned)g.step < sizeof steps / sizeof steps[0] ? steps[g.step] : "failed";
     struct record_set set[] = {RECORD_SET_Z("step", step), RECORD_SET_I("code", g.code),
                                RECORD_SET_I("frames", (int64_t)g.frames), RECORD_SET_Z("answer", g.answer)};

@@ -5,14 +5,44 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #define ITEMS_MAX 512
 
-static void write_item(struct jsonw *w, struct lt_slice area, const struct hj212_item *it, bool en, int tz_min)
+static bool is_password(struct lt_slice name)
+{
+    return (name.n == 2 && strncasecmp(name.p, "PW", 2) == 0) || (name.n == 5 && strncasecmp(name.p, "NewPW", 5) == 0);
+}
+
+void frame_hide_passwords(char *p, size_t n)
+{
+    bool some = false;
+    size_t i = 0;
+    while (i + 3 <= n) {
+        if (strncasecmp(p + i, "PW=", 3) != 0) {
+            i++;
+            continue;
+        }
+        for (i += 3; i < n && p[i] != ';' && !(p[i] == '&' && i + 1 < n && p[i + 1] == '&'); i++)
+            p[i] = '*';
+        some = true;
+    }
+    /* Of a short password the CRC leaves only a handful of candidates. */
+    if (some && n >= 6 && p[n - 6] == '&' && p[n - 5] == '&')
+        memset(p + n - 4, '*', 4);
+}
+
+static void write_item(struct jsonw *w, struct lt_slice area, const struct hj212_item *it, bool en, int tz_min, bool hide)
 {
     jsonw_object(w);
     jsonw_ku64(w, "group", it->group);
     jsonw_kslice(w, "name", hj212_name(area, it));
+    if (hide && is_password(hj212_name(area, it))) {
+        jsonw_kstr(w, "text", "******");
+        jsonw_object_end(w);
+        return;
+    }
     const struct hj212_factor *f = it->field == HJ212_F_NONE ? NULL : hj212_factor_find(hj212_name(area, it));
     if (it->field_len)
         jsonw_kslice(w, "field", (struct lt_slice){area.p + it->field_at, it->field_len});
@@ -32,7 +62,7 @@ static void write_item(struct jsonw *w, struct lt_slice area, const struct hj212
     jsonw_object_end(w);
 }
 
-static void write_area(struct jsonw *w, const struct hj212_frame *f, bool en, int tz_min)
+static void write_area(struct jsonw *w, const struct hj212_frame *f, bool en, int tz_min, bool hide)
 {
     struct hj212_item *items = malloc(ITEMS_MAX * sizeof *items);
     size_t n = 0;
@@ -43,7 +73,7 @@ static void write_area(struct jsonw *w, const struct hj212_frame *f, bool en, in
     if (items && !f->encrypted) {
         e = hj212_items(f->cp, ~UINT32_C(0), items, ITEMS_MAX, &n, &at, NULL);
         for (size_t i = 0; i < n; i++)
-            write_item(w, f->cp, &items[i], en, tz_min);
+            write_item(w, f->cp, &items[i], en, tz_min, hide);
     }
     jsonw_array_end(w);
     jsonw_kstr(w, "area_error", e == HJ212_E_OK ? NULL : hj212_err_name(e));
@@ -60,7 +90,7 @@ static void write_st(struct jsonw *w, unsigned st)
     jsonw_kstr(w, "st", text);
 }
 
-void frame_decoded(struct jsonw *w, struct lt_slice raw, enum lt_lang lang, int tz_min)
+void frame_decoded(struct jsonw *w, struct lt_slice raw, enum lt_lang lang, int tz_min, bool hide)
 {
     struct hj212_frame f;
     bool en = lang == LT_EN;
@@ -91,6 +121,6 @@ void frame_decoded(struct jsonw *w, struct lt_slice raw, enum lt_lang lang, int 
         if (f.tolerated & (UINT32_C(1) << i))
             jsonw_str(w, hj212_tolerance_name((enum hj212_tolerance)i));
     jsonw_array_end(w);
-    write_area(w, &f, en, tz_min);
+    write_area(w, &f, en, tz_min, hide);
     jsonw_object_end(w);
 }

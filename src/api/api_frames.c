@@ -84,23 +84,12 @@ static const char *kind_name(unsigned kind)
     return kind < sizeof names / sizeof names[0] ? names[kind] : "";
 }
 
-/* The password of the device is for those who may change it. */
-static void hide_password(struct found *f)
-{
-    for (size_t i = 0; i + 3 < f->n; i++) {
-        if (strncasecmp(f->raw + i, "PW=", 3) != 0)
-            continue;
-        for (i += 3; i < f->n && f->raw[i] != ';'; i++)
-            f->raw[i] = '*';
-        return;
-    }
-}
-
 static void write_found(struct search *s, struct found *f)
 {
     struct jsonw *w = &s->c->w;
     int tz = s->c->a->cfg.tz_min;
     struct lt_slice raw = {f->raw, f->n};
+    bool hide = !auth_may(&s->c->who, "device:write"); /* the password of a device is for those who may change it */
     bool frame = f->kind == JOURNAL_FRAME || f->kind == JOURNAL_REJECT || f->kind == JOURNAL_SENT;
     jsonw_object(w);
     jsonw_ku64(w, "seq", f->seq);
@@ -112,11 +101,11 @@ static void write_found(struct search *s, struct found *f)
         jsonw_ku64(w, "ref", f->ref);
     jsonw_key(w, "decoded");
     if (frame && f->n)
-        frame_decoded(w, raw, s->c->req->lang, tz);
+        frame_decoded(w, raw, s->c->req->lang, tz, hide);
     else
         jsonw_null(w);
-    if (!auth_may(&s->c->who, "device:write"))
-        hide_password(f);
+    if (hide)
+        frame_hide_passwords(f->raw, f->n);
     jsonw_kslice(w, "raw", raw);
     jsonw_object_end(w);
 }

@@ -187,7 +187,10 @@ void desk_follow(struct api *a, uint64_t command, int64_t record);
 /* ---- parts ---- */
 void api_openapi(struct lt_buf *out);
 void api_page(struct api *a, const struct http_request *req, struct http_response *res);
-void frame_decoded(struct jsonw *w, struct lt_slice raw, enum lt_lang lang, int tz_min);
+/* hide: passwords among its items are starred. */
+void frame_decoded(struct jsonw *w, struct lt_slice raw, enum lt_lang lang, int tz_min, bool hide);
+/* Stars the values of PW= and NewPW= (command 1072) in a frame or data area, and the CRC made with them. */
+void frame_hide_passwords(char *p, size_t n);
 struct api_alarm_counts {
     int64_t urgent, important, normal, unsigned_, overdue;
 };
