@@ -46,7 +46,7 @@ def decimals(standard, name):
 
 def even(value, places):
     """GB/T 8170; round() of a Fraction is exact and goes to even."""
-    return round(F(value), places) if places else F(round(F(value)))
+    return round(value, places) if places else F(round(value))
 
 
 def load(path, co_unit, label):
@@ -136,22 +136,22 @@ class Assessment:
 
     def station_day(self, key):
         """{name: (value for statistics, value for judging)}"""
-        out = {}
-        for name, v in self.exact.get(key, {}).items():
-            if name != "O3":
-                out[name] = (self.keep(name, v), self.judge(name, v))
-                continue
-            best, windows, hour = v
+        return {name: (self.keep("O3" if name == "O3_1h" else name, v), self.judge(name, v))
+                for name, v in self.valid_of_station(key).items()}
+
+    def valid_of_station(self, key):
+        out = dict(self.exact.get(key, {}))
+        if "O3" in out:
+            best, windows, hour = out.pop("O3")
             if windows >= 14 or self.judge("O3", best) > LIMITS[self.standard]["O3"][0]:
-                out["O3"] = (self.keep("O3", best), self.judge("O3", best))
-                out["O3_1h"] = (self.keep("O3", hour), self.judge("O3", hour))
+                out["O3"], out["O3_1h"] = best, hour
         return out
 
     def city_day(self, stations, date):
-        each = [self.station_day((s, date)) for s in stations]
+        each = [self.valid_of_station((s, date)) for s in stations]
         out = {}
         for name in (*NAMES, "O3_1h"):
-            valid = [d[name][0] for d in each if name in d]
+            valid = [self.keep("O3" if name == "O3_1h" else name, d[name]) for d in each if name in d]
             share = F(len(valid), len(stations))
             if valid and share >= (F(1, 2) if len(stations) < 4 else F(3, 4)):
                 v = sum(valid) / len(valid)
