@@ -209,7 +209,7 @@ static void failed_fsync(void **state)
 }
 
 /* ---- kill -9 ---- */
-#define KILL_FRAMES 200000
+#define KILL_FRAMES 1000000
 
 /* Writes frames next, next+1 … and tells each acknowledged number through the pipe, until killed. */
 static void child(const char *dir, int fd, unsigned next, int64_t base_ms)
@@ -282,8 +282,10 @@ static void kill_9(void **state)
     lt_rand_init(&rand, 99);
     const int64_t base = lt_wall_ms();
     const int cycles = getenv("LT_LONG") ? 200 : 10;
+    const uint64_t most_ns = cycles > 10 ? 150000000 : 500000000;
+    int kills = 0;
     unsigned next = 0;
-    for (int c = 0; c < cycles && next < KILL_FRAMES - 20000; c++) {
+    for (; kills < cycles && next < KILL_FRAMES - 100000; kills++) {
         int fds[2];
         assert_int_equal(pipe(fds), 0);
         /* a device sends again what was not acknowledged, and a little of what was */
@@ -294,7 +296,7 @@ static void kill_9(void **state)
             child(dir, fds[1], from, base);
         }
         close(fds[1]);
-        const struct timespec pause = {0, (long)(40000000 + lt_rand_below(&rand, 500000000))};
+        const struct timespec pause = {0, (long)(40000000 + lt_rand_below(&rand, most_ns))};
         nanosleep(&pause, NULL);
         kill(pid, SIGKILL);
         next = drain_acks(fds[0], seq_of, next);
@@ -304,8 +306,9 @@ static void kill_9(void **state)
         close(fds[0]);
         check_once(dir, seq_of, KILL_FRAMES, false);
     }
+    assert_int_equal(kills, cycles);
     assert_true(next > 100);
-    print_message("# %d kills, %u frames acknowledged\n", cycles, next);
+    print_message("# %d kills, %u frames acknowledged\n", kills, next);
     free(seq_of);
     scratch_remove(dir);
 }
