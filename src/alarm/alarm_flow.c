@@ -53,13 +53,48 @@ static enum lt_err apply_sign(const struct record_ctx *x, const struct record_ro
     return LT_OK;
 }
 
+static enum lt_err next_in_force(const struct record_ctx *x, const struct record_row *row, int64_t *ret_id, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    bool some = false;
+    enum lt_err e = sql_prepare(x->db,
+                                "SELECT id FROM suppression WHERE deleted = 0 AND rule = ?1 AND object_kind = ?2"
+                                " AND object_id = ?3 AND until_at > ?4 LIMIT 1",
+                                &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_text(st, 1, record_text(row, "rule"));
+    sql_bind_text(st, 2, record_text(row, "object_kind"));
+    sql_bind_i64(st, 3, record_i64(row, "object_id", 0));
+    sql_bind_i64(st, 4, x->now_ms);
+    e = sql_step(st, &some, err);
+    *ret_id = e == LT_OK && some ? sql_col_i64(st, 0) : 0;
+    sql_release(&st);
+    return e;
+}
+
+/* Who re-opens a suppressed alarm wants to hear of the matter again: what keeps its rule quiet on its object ends now. What
+ * was declared more widely (all rules, an outlet, an enterprise) is a decision of its own and stays. */
+static enum lt_err lift_suppression(const struct record_ctx *x, const struct record_row *row, struct lt_error *err)
+{
+    const struct record_set now[] = {RECORD_SET_I("until_at", x->now_ms)};
+    int64_t id = 0;
+    enum lt_err e;
+    while ((e = next_in_force(x, row, &id, err)) == LT_OK && id != 0) { /* ends: a lifted one is not in force any more */
+        e = record_change(x, record_kind_find(LT_LIT("suppression")), id, 0, "lift", now, 1, err);
+        if (e != LT_OK)
+            break;
+    }
+    return e;
+}
+
 static enum lt_err apply_reopen(const struct record_ctx *x, const struct record_row *row, struct record_set *set,
                                 size_t *n, struct lt_error *err)
 {
     set[(*n)++] = RECORD_SET_Z("outcome", "none");
     set[(*n)++] = RECORD_SET_NULL("signed_by");
     set[(*n)++] = RECORD_SET_NULL("signed_at_ms");
-    return LT_OK;
+    return lt_slice_is(record_text(row, "state"), states[ALARM_S_SUPPRESSED].name) ? lift_suppression(x, row, err) : LT_OK;
 }
 
 /* Suppressing an alarm is a suppression of its rule on its object: one list shows all that are in force. */

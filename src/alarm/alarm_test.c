@@ -261,6 +261,15 @@ static void people_suppress_with_reason_and_end(void **state)
     f.period_at_ms = T0 + 1;
     assert_true(up(b, &f, T0 + 1000).suppressed); /* the next one of the same rule on the same device too */
     assert_int_equal(move_as(b, &duty, id, "reopen", "{\"note\":\"提前结束\"}"), LT_OK);
+    b->c->x.now_ms = T0 + 2000;
+    f.period_at_ms = T0 + 2;
+    assert_false(up(b, &f, T0 + 2000).suppressed); /* ended early: the rule speaks again */
+    assert_int_equal(sql_get_i64(b->c->db, "SELECT count(*) FROM suppression WHERE deleted = 0 AND until_at > ?1", &b->c->x.now_ms, &n,
+                                 NULL), LT_OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(sql_get_i64(b->c->db, "SELECT count(*) FROM record_history WHERE kind = 'suppression' AND action = 'lift'", NULL, &n,
+                                 NULL), LT_OK);
+    assert_int_equal(n, 1);
 }
 
 static void nobody_signs_and_it_goes_up(void **state)
