@@ -224,6 +224,12 @@ static void the_report_is_preferred_unless_contradicted(void **state)
     assert_int_equal(v.avg, 10 * M);
     assert_true(v.state & VALUES_S_DISPUTED);
     assert_int_equal(diff, -5 * M);
+    r = report(15 * M, 21 * M, 'N'); /* a higher report is an admission: it stands, and is marked */
+    values_hour_choose(&own, &r, 10000, &v, &diff);
+    assert_int_equal(v.avg, 15 * M);
+    assert_int_equal(v.zsavg, 21 * M);
+    assert_int_equal(v.source, VALUES_REPORTED);
+    assert_true(v.state & VALUES_S_DISPUTED);
     r = report(5 * M, NONE, 'D'); /* a marked report contradicts nobody; it says the hour is bad */
     values_hour_choose(&own, &r, 10000, &v, &diff);
     assert_int_equal(v.avg, 5 * M);

@@ -310,8 +310,14 @@ void values_hour_choose(const struct values_result *own, const struct values_rep
     if (own_valid && values_mark_normal(rep->mark) &&
         (contradicts(rep->avg, own->avg, step, 5) || contradicts(rep->zsavg, own->zsavg, step, 10))) {
         ret->state |= VALUES_S_DISPUTED;
-        ret->cou = first_known(own->cou, rep->cou);
-        return;
+        /* Of two values that contradict each other the higher stands, so that neither hides an exceedance. */
+        bool report_higher = rep->zsavg != LT_FIX_NONE && own->zsavg != LT_FIX_NONE && rep->zsavg != own->zsavg
+                                 ? rep->zsavg > own->zsavg
+                                 : rep->avg > own->avg;
+        if (!report_higher) {
+            ret->cou = first_known(own->cou, rep->cou);
+            return;
+        }
     }
     ret->source = VALUES_REPORTED;
     ret->avg = rep->avg;

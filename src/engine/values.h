@@ -27,7 +27,7 @@ enum values_state { /* SERIES_F_STATE, bits */
     VALUES_S_VALID = 1,       /* enough valid minutes (45) or hours (20) */
     VALUES_S_SUBSTITUTED = 2, /* COU was substituted by HJ 75 (amounts only) */
     VALUES_S_EXEMPT = 4,      /* above the limit in a declared start, stop or maintenance within its quota */
-    VALUES_S_DISPUTED = 8,    /* the device's report contradicts its own minutes: the post's mean stands */
+    VALUES_S_DISPUTED = 8,    /* the device's report contradicts its own minutes: the higher of the two stands */
     VALUES_S_O2_CAP = 16,     /* oxygen above the cap: not converted */
     VALUES_S_DERIVED = 32,    /* NOx from NO and NO2 */
     VALUES_S_AMOUNT = 64,     /* COU computed from concentration and flow, formula (33) */
@@ -93,7 +93,8 @@ bool values_amount(int64_t c_mgm3, int64_t flow_m3s, int64_t *ret_kg);
 
 /* Chooses between the device's report and the post's own value. `step`: smallest step the factor is printed with
  * (10^-decimals). Contradiction: they differ by more than 5 % of the larger (converted values: 10 %) and more than two
- * steps, while the own value is valid. Fills *ret from `own` and the report. */
+ * steps, while the own value is valid; then the higher of the two stands (converted values compared first), so that neither
+ * hides an exceedance. Fills *ret from `own` and the report. */
 struct values_report {
     bool present;
     int64_t avg, zsavg, min, max, cou, mark;
