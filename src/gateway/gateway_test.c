@@ -425,8 +425,8 @@ static void *flood_reader(void *arg)
 static void a_flood_does_not_starve_others(void **state)
 {
     struct post p = {0};
-    post_open(&p, (struct gateway_config){.max_rate = 5000, .loops = 1});
-    struct flood f = {.p = &p, .frames = 9000};
+    post_open(&p, (struct gateway_config){.max_rate = 500, .loops = 1});
+    struct flood f = {.p = &p, .frames = 1500};
     pthread_t t;
     pthread_create(&t, NULL, flooder, &f);
     int fd = device(&p);
