@@ -130,6 +130,8 @@ def main() -> int:
         simple("release build", ["tools/build.sh", "build"], 1500)
     if wanted("blackbox"):
         say("== the program from outside")
+        simple("API reference made from the code", [sys.executable, "tools/gen_api.py", "--check"], 120,
+               {"LANTIAN": str(ROOT / "build/src/main/lantian")})
         for path in sorted((ROOT / "tests").glob("*_test.py")):
             t = time.monotonic()
             r = run([sys.executable, str(path)], 3600 if a.long else 600, {**long_env, "LANTIAN": str(ROOT / "build/src/main/lantian")})
