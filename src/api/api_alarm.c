@@ -47,7 +47,9 @@ static enum lt_err each_group(struct api_call *c, const struct topo *t,
     bool row = false;
     enum lt_err e =
         sql_prepare(c->t->db,
-                    "SELECT territory, enterprise, severity, state = 'new', due_at_ms < ?1, COUNT(*) FROM alarm "
+                    "SELECT territory, enterprise, severity, state = 'new', "
+                    /* late, as on the board: the deadline is passed, or was once and nobody has signed since */
+                    "coalesce(due_at_ms <= ?1, 0) OR (state = 'new' AND level > 0), COUNT(*) FROM alarm "
                     "WHERE deleted = 0 AND state NOT IN ('closed','suppressed') GROUP BY 1, 2, 3, 4, 5",
                     &st, err);
     if (e)
