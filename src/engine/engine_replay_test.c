@@ -520,6 +520,34 @@ static void the_thread_follows_the_tail(void **state)
     world_end(&w);
 }
 
+/* The journal of an older copy beside a newer state: its next records would have numbers the state has seen. */
+static void a_journal_behind_the_state_is_refused(void **state)
+{
+    struct world w = {0};
+    struct lt_error err;
+    world_make(&w);
+    struct series_config sc = {.dir = w.dir, .tz_min = LT_TZ_CHINA};
+    assert_int_equal(series_open(&sc, &w.s, NULL), LT_OK);
+    struct journal_tail *tail = journal_tail_create(w.dir);
+    struct engine_config ec = {.dir = w.dir, .series = w.s, .tail = tail, .tz_min = LT_TZ_CHINA};
+    int64_t now = lt_wall_ms();
+    frame(&w, now, MN1, 2011, now, "a21026-Rtd=1");
+    commit(&w, now);
+    assert_int_equal(engine_start(&ec, &w.e, NULL), LT_OK);
+    assert_true(engine_wait(w.e, 1, 5000));
+    engine_stop(&w.e);
+    assert_int_equal(sql_exec(w.db, "UPDATE engine_cursor SET state_seq = 2", NULL), LT_OK);
+    assert_int_equal(engine_start(&ec, &w.e, &err), LT_E_CORRUPT);
+    assert_null(w.e);
+    assert_string_equal(err.field, "journal");
+    frame(&w, now + 1, MN1, 2011, now + 1000, "a21026-Rtd=2");
+    commit(&w, now + 1);
+    assert_int_equal(engine_start(&ec, &w.e, &err), LT_OK); /* as far as the state: well */
+    engine_stop(&w.e);
+    journal_tail_destroy(&tail);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -528,6 +556,7 @@ int main(void)
         cmocka_unit_test(a_thousand_permutations),
         cmocka_unit_test(killed_anywhere_it_ends_the_same),
         cmocka_unit_test(the_thread_follows_the_tail),
+        cmocka_unit_test(a_journal_behind_the_state_is_refused),
     };
     const char *only = getenv("ENGINE_TEST"); /* one test by name, to look at it alone */
     if (only) {

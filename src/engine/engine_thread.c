@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <time.h>
 
 #define WAIT_MS       200  /* for the next batch; also how long a stop may take */
@@ -130,9 +132,32 @@ static void *run(void *user)
     return NULL;
 }
 
+/* A journal that ends before the state (files lost, or put back from an older copy) would give numbers a second time: the
+ * engine would take the new records for old ones and skip them, acknowledged and seen by nobody. */
+static enum lt_err journal_reaches(const struct engine *e, struct lt_error *err)
+{
+    struct journal_reader *reader = NULL;
+    uint64_t last = 0, seen = e->state_seq > e->series_seq ? e->state_seq : e->series_seq;
+    enum lt_err r = journal_reader_open(e->cfg.dir, &reader, err);
+    if (r == LT_OK) {
+        r = journal_reader_last_seq(reader, &last, err);
+    }
+    journal_reader_close(&reader);
+    if (r == LT_OK && last < seen) {
+        char why[160];
+        snprintf(why, sizeof why, "it ends at record %" PRIu64 ", state.db knows %" PRIu64 "; put back journal and state.db of one backup",
+                 last, seen);
+        r = lt_fail(err, LT_E_CORRUPT, "journal", "journal", why, NULL);
+    }
+    return r;
+}
+
 enum lt_err engine_start(const struct engine_config *cfg, struct engine **ret, struct lt_error *err)
 {
     enum lt_err r = engine_open(cfg, ret, err);
+    if (r == LT_OK && (r = journal_reaches(*ret, err)) != LT_OK) {
+        engine_close(ret);
+    }
     if (r != LT_OK) {
         return r;
     }
