@@ -99,11 +99,28 @@ static enum lt_err read_time(const struct record_ctx *x, const struct flow_need 
     return LT_OK;
 }
 
+/* Nothing but blanks, the wide one of Chinese keyboards (U+3000) too: a report of a space is none. */
+static bool says_nothing(const json_t *v)
+{
+    static const char wide[] = "\xE3\x80\x80";
+    if (!json_is_string(v))
+        return !v || json_is_null(v);
+    const char *p = json_string_value(v);
+    for (;;) {
+        if (*p == ' ' || (*p >= '\t' && *p <= '\r'))
+            p++;
+        else if (strncmp(p, wide, 3) == 0)
+            p += 3;
+        else
+            return *p == '\0';
+    }
+}
+
 static enum lt_err read_need(const struct record_ctx *x, const struct flow_move *m, const struct flow_need *n,
                              const json_t *body, struct record_set *set, bool *ret_given, struct lt_error *err)
 {
     const json_t *v = json_is_object(body) ? json_object_get(body, n->field) : NULL;
-    bool blank = !v || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0);
+    bool blank = says_nothing(v);
     enum lt_err e = LT_OK;
     *ret_given = !blank;
     if (blank)
@@ -356,7 +373,8 @@ static const char *check_names(const struct flow *f, const struct record_kind *k
         return "a field of the flow is not declared";
     for (size_t i = 0; i < f->n_states; i++)
         if (flow_state_find(f, lt_slice_of(f->states[i].name)) != (int)i ||
-            !record_choice_label(record_field_find(k, lt_slice_of(f->state_field)), lt_slice_of(f->states[i].name), LT_EN))
+            !record_choice_label(record_field_find(k, lt_slice_of(f->state_field)), lt_slice_of(f->states[i].name),
+                                 LT_EN))
             return f->states[i].name;
     for (size_t i = 0; i < f->n_moves; i++)
         if (move_find(f, lt_slice_of(f->moves[i].name)) != &f->moves[i])
@@ -376,7 +394,8 @@ const char *flow_check(const struct flow *f)
     for (size_t round = 0; round < f->n_states; round++)
         for (size_t i = 0; i < f->n_moves; i++) {
             const struct flow_move *m = &f->moves[i];
-            if (m->to >= f->n_states || m->from == 0 || (m->from & ~all) || !m->permission || m->n_needs > FLOW_NEEDS_MAX)
+            if (m->to >= f->n_states || m->from == 0 || (m->from & ~all) || !m->permission ||
+                m->n_needs > FLOW_NEEDS_MAX)
                 return m->name;
             if (m->from & seen)
                 seen |= UINT32_C(1) << m->to;

@@ -32,29 +32,68 @@ static const struct record_choice outcomes[] = {{"true", "t", "t"}, {"false", "f
 static const struct flow_move moves[] = {
     {.name = "sign", .en = "sign", .zh = "签收", .from = B(NEW), .to = SIGNED, .permission = "alarm:sign"},
     {.name = "handle", .en = "begin", .zh = "处置", .from = B(SIGNED), .to = HANDLING, .permission = "alarm:handle"},
-    {.name = "report", .en = "report", .zh = "反馈", .from = B(SIGNED) | B(HANDLING), .to = REPORTED, .permission = "alarm:handle",
-     .needs = {{.field = "note", .en = "note", .zh = "说明", .type = RECORD_TEXT, .required = true}}, .n_needs = 1},
-    {.name = "confirm", .en = "confirm", .zh = "核实", .from = B(REPORTED), .to = CONFIRMED, .permission = "alarm:confirm",
-     .needs = {{.field = "outcome", .en = "finding", .zh = "结论", .type = RECORD_ENUM, .required = true, .choices = outcomes}},
+    {.name = "report",
+     .en = "report",
+     .zh = "反馈",
+     .from = B(SIGNED) | B(HANDLING),
+     .to = REPORTED,
+     .permission = "alarm:handle",
+     .needs = {{.field = "note", .en = "note", .zh = "说明", .type = RECORD_TEXT, .required = true}},
+     .n_needs = 1},
+    {.name = "confirm",
+     .en = "confirm",
+     .zh = "核实",
+     .from = B(REPORTED),
+     .to = CONFIRMED,
+     .permission = "alarm:confirm",
+     .needs = {{.field = "outcome",
+                .en = "finding",
+                .zh = "结论",
+                .type = RECORD_ENUM,
+                .required = true,
+                .choices = outcomes}},
      .n_needs = 1},
     {.name = "close", .en = "close", .zh = "关闭", .from = B(CONFIRMED), .to = CLOSED, .permission = "alarm:confirm"},
-    {.name = "suppress", .en = "suppress", .zh = "抑制", .from = B(NEW), .to = SUPPRESSED, .permission = "alarm:suppress",
-     .needs = {{.field = "until", .en = "until", .zh = "至", .type = RECORD_TIME, .required = true, .future = true,
-                .max_ms = LT_DAY_MS, .store = "due_at_ms"}}, .n_needs = 1},
-    {.name = "reopen", .en = "reopen", .zh = "重开", .from = B(CLOSED) | B(CONFIRMED) | B(SUPPRESSED), .to = NEW,
+    {.name = "suppress",
+     .en = "suppress",
+     .zh = "抑制",
+     .from = B(NEW),
+     .to = SUPPRESSED,
+     .permission = "alarm:suppress",
+     .needs = {{.field = "until",
+                .en = "until",
+                .zh = "至",
+                .type = RECORD_TIME,
+                .required = true,
+                .future = true,
+                .max_ms = LT_DAY_MS,
+                .store = "due_at_ms"}},
+     .n_needs = 1},
+    {.name = "reopen",
+     .en = "reopen",
+     .zh = "重开",
+     .from = B(CLOSED) | B(CONFIRMED) | B(SUPPRESSED),
+     .to = NEW,
      .permission = "alarm:confirm"},
 };
-static const struct flow table = {.kind = "alarm", .state_field = "state", .due_field = "due_at_ms", .level_field = "level",
-                                  .since_field = "state_at_ms", .states = states, .n_states = 7, .moves = moves, .n_moves = 7,
+static const struct flow table = {.kind = "alarm",
+                                  .state_field = "state",
+                                  .due_field = "due_at_ms",
+                                  .level_field = "level",
+                                  .since_field = "state_at_ms",
+                                  .states = states,
+                                  .n_states = 7,
+                                  .moves = moves,
+                                  .n_moves = 7,
                                   .level_max = 3};
 
 static int64_t make(struct city *c, const char *severity, int active)
 {
     static int n;
     char key[32];
-    struct record_set set[12] = {RECORD_SET_Z("rule", "silence"), RECORD_SET_Z("object_kind", "device"),
+    struct record_set set[12] = {RECORD_SET_Z("rule", "silence"),         RECORD_SET_Z("object_kind", "device"),
                                  RECORD_SET_I("object_id", c->device[0]), RECORD_SET_I("territory", c->county[0]),
-                                 RECORD_SET_Z("severity", severity), RECORD_SET_I("active", active)};
+                                 RECORD_SET_Z("severity", severity),      RECORD_SET_I("active", active)};
     size_t k = 6;
     snprintf(key, sizeof key, "k%d", n++);
     set[k++] = (struct record_set){.field = "key", .s = lt_slice_of(key)};
@@ -94,6 +133,7 @@ static void moves_need_right_state_and_fields(void **state)
     assert_int_equal(move(&x, id, "sign", "{}", &err), LT_E_FLOW_MOVE);
     assert_int_equal(move(&x, id, "report", "{}", &err), LT_E_FLOW_NEEDS);
     assert_int_equal(move(&x, id, "report", "{\"note\":\"\"}", &err), LT_E_FLOW_NEEDS);
+    assert_int_equal(move(&x, id, "report", "{\"note\":\" \\t\\n\u3000 \"}", &err), LT_E_FLOW_NEEDS);
     assert_int_equal(move(&x, id, "report", "{\"note\":5}", &err), LT_E_FIELD_TYPE);
     assert_int_equal(move(&x, id, "report", "{\"note\":\"去过了\"}", &err), LT_OK);
     assert_int_equal(move(&x, id, "confirm", "{\"outcome\":\"true\"}", &err), LT_E_DENIED);
@@ -170,10 +210,11 @@ static int model_move(int from, const char *name, bool complete)
         const char *name;
         int from, to;
         bool needs;
-    } rows[] = {{"sign", NEW, SIGNED, false},         {"handle", SIGNED, HANDLING, false},   {"report", SIGNED, REPORTED, true},
-                {"report", HANDLING, REPORTED, true}, {"confirm", REPORTED, CONFIRMED, true}, {"close", CONFIRMED, CLOSED, false},
-                {"suppress", NEW, SUPPRESSED, true},  {"reopen", CLOSED, NEW, false},        {"reopen", CONFIRMED, NEW, false},
-                {"reopen", SUPPRESSED, NEW, false}};
+    } rows[] = {{"sign", NEW, SIGNED, false},           {"handle", SIGNED, HANDLING, false},
+                {"report", SIGNED, REPORTED, true},     {"report", HANDLING, REPORTED, true},
+                {"confirm", REPORTED, CONFIRMED, true}, {"close", CONFIRMED, CLOSED, false},
+                {"suppress", NEW, SUPPRESSED, true},    {"reopen", CLOSED, NEW, false},
+                {"reopen", CONFIRMED, NEW, false},      {"reopen", SUPPRESSED, NEW, false}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].from == from && strcmp(rows[i].name, name) == 0)
             return rows[i].needs && !complete ? -1 : rows[i].to;
@@ -272,8 +313,10 @@ static void descriptions_are_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(moves_need_right_state_and_fields), cmocka_unit_test(deadlines_raise_and_reopen),
-        cmocka_unit_test(random_walks_follow_the_model),     cmocka_unit_test(wrong_tables_are_told),
+        cmocka_unit_test(moves_need_right_state_and_fields),
+        cmocka_unit_test(deadlines_raise_and_reopen),
+        cmocka_unit_test(random_walks_follow_the_model),
+        cmocka_unit_test(wrong_tables_are_told),
         cmocka_unit_test(descriptions_are_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
