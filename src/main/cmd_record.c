@@ -1,4 +1,5 @@
-/* lantian import KIND FILE, lantian export KIND FILE: records from and to CSV and XLSX, in the name of the command line. */
+/* lantian import KIND FILE, lantian export KIND FILE: records from and to CSV and XLSX, in the name of the command
+ * line. */
 #include "base/clock.h"
 #include "main/cmd.h"
 #include "main/opt.h"
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct job {
     const char *command, *data, *format_text, *lang_text;
@@ -53,8 +55,12 @@ static int begin(struct job *j, const struct opt *opts, size_t n_opts, const cha
     j->file = words[1];
     if (!j->kind)
         return list_kinds(j, words[0]);
+    if (j->format_text && strcmp(j->format_text, "csv") != 0 && strcmp(j->format_text, "xlsx") != 0)
+        return complain(j, "--format is csv or xlsx, not", j->format_text);
     if ((size_t)snprintf(path, sizeof path, "%s/state.db", j->data) >= sizeof path)
         return complain(j, "path too long:", j->data);
+    if (strcmp(j->command, "export") == 0 && access(path, R_OK) != 0) /* else opening would make an empty one */
+        return complain(j, "no post in", j->data);
     if (sql_open(path, false, &j->db, &err) != LT_OK || record_setup(j->db, &err) != LT_OK)
         return tell_error(j->command, &err);
     j->who = auth_system("command line");
@@ -119,9 +125,12 @@ static void print_report(const struct job *j, struct lt_slice json, const struct
         json_decref(o);
     }
     printf("%u rows, %u new, %u changed, %u errors%s\n", sum->rows, sum->created, sum->updated, sum->errors,
-           j->dry_run ? " (dry run, nothing written)" : sum->errors ? "; nothing was written" : "");
+           j->dry_run    ? " (dry run, nothing written)"
+           : sum->errors ? "; nothing was written"
+                         : "");
     if (j->kind->config && !j->dry_run && sum->errors == 0 && sum->created + sum->updated > 0)
-        fprintf(stderr, "lantian import: a post that is running takes these over at its next change of settings or restart\n");
+        fprintf(stderr,
+                "lantian import: a post that is running takes these over at its next change of settings or restart\n");
 }
 
 int cmd_import(int argc, char **argv)
@@ -144,7 +153,8 @@ int cmd_import(int argc, char **argv)
     enum lt_err e = read_all(j.file, &file, &err);
     if (e == LT_OK) {
         bool xlsx = j.format_text ? wants_xlsx(&j) : sheet_is_xlsx(lt_buf_slice(&file));
-        e = record_import(&j.x, j.kind, lt_buf_slice(&file), xlsx ? RECORD_XLSX : RECORD_CSV, j.dry_run, &w, &sum, &err);
+        e = record_import(&j.x, j.kind, lt_buf_slice(&file), xlsx ? RECORD_XLSX : RECORD_CSV, j.dry_run, &w, &sum,
+                          &err);
     }
     if (e == LT_OK)
         print_report(&j, lt_buf_slice(&report), &sum);
@@ -169,14 +179,16 @@ static enum lt_err write_all(const char *file, struct lt_slice s, struct lt_erro
 int cmd_export_kind(int argc, char **argv)
 {
     struct job j = {.command = "export", .tz_min = LT_TZ_CHINA};
-    const struct opt opts[] = {{"--data", OPT_TEXT, &j.data, "DIR", "data directory (required)"},
-                               {"--format", OPT_TEXT, &j.format_text, "csv|xlsx", "default: by the name of the file, else csv"},
-                               {"--lang", OPT_TEXT, &j.lang_text, "zh|en", "language of titles (default zh)"},
-                               {"--tz", OPT_INT, &j.tz_min, "MINUTES", "offset of the city from UTC (default 480)"}};
+    const struct opt opts[] = {
+        {"--data", OPT_TEXT, &j.data, "DIR", "data directory (required)"},
+        {"--format", OPT_TEXT, &j.format_text, "csv|xlsx", "default: by the name of the file, else csv"},
+        {"--lang", OPT_TEXT, &j.lang_text, "zh|en", "language of titles (default zh)"},
+        {"--tz", OPT_INT, &j.tz_min, "MINUTES", "offset of the city from UTC (default 480)"}};
     struct lt_buf out = LT_BUF_INIT(64u << 20);
     struct record_query q = {0};
     struct lt_error err;
-    int r = begin(&j, opts, sizeof opts / sizeof opts[0], "export KIND [FILE] --data DIR [--format csv|xlsx]", argc, argv);
+    int r =
+        begin(&j, opts, sizeof opts / sizeof opts[0], "export KIND [FILE] --data DIR [--format csv|xlsx]", argc, argv);
     if (r)
         return end(&j, r);
     enum lt_err e = record_export(&j.x, j.kind, &q, wants_xlsx(&j) ? RECORD_XLSX : RECORD_CSV, &out, &err);
