@@ -149,6 +149,7 @@ export interface Series {
   rows: (string | number | null)[][]
   limits: { factor: string; period: string; basis: string; value: number }[]
   thinned: boolean
+  columns_cut?: boolean
 }
 export interface Frame { seq: number; at: Time; kind: string; reason: string | null; peer: string; raw: string; decoded: Record<string, unknown> | null }
 export interface LedgerDay { day: string | number; mn?: string; received: number; stored: number; duplicate: number; rejected: number; reasons?: Record<string, number> | { reason: string; n: number }[] }

@@ -7,12 +7,17 @@ const stored = (() => { try { return localStorage.getItem('lt-theme') } catch { 
 const choice = ref<ThemeChoice>(stored === 'dark' || stored === 'light' ? stored : 'system')
 const applied = ref<'dark' | 'light'>('dark')
 let forced: 'dark' | null = null
+let printing = false
 
 function apply() {
-  applied.value = forced ?? (choice.value === 'system' ? (system.matches ? 'dark' : 'light') : choice.value)
-  document.documentElement.dataset.theme = applied.value
+  const next = printing ? 'light' : forced ?? (choice.value === 'system' ? (system.matches ? 'dark' : 'light') : choice.value)
+  document.documentElement.dataset.theme = next
+  applied.value = next // last: canvases read their colours from the document when this changes
 }
 system.addEventListener('change', apply)
+// Paper is white: charts are drawn with the light theme's colours while the page is printed.
+window.addEventListener('beforeprint', () => { printing = true; apply() })
+window.addEventListener('afterprint', () => { printing = false; apply() })
 apply()
 
 export function useTheme() {

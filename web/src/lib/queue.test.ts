@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Alarm } from '@/api/types'
-import { isOverdue, matches, neighbour, queueRows, worstFirst, type QueueFilter } from './queue'
+import { isOverdue, matches, neighbour, placeOf, queueRows, worstFirst, type QueueFilter } from './queue'
 
 const NOW = Date.UTC(2026, 10, 26)
 const iso = (minutes: number) => new Date(NOW + minutes * 60000).toISOString()
@@ -9,6 +9,16 @@ function alarm(id: number, more: Partial<Alarm> = {}): Alarm {
 }
 const all: QueueFilter = { severity: '', state: 'open', rule: '', text: '' }
 
+describe('where an alarm is', () => {
+  it('plant, then outlet, then the device number', () => {
+    expect(placeOf(alarm(1, { object_kind: 'device', object_name: 'MN1', device_name: 'MN1', outlet_name: '1号口', enterprise_name: '甲厂', territory_name: '涧西区' }))).toEqual({ title: '甲厂', rest: '1号口 · MN1 · 涧西区' })
+    expect(placeOf(alarm(1, { outlet_name: '口1' }))).toEqual({ title: '口1', rest: '' })
+  })
+  it('a device nobody knows yet is titled by what happened, the post by its name', () => {
+    expect(placeOf(alarm(1, { object_kind: 'device', object_name: 'MN1', rule_name: '新设备' }))).toEqual({ title: '新设备', rest: 'MN1' })
+    expect(placeOf(alarm(1, { object_kind: 'post', object_name: '平台' }))).toEqual({ title: '平台', rest: '' })
+  })
+})
 describe('order of the queue', () => {
   it('severity first, then overdue, then the longest waiting', () => {
     const list = [

@@ -19,6 +19,14 @@ export function worstFirst(now: number) {
     a.id - b.id
 }
 
+/** Where it is, in a person's words: the plant first, then outlet and device. A device's number alone tells nobody. */
+export function placeOf(alarm: Alarm): { title: string; rest: string } {
+  const device = alarm.object_kind === 'device' ? alarm.device_name || alarm.object_name : ''
+  const outlet = alarm.outlet_name || (alarm.object_kind === 'outlet' ? alarm.object_name : '')
+  const title = alarm.enterprise_name || outlet || (device ? alarm.rule_name : alarm.object_name) || alarm.rule_name
+  return { title, rest: [outlet === title ? '' : outlet, device, alarm.territory_name].filter(Boolean).join(' · ') }
+}
+
 export interface QueueFilter { severity: Severity | ''; state: 'open' | 'unsigned' | 'mine' | 'overdue'; rule: string; text: string }
 export function matches(alarm: Alarm, filter: QueueFilter, now: number, me = ''): boolean {
   if (filter.severity && alarm.severity !== filter.severity) return false
@@ -28,7 +36,7 @@ export function matches(alarm: Alarm, filter: QueueFilter, now: number, me = '')
   if (filter.state === 'mine' && alarm.signed_by_name !== me) return false
   const wanted = filter.text.trim().toLowerCase()
   if (!wanted) return true
-  return [alarm.text, alarm.object_name, alarm.enterprise_name, alarm.territory_name].some((t) => t?.toLowerCase().includes(wanted))
+  return [alarm.text, alarm.object_name, alarm.outlet_name, alarm.enterprise_name, alarm.territory_name].some((t) => t?.toLowerCase().includes(wanted))
 }
 
 export type QueueRow = { type: 'group'; key: string; unit: string; rule: string; severity: Severity; count: number; open: boolean } | { type: 'alarm'; key: string; alarm: Alarm }
