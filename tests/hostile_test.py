@@ -581,6 +581,81 @@ def damaged_files_are_told():
         assert post.stop() == 0
 
 
+def a_wrong_directory_is_told():
+    with tempfile.TemporaryDirectory() as d:
+        for args in (["verify-journal"], ["export", "frames"], ["export", "unit"], ["backup", "--to", d + "/b"]):
+            for where in (d, d + "/none"):
+                r = cli(*args, "--data", where)
+                assert r.returncode == 2 or args[0] == "backup", (args, where, r)
+        assert not os.path.exists(d + "/state.db"), "looking must not make anything"
+        assert cli("export", "unit", "--data", d, "--format", "pdf").returncode == 2
+
+
+def an_older_journal_beside_a_newer_state_is_refused():
+    import shutil
+    with Post() as post:
+        post.start()
+        good_device_is_served(post, 10)
+        assert post.stop() == 0
+        journal = post.data + "/journal"
+        shutil.copytree(journal, post.data + "/older")
+        post.start()
+        good_device_is_served(post, 50)
+        assert post.stop() == 0
+        os.rename(journal, post.data + "/newer")
+        for other in (None, "/older"):  # lost, or of an older copy
+            shutil.rmtree(journal, ignore_errors=True)
+            if other:
+                shutil.copytree(post.data + other, journal)
+            r = cli("serve", "--data", post.data, "--http", "127.0.0.1:0", "--hj212", "127.0.0.1:0", timeout=30)
+            assert r.returncode == 2 and b"journal" in r.stderr and b"backup" in r.stderr, r
+        shutil.rmtree(journal)
+        os.rename(post.data + "/newer", journal)
+        good_device_is_served(post.start())
+        assert post.stop() == 0
+
+
+def two_people_sign_at_once():
+    """One alarm, many hands: one signs, the others are told; nothing skips a step; re-opening ends the silence."""
+    with Post() as post:
+        post.start()
+        admin = administrator(post)
+        top, (own, _) = town(admin)
+        admin.must("POST", "/api/v1/factor_limit", {"outlet": own["outlet"], "factor": "a21026", "period": "hour", "basis": "measured",
+                                                    "limit_value": 10, "standard": "test", "valid_from": "2020-01-01"})
+        people = [person(post, admin, f"duty-{i}", "duty", territory=top) for i in range(3)]
+        with post.connect() as s:
+            s.sendall(frame("WALL00000000000000000000", Numbers.qn(), f"DataTime={stamp(-3600)[:10]}0000;a21026-Avg=500.5,a21026-Flag=N",
+                            cn=2061, pw="Se0ret"))
+            end = time.monotonic() + 15
+            while not (found := admin.must("GET", "/api/v1/alarm")["items"]) and time.monotonic() < end:
+                time.sleep(0.2)
+        assert found, "an hour of fifty times the limit"
+        path = f"/api/v1/alarm/{found[0]['id']}"
+        results = []
+        threads = [threading.Thread(target=lambda p=p: results.append((p.user["id"], p.call("POST", path + "/sign")[0]))) for p in people * 4]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        winners = [u for u, status in results if status == 200]
+        assert len(winners) == 1 and {x for _, x in results} == {200, 409}, results
+        assert admin.must("GET", path)["signed_by"] == winners[0]
+        duty, until = people[0], time.strftime("%Y-%m-%dT%H:%M:%S+08:00", time.gmtime(time.time() + 9 * 3600))
+        for move, body, want in (("sign", {}, 409), ("close", {}, 409), ("report", {}, 422), ("report", {"note": " "}, 422),
+                                 ("confirm", {}, 422), ("confirm", {"outcome": "perhaps"}, 422), ("suppress", {"reason": "x"}, 422),
+                                 ("suppress", {"until": until}, 422), ("suppress", {"reason": "x", "until": "2020-01-01"}, 422),
+                                 ("suppress", {"reason": "x", "until": "9999-01-01"}, 422),
+                                 ("delete", {}, 404), ("suppress", {"reason": "检修", "until": until}, 200), ("reopen", {}, 422),
+                                 ("reopen", {"note": "提前结束"}, 200)):
+            status, answer = duty.call("POST", f"{path}/{move}", body)
+            assert status == want, (move, body, status, answer)
+        lifted = duty.must("GET", "/api/v1/suppression")["items"]
+        assert len(lifted) == 1 and lifted[0]["until_at"] < until, lifted
+        assert duty.call("PATCH", path, {"version": 1, "state": "closed"})[0] in (404, 405)
+        assert post.stop() == 0
+
+
 def term_under_load_loses_nothing():
     import subprocess
     from post import LANTIAN
@@ -601,4 +676,5 @@ if __name__ == "__main__":
     run_tests([hostile_bytes_leave_others_alone, strangers_have_a_limit, slow_half_open_and_flooding_peers,
                two_devices_and_doubled_connections, one_county_cannot_reach_the_other, passwords_do_not_leak,
                tokens_stay_in_their_scope, hostile_imports_write_nothing, forged_requests_are_refused,
-               guessing_locks_the_account, damaged_files_are_told, term_under_load_loses_nothing])
+               guessing_locks_the_account, two_people_sign_at_once, damaged_files_are_told, a_wrong_directory_is_told,
+               an_older_journal_beside_a_newer_state_is_refused, term_under_load_loses_nothing])
