@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """End-to-end benchmark: a real post, real TCP, acknowledged after commit, rules running, load generator on the same cores.
 
-usage: bench/e2e/e2e.py [--seconds 300] [--part throughput|latency|victoria|backlog|start]      (all parts by default)
+usage: bench/e2e/e2e.py [--seconds 300] [--part throughput|flatout|latency|victoria|backlog|start]      (all parts by default)
 
 Prints one JSON object a part. Machines are noisy: compare parts of one run."""
 import argparse
@@ -44,28 +44,32 @@ def dir_bytes(path):
     return sum(f.stat().st_size for f in pathlib.Path(path).rglob("*") if f.is_file())
 
 
-def throughput(seconds):
+def throughput(seconds, rate):
+    """rate 0: as fast as answers come. The lag is what the engine (values, rules) is behind the journal."""
     with Post() as post:
         post.start()
-        p = sim(post, "--devices", 1000, "--rate", 0, "--window", 64, "--seconds", seconds, "--backlog", 12 * 3600, "--timeout", 30000)
-        rss, t0 = [], time.monotonic()
+        p = sim(post, "--devices", 1000, "--rate", rate, "--window", 64, "--seconds", seconds, "--backlog", 12 * 3600, "--timeout", 30000)
+        rss, lag, t0 = [], [], time.monotonic()
         while p.poll() is None:
             time.sleep(min(5, seconds / 20))
-            rss.append((round(time.monotonic() - t0, 1), rss_kb(post.proc.pid) // 1024))
+            rss.append(rss_kb(post.proc.pid) // 1024)
+            try:
+                lag.append(post.request("GET", "/healthz")[1].get("lag_ms", 0))
+            except OSError:
+                pass
         rep = json.loads(p.communicate()[0])
         server = cpu_s(post.proc.pid)
-        lag0 = time.monotonic()
+        t1 = time.monotonic()
         code = post.stop(600)
         third = len(rss) // 3
-        out = {"part": "throughput", "frames_per_s": rep["rate"], "seconds": rep["seconds"], "acknowledged": rep["acknowledged"],
-               "lost": rep["lost"], "resent": rep["resent"], "latency_ms": rep["latency_ms"],
-               "server_cpu_us_per_frame": round(server * 1e6 / max(1, rep["acknowledged"]), 2),
-               "rss_mib_first_third": rss[third][1] if rss else 0, "rss_mib_end": rss[-1][1] if rss else 0,
-               "disk_bytes_per_frame": round(dir_bytes(post.data) / max(1, rep["acknowledged"]), 1),
-               "stop_s": round(time.monotonic() - lag0, 1), "exit": code}
         row = [json.loads(x) for x in cli("ledger", "--data", post.data, "--all-days", "--json", timeout=600).stdout.splitlines()]
-        out["ledger_stored"] = sum(r["stored"] for r in row)
-        return out
+        return {"part": "throughput, flat out" if rate == 0 else f"throughput at {rate} frames/s", "frames_per_s": rep["rate"],
+                "seconds": rep["seconds"], "acknowledged": rep["acknowledged"], "lost": rep["lost"], "resent": rep["resent"],
+                "latency_ms": rep["latency_ms"], "server_cpu_us_per_frame": round(server * 1e6 / max(1, rep["acknowledged"]), 2),
+                "rss_mib": {"after_a_third": rss[third], "after_two_thirds": rss[2 * third], "at_the_end": rss[-1]},
+                "engine_lag_ms": {"median": sorted(lag)[len(lag) // 2] if lag else None, "max": max(lag, default=None)},
+                "disk_bytes_per_frame": round(dir_bytes(post.data) / max(1, rep["acknowledged"]), 1),
+                "stop_s": round(time.monotonic() - t1, 1), "exit": code, "ledger_stored": sum(r["stored"] for r in row)}
 
 
 def latency(seconds):
@@ -171,7 +175,8 @@ def main():
     ap.add_argument("--frames", type=float, default=25e6)
     ap.add_argument("--part", default="")
     a = ap.parse_args()
-    parts = {"throughput": lambda: throughput(a.seconds), "latency": lambda: latency(a.seconds),
+    parts = {"throughput": lambda: throughput(a.seconds, 60000), "flatout": lambda: throughput(min(60, a.seconds), 0),
+             "latency": lambda: latency(a.seconds),
              "victoria": lambda: victoria(a.seconds), "backlog": lambda: backlog(a.frames), "start": start_up}
     for name, run in parts.items():
         if not a.part or a.part == name:

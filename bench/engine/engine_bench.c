@@ -37,7 +37,8 @@ static void register_devices(const char *dir, unsigned devices)
     struct record_ctx x = {.db = db, .who = &who, .now_ms = T0, .tz_min = LT_TZ_CHINA};
     must(sql_begin(db, NULL), "begin");
     int64_t territory, enterprise, outlet, id;
-    struct record_set t[] = {RECORD_SET_Z("code", "410300"), RECORD_SET_Z("name", "City"), RECORD_SET_Z("level", "city")};
+    struct record_set t[] = {RECORD_SET_Z("code", "410300"), RECORD_SET_Z("name", "City"),
+                             RECORD_SET_Z("level", "city")};
     must(record_insert(&x, record_kind_find(LT_LIT("territory")), t, 3, &territory, NULL), "territory");
     struct record_set p[] = {RECORD_SET_Z("code", "91410300MA44ABCD1X"), RECORD_SET_Z("name", "Plant"),
                              RECORD_SET_Z("industry", "steel"), RECORD_SET_I("territory", territory)};
@@ -45,13 +46,15 @@ static void register_devices(const char *dir, unsigned devices)
     for (unsigned d = 0; d < devices; d++) {
         snprintf(code, sizeof code, "DA%06u", d);
         snprintf(mn, sizeof mn, "010000A8900016F000%06u", d);
-        struct record_set o[] = {RECORD_SET_Z("code", code), RECORD_SET_Z("name", code), RECORD_SET_I("enterprise", enterprise),
-                                 RECORD_SET_I("convert", 1), RECORD_SET_I("o2_ref", 6000000)};
+        struct record_set o[] = {RECORD_SET_Z("code", code), RECORD_SET_Z("name", code),
+                                 RECORD_SET_I("enterprise", enterprise), RECORD_SET_I("convert", 1),
+                                 RECORD_SET_I("o2_ref", 6000000)};
         must(record_insert(&x, record_kind_find(LT_LIT("outlet")), o, 5, &outlet, NULL), "outlet");
-        struct record_set v[] = {RECORD_SET_Z("mn", mn), RECORD_SET_I("outlet", outlet), RECORD_SET_Z("status", "active")};
+        struct record_set v[] = {RECORD_SET_Z("mn", mn), RECORD_SET_I("outlet", outlet),
+                                 RECORD_SET_Z("status", "active")};
         must(record_insert(&x, record_kind_find(LT_LIT("device")), v, 3, &id, NULL), "device");
-        struct record_set l[] = {RECORD_SET_I("outlet", outlet), RECORD_SET_Z("factor", "a21026"),
-                                 RECORD_SET_Z("period", "hour"), RECORD_SET_Z("basis", "converted"),
+        struct record_set l[] = {RECORD_SET_I("outlet", outlet),        RECORD_SET_Z("factor", "a21026"),
+                                 RECORD_SET_Z("period", "hour"),        RECORD_SET_Z("basis", "converted"),
                                  RECORD_SET_I("limit_value", 35000000), RECORD_SET_I("valid_from", T0 - LT_DAY_MS)};
         must(record_insert(&x, record_kind_find(LT_LIT("factor_limit")), l, 6, &id, NULL), "limit");
     }
@@ -65,9 +68,10 @@ static size_t make_frame(char *ret, size_t cap, const char *mn, int64_t at_ms, s
         const char *code;
         unsigned low, span, decimals;
         bool zs;
-    } f[] = {{"a34013", 3, 5, 2, true},    {"a21026", 12, 9, 2, true},  {"a21002", 28, 9, 2, true}, {"a21005", 4, 3, 3, true},
-             {"a19001", 8, 3, 1, false},   {"a01011", 11, 2, 2, false}, {"a01012", 78, 3, 1, false}, {"a01013", 1, 1, 3, false},
-             {"a01014", 9, 2, 1, false},   {"a00000", 42, 5, 1, false}};
+    } f[] = {{"a34013", 3, 5, 2, true},   {"a21026", 12, 9, 2, true}, {"a21002", 28, 9, 2, true},
+             {"a21005", 4, 3, 3, true},   {"a19001", 8, 3, 1, false}, {"a01011", 11, 2, 2, false},
+             {"a01012", 78, 3, 1, false}, {"a01013", 1, 1, 3, false}, {"a01014", 9, 2, 1, false},
+             {"a00000", 42, 5, 1, false}};
     char area[1000], t[18], qn[18];
     lt_time_format_compact(at_ms, LT_TZ_CHINA, false, t);
     lt_time_format_compact(at_ms + 100, LT_TZ_CHINA, true, qn);
@@ -85,13 +89,19 @@ static size_t make_frame(char *ret, size_t cap, const char *mn, int64_t at_ms, s
         }
         n += snprintf(area + n, sizeof area - (size_t)n, ",%s-Flag=N", f[i].code);
     }
-    struct hj212_head h = {.qn = lt_slice_of(qn), .pw = LT_LIT("123456"), .mn = lt_slice_of(mn), .st = 31, .cn = 2011,
-                           .edition = HJ212_2017, .answer = true};
+    struct hj212_head h = {.qn = lt_slice_of(qn),
+                           .pw = LT_LIT("123456"),
+                           .mn = lt_slice_of(mn),
+                           .st = 31,
+                           .cn = 2011,
+                           .edition = HJ212_2017,
+                           .answer = true};
     return hj212_build(&h, (struct lt_slice){area, (size_t)n}, ret, cap) - 2;
 }
 
 /* Returns the batches, held in memory. */
-static struct journal_batch **make_journal(const char *dir, unsigned devices, unsigned per, size_t *ret_n, uint64_t *bytes)
+static struct journal_batch **make_journal(const char *dir, unsigned devices, unsigned per, size_t *ret_n,
+                                           uint64_t *bytes)
 {
     struct journal *j;
     must(journal_open(dir, LT_TZ_CHINA, &j, NULL), "journal");
@@ -106,7 +116,8 @@ static struct journal_batch **make_journal(const char *dir, unsigned devices, un
             int64_t data = T0 + i * 30000 + d % 30 * 1000;
             at = T0 + i * 30000 + (int64_t)d * 30000 / devices + 1000;
             size_t n = make_frame(text, sizeof text, mn, data, &r);
-            struct journal_record rec = {.at_ms = at, .kind = JOURNAL_FRAME, .conn = d + 1, .mn = lt_slice_of(mn), .bytes = {text, n}};
+            struct journal_record rec = {
+                .at_ms = at, .kind = JOURNAL_FRAME, .conn = d + 1, .mn = lt_slice_of(mn), .bytes = {text, n}};
             if (!journal_add(j, &rec)) {
                 must(LT_E_LIMIT, "journal_add");
             }
@@ -167,9 +178,10 @@ int main(int argc, char **argv)
     int64_t f0 = lt_mono_us();
     must(engine_checkpoint(e, NULL), "checkpoint");
     printf("devices %u, frames %llu (%llu bytes each), bad %llu, alarms %llu\n", devices, (unsigned long long)st.frames,
-           (unsigned long long)(bytes / st.frames), (unsigned long long)st.bad_items, (unsigned long long)st.alarms_raised);
-    printf("cpu %.3f s, wall %.3f s: %.0f frames/s of cpu, %.2f us a frame; checkpoint %.3f s; series cache %.1f MB\n", cpu, wall,
-           (double)st.frames / cpu, cpu * 1e6 / (double)st.frames, (double)(lt_mono_us() - f0) / 1e6,
+           (unsigned long long)(bytes / st.frames), (unsigned long long)st.bad_items,
+           (unsigned long long)st.alarms_raised);
+    printf("cpu %.3f s, wall %.3f s: %.0f frames/s of cpu, %.2f us a frame; checkpoint %.3f s; series cache %.1f MB\n",
+           cpu, wall, (double)st.frames / cpu, cpu * 1e6 / (double)st.frames, (double)(lt_mono_us() - f0) / 1e6,
            (double)series_cache_bytes(s) / 1e6);
     for (size_t i = 0; i < n; i++) {
         journal_batch_unref(&b[i]);

@@ -5,41 +5,56 @@ enum { POINTS = 8, NOT = -1 /* the table has no value there */ };
 
 struct airq_scale {
     const char *name, *standard;
-    int from, to;                 /* YYYYMMDD, first and last day in force */
+    int from, to; /* YYYYMMDD, first and last day in force */
     int index[POINTS];
     /* concentrations in tenths, by pollutant and average; O3: [AIRQ_DAY] is the 8-h mean */
     int32_t point[AIRQ_POLLUTANTS][AIRQ_AVERAGES][POINTS];
     unsigned decimals[AIRQ_POLLUTANTS]; /* of the concentration before the index is taken; 9: not rounded */
-    bool caps_beyond;             /* 2026: a value beyond the last break point of its average counts as that index */
-    bool withholds;               /* 2026 clause 5.3.1 */
-    int least;                    /* AQI runs from here */
+    bool caps_beyond; /* 2026: a value beyond the last break point of its average counts as that index */
+    bool withholds;   /* 2026 clause 5.3.1 */
+    int least;        /* AQI runs from here */
     const char *level_zh[6], *level_en[6];
     int level_to[6];
     uint32_t rgb[6];
 };
 
-#define CN_INDEX {0, 50, 100, 150, 200, 300, 400, 500}
+#define CN_INDEX                                                                                                       \
+    {                                                                                                                  \
+        0, 50, 100, 150, 200, 300, 400, 500                                                                            \
+    }
 #define CN_SO2                                                                                                         \
     {                                                                                                                  \
-        {0, 500, 1500, 4750, 8000, 16000, 21000, 26200}, {0, 1500, 5000, 6500, 8000, NOT, NOT, NOT}                    \
+        {0, 500, 1500, 4750, 8000, 16000, 21000, 26200},                                                               \
+        {                                                                                                              \
+            0, 1500, 5000, 6500, 8000, NOT, NOT, NOT                                                                   \
+        }                                                                                                              \
     }
 #define CN_NO2                                                                                                         \
     {                                                                                                                  \
-        {0, 400, 800, 1800, 2800, 5650, 7500, 9400}, {0, 1000, 2000, 7000, 12000, 23400, 30900, 38400}                 \
+        {0, 400, 800, 1800, 2800, 5650, 7500, 9400},                                                                   \
+        {                                                                                                              \
+            0, 1000, 2000, 7000, 12000, 23400, 30900, 38400                                                            \
+        }                                                                                                              \
     }
 #define CN_CO                                                                                                          \
     {                                                                                                                  \
-        {0, 20, 40, 140, 240, 360, 480, 600}, {0, 50, 100, 350, 600, 900, 1200, 1500}                                  \
+        {0, 20, 40, 140, 240, 360, 480, 600},                                                                          \
+        {                                                                                                              \
+            0, 50, 100, 350, 600, 900, 1200, 1500                                                                      \
+        }                                                                                                              \
     }
 #define CN_O3                                                                                                          \
     {                                                                                                                  \
-        {0, 1000, 1600, 2150, 2650, 8000, NOT, NOT}, {0, 1600, 2000, 3000, 4000, 8000, 10000, 12000}                   \
+        {0, 1000, 1600, 2150, 2650, 8000, NOT, NOT},                                                                   \
+        {                                                                                                              \
+            0, 1600, 2000, 3000, 4000, 8000, 10000, 12000                                                              \
+        }                                                                                                              \
     }
 #define CN_LEVELS                                                                                                      \
     .level_zh = {"优", "良", "轻度污染", "中度污染", "重度污染", "严重污染"},                                          \
-    .level_en = {"Excellent", "Good", "Lightly polluted", "Moderately polluted", "Heavily polluted", "Severely polluted"}, \
-    .level_to = {50, 100, 150, 200, 300, 500},                                                                         \
-    .rgb = {0x00E400, 0xFFFF00, 0xFF7E00, 0xFF0000, 0x99004C, 0x7E0023}
+    .level_en = {"Excellent",        "Good", "Lightly polluted", "Moderately polluted", "Heavily polluted",            \
+                 "Severely polluted"},                                                                                 \
+    .level_to = {50, 100, 150, 200, 300, 500}, .rgb = {0x00E400, 0xFFFF00, 0xFF7E00, 0xFF0000, 0x99004C, 0x7E0023}
 
 static const struct airq_scale scales[] = {
     /* HJ 633-2012 table 1 */
@@ -52,8 +67,10 @@ static const struct airq_scale scales[] = {
                [AIRQ_NO2] = CN_NO2,
                [AIRQ_CO] = CN_CO,
                [AIRQ_O3] = CN_O3,
-               [AIRQ_PM10] = {{0, 500, 1500, 2500, 3500, 4200, 5000, 6000}, {0, 500, 1500, 2500, 3500, 4200, 5000, 6000}},
-               [AIRQ_PM25] = {{0, 350, 750, 1150, 1500, 2500, 3500, 5000}, {0, 350, 750, 1150, 1500, 2500, 3500, 5000}}},
+               [AIRQ_PM10] = {{0, 500, 1500, 2500, 3500, 4200, 5000, 6000},
+                              {0, 500, 1500, 2500, 3500, 4200, 5000, 6000}},
+               [AIRQ_PM25] = {{0, 350, 750, 1150, 1500, 2500, 3500, 5000},
+                              {0, 350, 750, 1150, 1500, 2500, 3500, 5000}}},
      .decimals = {9, 9, 9, 9, 9, 9},
      CN_LEVELS},
     /* HJ 633-2026 table 3; rounding 4.2.2, 4.2.3; missing values 5.3 */
@@ -66,8 +83,10 @@ static const struct airq_scale scales[] = {
                [AIRQ_NO2] = CN_NO2,
                [AIRQ_CO] = CN_CO,
                [AIRQ_O3] = CN_O3,
-               [AIRQ_PM10] = {{0, 500, 1200, 2500, 3500, 4200, 5000, 6000}, {0, 500, 1200, 2500, 3500, 4200, 5000, 6000}},
-               [AIRQ_PM25] = {{0, 350, 600, 1150, 1500, 2500, 3500, 5000}, {0, 350, 600, 1150, 1500, 2500, 3500, 5000}}},
+               [AIRQ_PM10] = {{0, 500, 1200, 2500, 3500, 4200, 5000, 6000},
+                              {0, 500, 1200, 2500, 3500, 4200, 5000, 6000}},
+               [AIRQ_PM25] = {{0, 350, 600, 1150, 1500, 2500, 3500, 5000},
+                              {0, 350, 600, 1150, 1500, 2500, 3500, 5000}}},
      .decimals = {[AIRQ_CO] = 1},
      .caps_beyond = true,
      .withholds = true,

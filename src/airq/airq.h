@@ -1,9 +1,9 @@
-/* airq: air-quality index of China, HJ 633-2012 and HJ 633-2026, from one code and two tables with validity dates. Pure:
- * values in, values out; no files, clock, threads, globals; it allocates nothing. Integer arithmetic throughout, because
- * binary floating point gives wrong indices (CO 2.2 mg/m3 is exactly 55, not 55.000…4 rounded up to 56).
+/* airq: air-quality index of China, HJ 633-2012 and HJ 633-2026, from one code and two tables with validity dates.
+ * Pure: values in, values out; no files, clock, threads, globals; it allocates nothing. Integer arithmetic throughout,
+ * because binary floating point gives wrong indices (CO 2.2 mg/m3 is exactly 55, not 55.000…4 rounded up to 56).
  *
- * Concentrations are millionths (base/fix.h) of µg/m3, CO of mg/m3. AIRQ_NONE: missing. AIRQ_NOT_MONITORED: not measured
- * at this place by plan ("/" in papers). */
+ * Concentrations are millionths (base/fix.h) of µg/m3, CO of mg/m3. AIRQ_NONE: missing. AIRQ_NOT_MONITORED: not
+ * measured at this place by plan ("/" in papers). */
 #ifndef AIRQ_H
 #define AIRQ_H
 #include "base/fix.h"
@@ -14,10 +14,10 @@ const char *airq_pollutant_name(enum airq_pollutant p); /* "SO2" "NO2" "CO" "PM1
 #define AIRQ_NONE          LT_FIX_NONE
 #define AIRQ_NOT_MONITORED (LT_FIX_NONE + 1)
 
-enum airq_average { /* what a concentration is the mean of; columns of the tables */
-    AIRQ_DAY,       /* 24 hours; O3: daily maximum of 8-h means */
-    AIRQ_HOUR,      /* 1 hour; PM: judged by the daily break points where the standard says so */
-    AIRQ_AVERAGES
+enum airq_average {            /* what a concentration is the mean of; columns of the tables */
+                    AIRQ_DAY,  /* 24 hours; O3: daily maximum of 8-h means */
+                    AIRQ_HOUR, /* 1 hour; PM: judged by the daily break points where the standard says so */
+                    AIRQ_AVERAGES
 };
 
 struct airq_scale; /* a standard's tables, with validity dates */
@@ -28,9 +28,10 @@ const struct airq_scale *airq_scale_on(int yyyymmdd);
 const char *airq_scale_standard(const struct airq_scale *s); /* "HJ 633-2026" */
 
 #define AIRQ_NA (-1)
-/* Index of one pollutant, rounded up, 0..500; AIRQ_NA when the value is missing, negative, or beyond what this average can
- * tell (2012: SO2 1-h > 800, O3 8-h > 800; 2026 gives 200 and 300 there). The 2026 scale rounds the concentration first
- * (integer, CO one decimal, half to even). O3 with AIRQ_DAY is the daily maximum 8-h mean; with AIRQ_HOUR the 1-h mean. */
+/* Index of one pollutant, rounded up, 0..500; AIRQ_NA when the value is missing, negative, or beyond what this average
+ * can tell (2012: SO2 1-h > 800, O3 8-h > 800; 2026 gives 200 and 300 there). The 2026 scale rounds the concentration
+ * first (integer, CO one decimal, half to even). O3 with AIRQ_DAY is the daily maximum 8-h mean; with AIRQ_HOUR the 1-h
+ * mean. */
 int airq_iaqi(const struct airq_scale *s, enum airq_pollutant p, enum airq_average avg, int64_t conc);
 
 struct airq_input {
@@ -43,7 +44,8 @@ struct airq_result {
     int level;                 /* 1..6, 0 when aqi is NA */
     unsigned primary;          /* bit per pollutant; 0 when AQI <= 50 or NA */
 };
-void airq_index(const struct airq_scale *s, enum airq_average avg, const struct airq_input *in, struct airq_result *ret);
+void airq_index(const struct airq_scale *s, enum airq_average avg, const struct airq_input *in,
+                struct airq_result *ret);
 
 const char *airq_level_name(const struct airq_scale *s, int level, bool english); /* "良", "Good"; "" for 0 */
 uint32_t airq_level_rgb(const struct airq_scale *s, int level);                   /* 0xRRGGBB */

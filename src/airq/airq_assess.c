@@ -3,8 +3,8 @@
 #include "base/clock.h"
 
 enum { HOURS_MIN = 20, WINDOW = 8, WINDOW_MIN = 6, WINDOWS_MIN = 14 };
-#define ONE ((lt_i128)INT64_C(1000000000000) * INT64_C(1000000000000)) /* wide units in a tick */
-#define NEAR 100                                                       /* 1e-22 tick */
+#define ONE  ((lt_i128)INT64_C(1000000000000) * INT64_C(1000000000000)) /* wide units in a tick */
+#define NEAR 100                                                        /* 1e-22 tick */
 
 struct airq_standard {
     const char *name, *scale;
@@ -147,8 +147,7 @@ static void set_ratio(const struct airq_standard *s, enum airq_rounding r, int i
 {
     const enum airq_pollutant p = pollutant_of(item);
     const int64_t step = step_of(p, s->decimals[p]), judge = step_of(p, pollutants[p].judge_decimals);
-    ret->value[item] =
-        r == AIRQ_STEPWISE ? ONE * lt_div_half_even(sum, n * step) * step : divided(ONE * sum, n);
+    ret->value[item] = r == AIRQ_STEPWISE ? ONE * lt_div_half_even(sum, n * step) * step : divided(ONE * sum, n);
     ret->judged[item] = lt_div_half_even(sum, n * judge) * judge * pollutants[p].tick;
 }
 
@@ -222,8 +221,8 @@ void airq_city_day(const struct airq_standard *s, enum airq_rounding r, const st
         }
         const enum airq_pollutant p = pollutant_of(i);
         const int64_t step = step_of(p, s->decimals[p]), judge = step_of(p, pollutants[p].judge_decimals);
-        ret->value[i] = r == AIRQ_STEPWISE ? ONE * steps_of(c->sum[i], (int64_t)n, step) * step
-                                           : divided(c->sum[i], (int64_t)n);
+        ret->value[i] =
+            r == AIRQ_STEPWISE ? ONE * steps_of(c->sum[i], (int64_t)n, step) * step : divided(c->sum[i], (int64_t)n);
         ret->judged[i] = steps_of(c->sum[i], (int64_t)n, judge) * judge * pollutants[p].tick;
     }
 }

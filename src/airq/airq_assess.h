@@ -5,8 +5,8 @@
  * Numbers are integers all the way. Hourly values are ticks: 0.0001 µg/m3, CO 0.000001 mg/m3 (airq_tick() millionths).
  * A day's value is "wide": 1e-24 of a tick in 128 bits, so that a mean of means keeps what rounding half to even needs.
  * Each level adds an error below 1e-24 tick. A value nearer than 1e-22 tick to a half is taken as that half; since the
- * true values are multiples of 1/(212520 m d) tick (212520 = lcm of 20..24; m: common multiple of the station counts; d:
- * days), no other value comes so near while m d < 2e16, and the result is the exact one. */
+ * true values are multiples of 1/(212520 m d) tick (212520 = lcm of 20..24; m: common multiple of the station counts;
+ * d: days), no other value comes so near while m d < 2e16, and the result is the exact one. */
 #ifndef AIRQ_ASSESS_H
 #define AIRQ_ASSESS_H
 #include "airq/airq.h"
@@ -47,12 +47,14 @@ bool airq_cell_add(struct airq_cell *c, int hour, const int32_t ticks[AIRQ_POLLU
 enum { AIRQ_O3_1H = AIRQ_POLLUTANTS, AIRQ_DAY_ITEMS }; /* item 6: largest 1-h O3, for HJ 633-2012 beyond 800 µg/m3 */
 #define AIRQ_WIDE_NONE ((lt_i128)-1)
 struct airq_day {
-    lt_i128 value[AIRQ_DAY_ITEMS];  /* for statistics, wide; AIRQ_WIDE_NONE: not valid. O3: daily maximum 8-h mean */
-    int64_t judged[AIRQ_DAY_ITEMS]; /* for limits and index: millionths, rounded once to whole µg/m3, CO 0.1; AIRQ_NONE */
+    lt_i128 value[AIRQ_DAY_ITEMS]; /* for statistics, wide; AIRQ_WIDE_NONE: not valid. O3: daily maximum 8-h mean */
+    int64_t
+        judged[AIRQ_DAY_ITEMS]; /* for limits and index: millionths, rounded once to whole µg/m3, CO 0.1; AIRQ_NONE */
 };
 /* GB 3095 table 4: a mean needs 20 hours, an 8-h mean 6. HJ 663: O3 needs 14 of the 17 windows that end at 08:00 ..
  * 24:00; with fewer it counts only when above the limit. */
-void airq_cell_day(const struct airq_standard *s, enum airq_rounding r, const struct airq_cell *c, struct airq_day *ret);
+void airq_cell_day(const struct airq_standard *s, enum airq_rounding r, const struct airq_cell *c,
+                   struct airq_day *ret);
 
 struct airq_city { /* sums of one day over stations; all zero to begin */
     lt_i128 sum[AIRQ_DAY_ITEMS];
@@ -83,8 +85,8 @@ void airq_period(const struct airq_standard *s, enum airq_rounding r, const stru
 bool airq_month_valid(int month, int days_valid);
 bool airq_year_valid(int days_valid);
 struct airq_gap {
-    int pollutant;   /* AIRQ_POLLUTANTS: all of them */
-    int year, month; /* month 0: the year */
+    int pollutant;    /* AIRQ_POLLUTANTS: all of them */
+    int year, month;  /* month 0: the year */
     int days, needed; /* needed 0: a part of a month, for which the standard has no minimum */
 };
 /* What keeps the statistics of days[0..n) from being valid: every month and every calendar year wholly inside must have

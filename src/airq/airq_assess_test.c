@@ -82,9 +82,8 @@ static void rounding_of_gbt_8170(void **state)
         const char *v;
         unsigned decimals;
         const char *want;
-    } t[] = {{"2.15", 1, "2.2"}, {"2.25", 1, "2.2"}, {"2.05", 1, "2"},      {"35.5", 0, "36"},
-             {"60.5", 0, "60"},  {"0.5", 0, "0"},    {"35.4546", 0, "35"}, {"15.4546", 0, "15"},
-             {"-0.15", 1, "-0.2"}};
+    } t[] = {{"2.15", 1, "2.2"}, {"2.25", 1, "2.2"},   {"2.05", 1, "2"},     {"35.5", 0, "36"},   {"60.5", 0, "60"},
+             {"0.5", 0, "0"},    {"35.4546", 0, "35"}, {"15.4546", 0, "15"}, {"-0.15", 1, "-0.2"}};
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
         assert_fix(lt_fix_round(fix(t[i].v), t[i].decimals), t[i].want);
 }
@@ -159,9 +158,9 @@ static struct airq_day ozone(uint32_t mask, int ug)
 /* Windows end at 08..24; each needs 6 of its 8 hours. Hours 0..5 alone: windows 8 (six hours) only. */
 static void an_eight_hour_mean_needs_six(void **state)
 {
-    assert_fix(ozone(0x00003F, 200).judged[AIRQ_O3], "200"); /* one window, above the limit */
+    assert_fix(ozone(0x00003F, 200).judged[AIRQ_O3], "200");  /* one window, above the limit */
     assert_fix(ozone(0x00001F, 200).judged[AIRQ_O3], "none"); /* five hours */
-    assert_fix(ozone(0xFC0000, 200).judged[AIRQ_O3], "200"); /* 18..23: window 24 */
+    assert_fix(ozone(0xFC0000, 200).judged[AIRQ_O3], "200");  /* 18..23: window 24 */
     assert_fix(ozone(0xF80000, 200).judged[AIRQ_O3], "none");
     assert_fix(ozone(0, 200).judged[AIRQ_O3], "none");
 }
@@ -221,7 +220,7 @@ static void a_city_needs_its_stations(void **state)
     static const struct {
         uint32_t valid, total;
         bool want;
-    } t[] = {{8, 12, false}, {9, 12, true}, {2, 4, false}, {3, 4, true}, {1, 3, false}, {2, 3, true},
+    } t[] = {{8, 12, false}, {9, 12, true}, {2, 4, false}, {3, 4, true},  {1, 3, false}, {2, 3, true},
              {1, 2, true},   {1, 1, true},  {0, 1, false}, {3, 5, false}, {4, 5, true}};
     const struct airq_day station = flat(33);
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
@@ -332,8 +331,8 @@ static void period_counts(void **state)
     }
     airq_period(std("2012"), AIRQ_STEPWISE, d, 20, work, &x);
     assert_int_equal(x.days_valid, 20);
-    assert_int_equal(x.days_good, 4);  /* 30 45 60 75 */
-    assert_int_equal(x.days_heavy, 11); /* 165 .. 315 */
+    assert_int_equal(x.days_good, 4);       /* 30 45 60 75 */
+    assert_int_equal(x.days_heavy, 11);     /* 165 .. 315 */
     const int want[6] = {1, 3, 2, 3, 6, 5}; /* <=35; <=75; 90 105; 120 135 150; 165..240; 255..315 */
     assert_memory_equal(x.category, want, sizeof want);
     assert_int_equal(x.primary[AIRQ_PM25], 19);
@@ -362,7 +361,8 @@ static void an_empty_period_knows_nothing(void **state)
     assert_fix(x.item[AIRQ_O3].max, "none");
 }
 
-/* HJ 633-2012: an 8-h mean above 800 is told by the largest hour; the day must not look good for want of a break point. */
+/* HJ 633-2012: an 8-h mean above 800 is told by the largest hour; the day must not look good for want of a break point.
+ */
 static void extreme_ozone_is_told_by_the_hour(void **state)
 {
     const int32_t t[AIRQ_POLLUTANTS] = {UG, UG, MG, UG, UG, 900 * UG};
@@ -383,7 +383,8 @@ static void a_missing_pollutant_withholds_good_days_of_2026(void **state)
 {
     struct airq_period x;
     lt_i128 work[2];
-    const int32_t good[AIRQ_POLLUTANTS] = {UG, UG, -1, UG, UG, UG}, bad[AIRQ_POLLUTANTS] = {UG, UG, -1, UG, 200 * UG, UG};
+    const int32_t good[AIRQ_POLLUTANTS] = {UG, UG, -1, UG, UG, UG},
+                  bad[AIRQ_POLLUTANTS] = {UG, UG, -1, UG, 200 * UG, UG};
     struct airq_day d[2] = {whole_day("2026t", AIRQ_FINAL, good), whole_day("2026t", AIRQ_FINAL, bad)};
     airq_period(std("2026t"), AIRQ_FINAL, d, 2, work, &x);
     assert_int_equal(x.days_valid, 1);
@@ -429,7 +430,8 @@ static void months_and_years_need_their_days(void **state)
     const size_t january[] = {0, 5, 10, 15, 20}, february[] = {31, 35, 40, 45};
     assert_int_equal(gaps_of(31, 16071, january, 4, g), 0); /* 27 days */
     assert_int_equal(gaps_of(31, 16071, january, 5, g), 1); /* 26 */
-    assert_true(g[0].pollutant == AIRQ_SO2 && g[0].year == 2014 && g[0].month == 1 && g[0].days == 26 && g[0].needed == 27);
+    assert_true(g[0].pollutant == AIRQ_SO2 && g[0].year == 2014 && g[0].month == 1 && g[0].days == 26 &&
+                g[0].needed == 27);
     assert_int_equal(gaps_of(59, 16071, february, 3, g), 0); /* 25 of 28 */
     assert_int_equal(gaps_of(59, 16071, february, 4, g), 1);
     assert_true(g[0].month == 2 && g[0].days == 24 && g[0].needed == 25);
@@ -443,8 +445,10 @@ static void months_and_years_need_their_days(void **state)
     assert_int_equal(n, 43);
     assert_int_equal(gaps_of(365, 16071, hole, 41, g), 0);
     assert_int_equal(gaps_of(365, 16071, hole, 42, g), 1);
-    assert_true(g[0].pollutant == AIRQ_SO2 && g[0].month == 0 && g[0].year == 2014 && g[0].days == 323 && g[0].needed == 324);
-    assert_true(airq_month_valid(2, 25) && !airq_month_valid(2, 24) && airq_month_valid(3, 27) && !airq_month_valid(3, 26));
+    assert_true(g[0].pollutant == AIRQ_SO2 && g[0].month == 0 && g[0].year == 2014 && g[0].days == 323 &&
+                g[0].needed == 324);
+    assert_true(airq_month_valid(2, 25) && !airq_month_valid(2, 24) && airq_month_valid(3, 27) &&
+                !airq_month_valid(3, 26));
     assert_true(airq_year_valid(324) && !airq_year_valid(323));
 }
 
@@ -490,7 +494,8 @@ static void published_composite_indices(void **state)
     assert_fix(airq_composite(std("2012"), half, NULL), "0.38");
 }
 
-/* Good days: Puning 352 of 365, Wuyuan 27 of 29, Naiman 86 of 91, Qijiang 2024-02 22 of 29 and January-February 35 of 60. */
+/* Good days: Puning 352 of 365, Wuyuan 27 of 29, Naiman 86 of 91, Qijiang 2024-02 22 of 29 and January-February 35
+ * of 60. */
 static void published_shares_of_good_days(void **state)
 {
     static const struct {
@@ -515,7 +520,7 @@ static void published_changes(void **state)
 {
     static const struct {
         const char *before, *now, *want;
-    } t[] = {{"17", "16", "-5.9"},  {"33", "31", "-6.1"}, {"15", "14", "-6.7"},  {"0.8", "0.7", "-12.5"},
+    } t[] = {{"17", "16", "-5.9"},   {"33", "31", "-6.1"}, {"15", "14", "-6.7"},  {"0.8", "0.7", "-12.5"},
              {"140", "135", "-3.6"}, {"9", "8", "-11.1"},  {"22", "19", "-13.6"}, {"53", "49", "-7.5"},
              {"2.89", "2.63", "-9"}, {"30", "30", "0"},    {"80", "81", "1.2"}, /* 1.25, to even */
              {"80", "79", "-1.2"},   {"0", "5", "none"}};
@@ -567,18 +572,29 @@ static void order_does_not_matter(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tables_of_the_standards), cmocka_unit_test(rounding_of_gbt_8170),
-        cmocka_unit_test(a_day_needs_twenty_hours), cmocka_unit_test(an_hour_counts_once),
-        cmocka_unit_test(the_largest_day_fits), cmocka_unit_test(an_eight_hour_mean_needs_six),
-        cmocka_unit_test(an_ozone_day_needs_fourteen_windows), cmocka_unit_test(the_highest_window_is_taken),
-        cmocka_unit_test(a_city_needs_its_stations), cmocka_unit_test(a_half_made_of_thirds_is_a_half),
-        cmocka_unit_test(stepwise_and_final_differ), cmocka_unit_test(a_judged_value_is_rounded_once),
-        cmocka_unit_test(percentiles), cmocka_unit_test(period_counts), cmocka_unit_test(an_empty_period_knows_nothing),
-        cmocka_unit_test(extreme_ozone_is_told_by_the_hour), cmocka_unit_test(a_missing_pollutant_withholds_good_days_of_2026),
-        cmocka_unit_test(limits_are_exceeded_from_the_next_number), cmocka_unit_test(months_and_years_need_their_days),
-        cmocka_unit_test(a_part_of_a_month_has_no_minimum), cmocka_unit_test(published_composite_indices),
-        cmocka_unit_test(published_shares_of_good_days), cmocka_unit_test(published_changes),
-        cmocka_unit_test(order_does_not_matter)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tables_of_the_standards),
+                                       cmocka_unit_test(rounding_of_gbt_8170),
+                                       cmocka_unit_test(a_day_needs_twenty_hours),
+                                       cmocka_unit_test(an_hour_counts_once),
+                                       cmocka_unit_test(the_largest_day_fits),
+                                       cmocka_unit_test(an_eight_hour_mean_needs_six),
+                                       cmocka_unit_test(an_ozone_day_needs_fourteen_windows),
+                                       cmocka_unit_test(the_highest_window_is_taken),
+                                       cmocka_unit_test(a_city_needs_its_stations),
+                                       cmocka_unit_test(a_half_made_of_thirds_is_a_half),
+                                       cmocka_unit_test(stepwise_and_final_differ),
+                                       cmocka_unit_test(a_judged_value_is_rounded_once),
+                                       cmocka_unit_test(percentiles),
+                                       cmocka_unit_test(period_counts),
+                                       cmocka_unit_test(an_empty_period_knows_nothing),
+                                       cmocka_unit_test(extreme_ozone_is_told_by_the_hour),
+                                       cmocka_unit_test(a_missing_pollutant_withholds_good_days_of_2026),
+                                       cmocka_unit_test(limits_are_exceeded_from_the_next_number),
+                                       cmocka_unit_test(months_and_years_need_their_days),
+                                       cmocka_unit_test(a_part_of_a_month_has_no_minimum),
+                                       cmocka_unit_test(published_composite_indices),
+                                       cmocka_unit_test(published_shares_of_good_days),
+                                       cmocka_unit_test(published_changes),
+                                       cmocka_unit_test(order_does_not_matter)};
     return cmocka_run_group_tests_name("airq_assess", tests, NULL, NULL);
 }

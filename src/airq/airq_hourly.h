@@ -14,11 +14,11 @@
 enum airq_co_unit { AIRQ_CO_MG, AIRQ_CO_UG };
 
 struct airq_hourly { /* one assessment; the caller fills the first four */
-    bool label_end;        /* "16:00" is 15:00-16:00, so "00:00" (or "24:00") is the last hour of the day before */
+    bool label_end;  /* "16:00" is 15:00-16:00, so "00:00" (or "24:00") is the last hour of the day before */
     enum airq_co_unit co;
-    int32_t from, to;      /* local days since 1970-01-01, inclusive */
+    int32_t from, to;                     /* local days since 1970-01-01, inclusive */
     int columns, at[2 + AIRQ_POLLUTANTS]; /* of the present file */
-    char date[10];         /* the last date read, since neighbours share it */
+    char date[10];                        /* the last date read, since neighbours share it */
     int32_t day;
     bool has_date;
     uint64_t co_n, co_high, co_low, co_beyond; /* CO values in the period; > 50; < 20; more than can be (unit given) */
@@ -29,18 +29,18 @@ enum airq_row_kind {
     AIRQ_ROW_EMPTY,   /* a blank line */
     AIRQ_ROW_OUTSIDE, /* a good time outside the period; values were not looked at */
     AIRQ_ROW_IN,
-    AIRQ_ROW_CO       /* as _IN, but CO is more than can be: ticks[AIRQ_CO] is -1; see airq_hourly_co() */
+    AIRQ_ROW_CO /* as _IN, but CO is more than can be: ticks[AIRQ_CO] is -1; see airq_hourly_co() */
 };
 struct airq_row {
     struct lt_slice station;
-    int32_t day; /* since 1970-01-01 */
-    int hour;    /* 0..23, of its beginning */
+    int32_t day;                    /* since 1970-01-01 */
+    int hour;                       /* 0..23, of its beginning */
     int32_t ticks[AIRQ_POLLUTANTS]; /* airq_tick() each, finer digits rounded half to even; -1 missing */
 };
 struct airq_fault {
     const char *column; /* "" when it is not about one */
     struct lt_slice cell;
-    const char *text;   /* constant, what is wrong and what is right */
+    const char *text; /* constant, what is wrong and what is right */
 };
 
 /* Strict "YYYY-MM-DD" (1970..2199) to days since 1970-01-01. */

@@ -24,9 +24,10 @@ static void dates(void **state)
     static const struct {
         const char *z;
         int32_t day; /* -1: refused */
-    } t[] = {{"1970-01-01", 0},   {"2014-01-01", 16071}, {"2016-02-29", 16860}, {"2014-02-29", -1}, {"2014-13-01", -1},
-             {"2014-00-10", -1},  {"2014-01-00", -1},    {"1969-12-31", -1},    {"2200-01-01", -1}, {"2014-1-01", -1},
-             {"2014/01/01", -1},  {"2014-01-01 ", -1},   {"", -1},              {"20x4-01-01", -1}, {"2100-02-29", -1}};
+    } t[] = {{"1970-01-01", 0},  {"2014-01-01", 16071}, {"2016-02-29", 16860}, {"2014-02-29", -1},
+             {"2014-13-01", -1}, {"2014-00-10", -1},    {"2014-01-00", -1},    {"1969-12-31", -1},
+             {"2200-01-01", -1}, {"2014-1-01", -1},     {"2014/01/01", -1},    {"2014-01-01 ", -1},
+             {"", -1},           {"20x4-01-01", -1},    {"2100-02-29", -1}};
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         int32_t day = -1;
         assert_int_equal(airq_date_parse(lt_slice_of(t[i].z), &day), t[i].day >= 0);
@@ -42,16 +43,26 @@ static void labels_of_hours(void **state)
         bool end;
         enum airq_row_kind kind;
         int day, hour; /* day of 2014, from 0 */
-    } t[] = {{"2014-03-01 16:00", true, AIRQ_ROW_IN, 59, 15},  {"2014-03-01 16:00", false, AIRQ_ROW_IN, 59, 16},
-             {"2014-03-01 00:00", true, AIRQ_ROW_IN, 58, 23},  {"2014-03-01 00:00", false, AIRQ_ROW_IN, 59, 0},
-             {"2014-03-01 01:00", true, AIRQ_ROW_IN, 59, 0},   {"2014-02-28 24:00", true, AIRQ_ROW_IN, 58, 23},
-             {"2014-02-28 24:00", false, AIRQ_ROW_BAD, 0, 0},  {"2014-01-01 00:00", true, AIRQ_ROW_OUTSIDE, 0, 0},
-             {"2014-01-01 00:00", false, AIRQ_ROW_IN, 0, 0},   {"2015-01-01 00:00", true, AIRQ_ROW_IN, 364, 23},
-             {"2015-01-01 00:00", false, AIRQ_ROW_OUTSIDE, 0, 0}, {"2014-03-01T16:00:00", true, AIRQ_ROW_IN, 59, 15},
-             {"2014-03-01 16:30", true, AIRQ_ROW_BAD, 0, 0},   {"2014-02-29 16:00", true, AIRQ_ROW_BAD, 0, 0},
-             {"2014-03-01 25:00", true, AIRQ_ROW_BAD, 0, 0},   {"2014-03-01 16:00:01", true, AIRQ_ROW_BAD, 0, 0},
-             {"2014-03-01", true, AIRQ_ROW_BAD, 0, 0},         {"", true, AIRQ_ROW_BAD, 0, 0},
-             {"2014-03-01 1x:00", true, AIRQ_ROW_BAD, 0, 0},   {"2014-03-01 16:00Z", true, AIRQ_ROW_BAD, 0, 0}};
+    } t[] = {{"2014-03-01 16:00", true, AIRQ_ROW_IN, 59, 15},
+             {"2014-03-01 16:00", false, AIRQ_ROW_IN, 59, 16},
+             {"2014-03-01 00:00", true, AIRQ_ROW_IN, 58, 23},
+             {"2014-03-01 00:00", false, AIRQ_ROW_IN, 59, 0},
+             {"2014-03-01 01:00", true, AIRQ_ROW_IN, 59, 0},
+             {"2014-02-28 24:00", true, AIRQ_ROW_IN, 58, 23},
+             {"2014-02-28 24:00", false, AIRQ_ROW_BAD, 0, 0},
+             {"2014-01-01 00:00", true, AIRQ_ROW_OUTSIDE, 0, 0},
+             {"2014-01-01 00:00", false, AIRQ_ROW_IN, 0, 0},
+             {"2015-01-01 00:00", true, AIRQ_ROW_IN, 364, 23},
+             {"2015-01-01 00:00", false, AIRQ_ROW_OUTSIDE, 0, 0},
+             {"2014-03-01T16:00:00", true, AIRQ_ROW_IN, 59, 15},
+             {"2014-03-01 16:30", true, AIRQ_ROW_BAD, 0, 0},
+             {"2014-02-29 16:00", true, AIRQ_ROW_BAD, 0, 0},
+             {"2014-03-01 25:00", true, AIRQ_ROW_BAD, 0, 0},
+             {"2014-03-01 16:00:01", true, AIRQ_ROW_BAD, 0, 0},
+             {"2014-03-01", true, AIRQ_ROW_BAD, 0, 0},
+             {"", true, AIRQ_ROW_BAD, 0, 0},
+             {"2014-03-01 1x:00", true, AIRQ_ROW_BAD, 0, 0},
+             {"2014-03-01 16:00Z", true, AIRQ_ROW_BAD, 0, 0}};
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         struct airq_hourly h = reader(HEADER, t[i].end, AIRQ_CO_MG);
         struct airq_row row;
@@ -74,10 +85,12 @@ static void columns_in_any_order(void **state)
     struct airq_hourly h = reader("\xEF\xBB\xBFO3,WIND,CO,station,NO2,SO2,\"PM10\",time,PM25,x", false, AIRQ_CO_UG);
     struct airq_row row;
     struct airq_fault f;
-    assert_int_equal(airq_hourly_row(&h, LT_LIT("6.5,\"N,\"\"E\"\"\",500,\"Dongsi, east\",,3.25,\"20\",2014-05-06 07:00,,"), &row, &f),
+    assert_int_equal(airq_hourly_row(&h,
+                                     LT_LIT("6.5,\"N,\"\"E\"\"\",500,\"Dongsi, east\",,3.25,\"20\",2014-05-06 07:00,,"),
+                                     &row, &f),
                      AIRQ_ROW_IN);
     assert_true(lt_slice_is(row.station, "Dongsi, east"));
-    const int32_t want[AIRQ_POLLUTANTS] = {[AIRQ_SO2] = 32500, [AIRQ_NO2] = -1,     [AIRQ_CO] = 500000,
+    const int32_t want[AIRQ_POLLUTANTS] = {[AIRQ_SO2] = 32500,   [AIRQ_NO2] = -1,  [AIRQ_CO] = 500000,
                                            [AIRQ_PM10] = 200000, [AIRQ_PM25] = -1, [AIRQ_O3] = 65000};
     assert_memory_equal(row.ticks, want, sizeof want);
     assert_int_equal(airq_hourly_row(&h, LT_LIT(""), &row, &f), AIRQ_ROW_EMPTY);
@@ -87,14 +100,10 @@ static void wrong_headers(void **state)
 {
     static const struct {
         const char *header, *column;
-    } t[] = {{"time,station,PM25,PM10,SO2,NO2,CO", "O3"},
-             {"time,station,PM2.5,PM10,SO2,NO2,CO,O3", "PM25"},
-             {"date,station,PM25,PM10,SO2,NO2,CO,O3", "time"},
-             {"time,PM25,PM10,SO2,NO2,CO,O3", "station"},
-             {"time,station,PM25,PM10,SO2,NO2,CO,O3,CO", "CO"},
-             {"", "SO2"},
-             {"time;station;PM25;PM10;SO2;NO2;CO;O3", "SO2"},
-             {"time,station,\"PM25,PM10,SO2,NO2,CO,O3", ""}};
+    } t[] = {{"time,station,PM25,PM10,SO2,NO2,CO", "O3"},       {"time,station,PM2.5,PM10,SO2,NO2,CO,O3", "PM25"},
+             {"date,station,PM25,PM10,SO2,NO2,CO,O3", "time"},  {"time,PM25,PM10,SO2,NO2,CO,O3", "station"},
+             {"time,station,PM25,PM10,SO2,NO2,CO,O3,CO", "CO"}, {"", "SO2"},
+             {"time;station;PM25;PM10;SO2;NO2;CO;O3", "SO2"},   {"time,station,\"PM25,PM10,SO2,NO2,CO,O3", ""}};
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         struct airq_hourly h = {0};
         struct airq_fault f = {0};
@@ -114,12 +123,35 @@ static void values(void **state)
     static const struct {
         const char *cell;
         int32_t ticks; /* -2: refused */
-    } t[] = {{"", -1},          {"0", 0},          {"35", 350000},       {"0.2856", 2856},   {"0.28565", 2856},
-             {"0.28575", 2858}, {"0.285651", 2857}, {".5", 5000},         {"5.", 50000},      {"007", 70000},
-             {"10000", 100000000}, {"10000.1", -2}, {"99999999999999999", -2}, {"-1", -2},    {"-999", -2},
-             {"NaN", -2},       {"NA", -2},        {"null", -2},         {"1e2", -2},        {"+3", -2},
-             {" 3", -2},        {"3 ", -2},        {"1.2.3", -2},        {".", -2},          {"-", -2},
-             {"35.333333333333336", 353333}, {"0.1234567890123456789", -2}, {"\"3\"\"\"", -2}, {"0x10", -2}};
+    } t[] = {{"", -1},
+             {"0", 0},
+             {"35", 350000},
+             {"0.2856", 2856},
+             {"0.28565", 2856},
+             {"0.28575", 2858},
+             {"0.285651", 2857},
+             {".5", 5000},
+             {"5.", 50000},
+             {"007", 70000},
+             {"10000", 100000000},
+             {"10000.1", -2},
+             {"99999999999999999", -2},
+             {"-1", -2},
+             {"-999", -2},
+             {"NaN", -2},
+             {"NA", -2},
+             {"null", -2},
+             {"1e2", -2},
+             {"+3", -2},
+             {" 3", -2},
+             {"3 ", -2},
+             {"1.2.3", -2},
+             {".", -2},
+             {"-", -2},
+             {"35.333333333333336", 353333},
+             {"0.1234567890123456789", -2},
+             {"\"3\"\"\"", -2},
+             {"0x10", -2}};
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         struct airq_hourly h = reader(HEADER, false, AIRQ_CO_MG);
         struct airq_row row;
@@ -151,9 +183,13 @@ static void each_pollutant_has_its_most(void **state)
 
 static void rows_out_of_shape(void **state)
 {
-    static const char *const lines[] = {"2014-05-06 07:00,A,1,1,1,1,1",     "2014-05-06 07:00,A,1,1,1,1,1,1,1",
-                                        "2014-05-06 07:00,,1,1,1,1,1,1",    "2014-05-06 07:00,\"A,1,1,1,1,1,1",
-                                        "2014-05-06 07:00,\"A\"x,1,1,1,1,1,1", ",", "\"",
+    static const char *const lines[] = {"2014-05-06 07:00,A,1,1,1,1,1",
+                                        "2014-05-06 07:00,A,1,1,1,1,1,1,1",
+                                        "2014-05-06 07:00,,1,1,1,1,1,1",
+                                        "2014-05-06 07:00,\"A,1,1,1,1,1,1",
+                                        "2014-05-06 07:00,\"A\"x,1,1,1,1,1,1",
+                                        ",",
+                                        "\"",
                                         "2014-05-06 07:00,\"A\"\"B\",1,1,1,1,1,1"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         struct airq_hourly h = reader(HEADER, false, AIRQ_CO_MG);

@@ -23,18 +23,19 @@ static void vectors_of_both_editions(void **state)
         enum airq_average avg;
         int want;
     } t[] = {
-        {"2026", "75", AIRQ_PM25, AIRQ_DAY, 114},   {"2026", "150", AIRQ_PM10, AIRQ_DAY, 112},
-        {"2026", "500", AIRQ_SO2, AIRQ_HOUR, 100},  {"2026", "801", AIRQ_SO2, AIRQ_HOUR, 200},
-        {"2026", "801", AIRQ_O3, AIRQ_DAY, 300},    {"2026", "350", AIRQ_NO2, AIRQ_HOUR, 115},
-        {"2026", "60.11", AIRQ_PM25, AIRQ_DAY, 100}, {"2026", "60.5", AIRQ_PM25, AIRQ_DAY, 100},
-        {"2026", "61.5", AIRQ_PM25, AIRQ_DAY, 102}, {"2012", "75", AIRQ_PM25, AIRQ_DAY, 100},
-        {"2012", "75.1", AIRQ_PM25, AIRQ_DAY, 101}, {"2012", "2.2", AIRQ_CO, AIRQ_DAY, 55},
+        {"2026", "75", AIRQ_PM25, AIRQ_DAY, 114},      {"2026", "150", AIRQ_PM10, AIRQ_DAY, 112},
+        {"2026", "500", AIRQ_SO2, AIRQ_HOUR, 100},     {"2026", "801", AIRQ_SO2, AIRQ_HOUR, 200},
+        {"2026", "801", AIRQ_O3, AIRQ_DAY, 300},       {"2026", "350", AIRQ_NO2, AIRQ_HOUR, 115},
+        {"2026", "60.11", AIRQ_PM25, AIRQ_DAY, 100},   {"2026", "60.5", AIRQ_PM25, AIRQ_DAY, 100},
+        {"2026", "61.5", AIRQ_PM25, AIRQ_DAY, 102},    {"2012", "75", AIRQ_PM25, AIRQ_DAY, 100},
+        {"2012", "75.1", AIRQ_PM25, AIRQ_DAY, 101},    {"2012", "2.2", AIRQ_CO, AIRQ_DAY, 55},
         {"2012", "801", AIRQ_SO2, AIRQ_HOUR, AIRQ_NA}, {"2012", "801", AIRQ_O3, AIRQ_DAY, AIRQ_NA},
-        {"2012", "9999", AIRQ_PM10, AIRQ_DAY, 500}, {"2012", "0", AIRQ_PM10, AIRQ_DAY, 0},
+        {"2012", "9999", AIRQ_PM10, AIRQ_DAY, 500},    {"2012", "0", AIRQ_PM10, AIRQ_DAY, 0},
         {"2026", "-1", AIRQ_PM10, AIRQ_DAY, AIRQ_NA},
     };
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
-        assert_int_equal(airq_iaqi(airq_scale_find(lt_slice_of(t[i].scale)), t[i].p, t[i].avg, fix(t[i].conc)), t[i].want);
+        assert_int_equal(airq_iaqi(airq_scale_find(lt_slice_of(t[i].scale)), t[i].p, t[i].avg, fix(t[i].conc)),
+                         t[i].want);
 }
 
 static void the_date_picks_the_table(void **state)
@@ -53,7 +54,8 @@ static void the_index_never_falls_when_the_air_gets_worse(void **state)
                 int last = 0;
                 for (int64_t c = 0; c < 4000; c++) {
                     int64_t conc = c * (p == AIRQ_CO ? 50000 : LT_FIX_ONE);
-                    int v = airq_iaqi(airq_scale_find(lt_slice_of(names[n])), (enum airq_pollutant)p, (enum airq_average)avg, conc);
+                    int v = airq_iaqi(airq_scale_find(lt_slice_of(names[n])), (enum airq_pollutant)p,
+                                      (enum airq_average)avg, conc);
                     if (v == AIRQ_NA) /* 2012, beyond its average */
                         break;
                     assert_true(v >= last && v <= 500);
@@ -62,7 +64,8 @@ static void the_index_never_falls_when_the_air_gets_worse(void **state)
             }
 }
 
-static struct airq_input all_of(const char *so2, const char *no2, const char *co, const char *pm10, const char *pm25, const char *o3)
+static struct airq_input all_of(const char *so2, const char *no2, const char *co, const char *pm10, const char *pm25,
+                                const char *o3)
 {
     const char *z[AIRQ_POLLUTANTS] = {so2, no2, co, pm10, pm25, o3};
     struct airq_input in = {.so2_24h = AIRQ_NONE, .o3_1h = AIRQ_NONE};
@@ -124,8 +127,9 @@ static void published_values_come_out(void **state)
         if (!cell[7][0])
             continue; /* not published */
         /* columns: station, PM25, PM10, SO2, NO2, CO, O3, AQI, primary */
-        struct airq_input in = all_of(cell[3][0] ? cell[3] : NULL, cell[4][0] ? cell[4] : NULL, cell[5][0] ? cell[5] : NULL,
-                                      cell[2][0] ? cell[2] : NULL, cell[1][0] ? cell[1] : NULL, cell[6][0] ? cell[6] : NULL);
+        struct airq_input in =
+            all_of(cell[3][0] ? cell[3] : NULL, cell[4][0] ? cell[4] : NULL, cell[5][0] ? cell[5] : NULL,
+                   cell[2][0] ? cell[2] : NULL, cell[1][0] ? cell[1] : NULL, cell[6][0] ? cell[6] : NULL);
         struct airq_result r;
         char primary[32], aqi[16];
         airq_index(airq_scale_find(LT_LIT("2012")), AIRQ_HOUR, &in, &r);
@@ -144,9 +148,9 @@ static void published_values_come_out(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vectors_of_both_editions), cmocka_unit_test(the_date_picks_the_table),
-        cmocka_unit_test(the_index_never_falls_when_the_air_gets_worse), cmocka_unit_test(missing_values),
-        cmocka_unit_test(published_values_come_out)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(vectors_of_both_editions),
+                                       cmocka_unit_test(the_date_picks_the_table),
+                                       cmocka_unit_test(the_index_never_falls_when_the_air_gets_worse),
+                                       cmocka_unit_test(missing_values), cmocka_unit_test(published_values_come_out)};
     return cmocka_run_group_tests_name("airq", tests, NULL, NULL);
 }

@@ -9,9 +9,11 @@
 #define BIT(s)          (UINT32_C(1) << (s))
 
 /* Time to sign, and after that to begin: 30 minutes in emergencies (the usual 应急 practice), 2 h, 4 h. */
-static const struct flow_limit sign_limits[] = {{"urgent", 30 * LT_MIN_MS}, {"important", 2 * LT_HOUR_MS}, {NULL, 4 * LT_HOUR_MS}, {0}};
+static const struct flow_limit sign_limits[] = {
+    {"urgent", 30 * LT_MIN_MS}, {"important", 2 * LT_HOUR_MS}, {NULL, 4 * LT_HOUR_MS}, {0}};
 /* Time to report back: 3 h in emergencies, a day, three days. */
-static const struct flow_limit report_limits[] = {{"urgent", 3 * LT_HOUR_MS}, {"important", LT_DAY_MS}, {NULL, 3 * LT_DAY_MS}, {0}};
+static const struct flow_limit report_limits[] = {
+    {"urgent", 3 * LT_HOUR_MS}, {"important", LT_DAY_MS}, {NULL, 3 * LT_DAY_MS}, {0}};
 
 /* Signed but not begun in time: back to `new`, and one level up. */
 static unsigned unsigned_again(const struct record_row *row, bool *raise, struct record_set *set, size_t *n)
@@ -44,8 +46,8 @@ static const struct flow_state states[ALARM_S_COUNT] = {
 static const struct record_choice outcomes[] = {
     {"true", "Real", "属实"}, {"false", "False alarm", "误报"}, {"device_fault", "Device fault", "设备故障"}, {0}};
 
-static enum lt_err apply_sign(const struct record_ctx *x, const struct record_row *row, struct record_set *set, size_t *n,
-                              struct lt_error *err)
+static enum lt_err apply_sign(const struct record_ctx *x, const struct record_row *row, struct record_set *set,
+                              size_t *n, struct lt_error *err)
 {
     if (x->who->user_id)
         set[(*n)++] = RECORD_SET_I("signed_by", x->who->user_id);
@@ -53,7 +55,8 @@ static enum lt_err apply_sign(const struct record_ctx *x, const struct record_ro
     return LT_OK;
 }
 
-static enum lt_err next_in_force(const struct record_ctx *x, const struct record_row *row, int64_t *ret_id, struct lt_error *err)
+static enum lt_err next_in_force(const struct record_ctx *x, const struct record_row *row, int64_t *ret_id,
+                                 struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
     bool some = false;
@@ -73,14 +76,15 @@ static enum lt_err next_in_force(const struct record_ctx *x, const struct record
     return e;
 }
 
-/* Who re-opens a suppressed alarm wants to hear of the matter again: what keeps its rule quiet on its object ends now. What
- * was declared more widely (all rules, an outlet, an enterprise) is a decision of its own and stays. */
+/* Who re-opens a suppressed alarm wants to hear of the matter again: what keeps its rule quiet on its object ends now.
+ * What was declared more widely (all rules, an outlet, an enterprise) is a decision of its own and stays. */
 static enum lt_err lift_suppression(const struct record_ctx *x, const struct record_row *row, struct lt_error *err)
 {
     const struct record_set now[] = {RECORD_SET_I("until_at", x->now_ms)};
     int64_t id = 0;
     enum lt_err e;
-    while ((e = next_in_force(x, row, &id, err)) == LT_OK && id != 0) { /* ends: a lifted one is not in force any more */
+    while ((e = next_in_force(x, row, &id, err)) == LT_OK &&
+           id != 0) { /* ends: a lifted one is not in force any more */
         e = record_change(x, record_kind_find(LT_LIT("suppression")), id, 0, "lift", now, 1, err);
         if (e != LT_OK)
             break;
@@ -94,7 +98,8 @@ static enum lt_err apply_reopen(const struct record_ctx *x, const struct record_
     set[(*n)++] = RECORD_SET_Z("outcome", "none");
     set[(*n)++] = RECORD_SET_NULL("signed_by");
     set[(*n)++] = RECORD_SET_NULL("signed_at_ms");
-    return lt_slice_is(record_text(row, "state"), states[ALARM_S_SUPPRESSED].name) ? lift_suppression(x, row, err) : LT_OK;
+    return lt_slice_is(record_text(row, "state"), states[ALARM_S_SUPPRESSED].name) ? lift_suppression(x, row, err)
+                                                                                   : LT_OK;
 }
 
 /* Suppressing an alarm is a suppression of its rule on its object: one list shows all that are in force. */
@@ -117,34 +122,89 @@ static enum lt_err apply_suppress(const struct record_ctx *x, const struct recor
     return record_insert(x, record_kind_find(LT_LIT("suppression")), s, m, &id, err);
 }
 
-#define NOTE(must_) {.field = "note", .en = "Note", .zh = "说明", .type = RECORD_TEXT, .required = (must_)}
+#define NOTE(must_)                                                                                                    \
+    {                                                                                                                  \
+        .field = "note", .en = "Note", .zh = "说明", .type = RECORD_TEXT, .required = (must_)                          \
+    }
 
 static const struct flow_move moves[] = {
-    {.name = "sign", .en = "Sign for", .zh = "签收", .from = BIT(ALARM_S_NEW), .to = ALARM_S_SIGNED,
-     .permission = "alarm:sign", .apply = apply_sign},
-    {.name = "handle", .en = "Begin", .zh = "开始处置", .from = BIT(ALARM_S_SIGNED), .to = ALARM_S_HANDLING,
-     .permission = "alarm:handle", .needs = {NOTE(false)}, .n_needs = 1},
-    {.name = "report", .en = "Report back", .zh = "反馈", .from = BIT(ALARM_S_SIGNED) | BIT(ALARM_S_HANDLING),
-     .to = ALARM_S_REPORTED, .permission = "alarm:handle", .needs = {NOTE(true)}, .n_needs = 1},
-    {.name = "confirm", .en = "Confirm", .zh = "核实",
-     .from = BIT(ALARM_S_SIGNED) | BIT(ALARM_S_HANDLING) | BIT(ALARM_S_REPORTED), .to = ALARM_S_CONFIRMED,
+    {.name = "sign",
+     .en = "Sign for",
+     .zh = "签收",
+     .from = BIT(ALARM_S_NEW),
+     .to = ALARM_S_SIGNED,
+     .permission = "alarm:sign",
+     .apply = apply_sign},
+    {.name = "handle",
+     .en = "Begin",
+     .zh = "开始处置",
+     .from = BIT(ALARM_S_SIGNED),
+     .to = ALARM_S_HANDLING,
+     .permission = "alarm:handle",
+     .needs = {NOTE(false)},
+     .n_needs = 1},
+    {.name = "report",
+     .en = "Report back",
+     .zh = "反馈",
+     .from = BIT(ALARM_S_SIGNED) | BIT(ALARM_S_HANDLING),
+     .to = ALARM_S_REPORTED,
+     .permission = "alarm:handle",
+     .needs = {NOTE(true)},
+     .n_needs = 1},
+    {.name = "confirm",
+     .en = "Confirm",
+     .zh = "核实",
+     .from = BIT(ALARM_S_SIGNED) | BIT(ALARM_S_HANDLING) | BIT(ALARM_S_REPORTED),
+     .to = ALARM_S_CONFIRMED,
      .permission = "alarm:confirm",
-     .needs = {{.field = "outcome", .en = "Finding", .zh = "核实结论", .type = RECORD_ENUM, .required = true, .choices = outcomes},
+     .needs = {{.field = "outcome",
+                .en = "Finding",
+                .zh = "核实结论",
+                .type = RECORD_ENUM,
+                .required = true,
+                .choices = outcomes},
                NOTE(false)},
      .n_needs = 2},
-    {.name = "close", .en = "Close", .zh = "关闭", .from = BIT(ALARM_S_CONFIRMED), .to = ALARM_S_CLOSED,
-     .permission = "alarm:confirm", .needs = {NOTE(false)}, .n_needs = 1},
-    {.name = "suppress", .en = "Suppress", .zh = "抑制",
-     .from = BIT(ALARM_S_NEW) | BIT(ALARM_S_SIGNED) | BIT(ALARM_S_HANDLING), .to = ALARM_S_SUPPRESSED,
+    {.name = "close",
+     .en = "Close",
+     .zh = "关闭",
+     .from = BIT(ALARM_S_CONFIRMED),
+     .to = ALARM_S_CLOSED,
+     .permission = "alarm:confirm",
+     .needs = {NOTE(false)},
+     .n_needs = 1},
+    {.name = "suppress",
+     .en = "Suppress",
+     .zh = "抑制",
+     .from = BIT(ALARM_S_NEW) | BIT(ALARM_S_SIGNED) | BIT(ALARM_S_HANDLING),
+     .to = ALARM_S_SUPPRESSED,
      .permission = "alarm:suppress",
-     .needs = {{.field = "reason", .en = "Reason", .zh = "抑制原因", .type = RECORD_TEXT, .required = true, .store = "note",
+     .needs = {{.field = "reason",
+                .en = "Reason",
+                .zh = "抑制原因",
+                .type = RECORD_TEXT,
+                .required = true,
+                .store = "note",
                 .max_chars = 500},
-               {.field = "until", .en = "Until", .zh = "截止时间", .type = RECORD_TIME, .required = true, .future = true,
-                .max_ms = SUPPRESS_MAX_MS, .store = "due_at_ms"}},
-     .n_needs = 2, .apply = apply_suppress},
-    {.name = "reopen", .en = "Re-open", .zh = "重新打开",
+               {.field = "until",
+                .en = "Until",
+                .zh = "截止时间",
+                .type = RECORD_TIME,
+                .required = true,
+                .future = true,
+                .max_ms = SUPPRESS_MAX_MS,
+                .store = "due_at_ms"}},
+     .n_needs = 2,
+     .apply = apply_suppress},
+    {.name = "reopen",
+     .en = "Re-open",
+     .zh = "重新打开",
      .from = BIT(ALARM_S_REPORTED) | BIT(ALARM_S_CONFIRMED) | BIT(ALARM_S_CLOSED) | BIT(ALARM_S_SUPPRESSED),
-     .to = ALARM_S_NEW, .permission = "alarm:confirm", .needs = {NOTE(true)}, .n_needs = 1, .apply = apply_reopen},
+     .to = ALARM_S_NEW,
+     .permission = "alarm:confirm",
+     .needs = {NOTE(true)},
+     .n_needs = 1,
+     .apply = apply_reopen},
 };
 
 const struct flow alarm_flow = {
@@ -160,8 +220,8 @@ const struct flow alarm_flow = {
     .level_max = LEVEL_MAX,
 };
 
-enum lt_err alarm_move(const struct record_ctx *x, int64_t id, struct lt_slice move, const json_t *body, struct jsonw *w,
-                       struct alarm_outcome *ret, struct lt_error *err)
+enum lt_err alarm_move(const struct record_ctx *x, int64_t id, struct lt_slice move, const json_t *body,
+                       struct jsonw *w, struct alarm_outcome *ret, struct lt_error *err)
 {
     struct record_ctx own = *x;
     struct alarm_outcome o;
@@ -241,7 +301,8 @@ void alarm_item_extra(void *ctx, const struct record_row *row, struct jsonw *w)
     put_text(x, row, w);
     jsonw_kstr(w, "rule_name", rule < 0 ? "" : alarm_rule_name((enum alarm_rule)rule, x->who->lang));
     jsonw_kslice(w, "object_name", object_name(x, row));
-    jsonw_ki64(w, "waiting_s", settled(record_text(row, "state")) || since > x->now_ms ? 0 : (x->now_ms - since) / 1000);
+    jsonw_ki64(w, "waiting_s",
+               settled(record_text(row, "state")) || since > x->now_ms ? 0 : (x->now_ms - since) / 1000);
     jsonw_key(w, "moves");
     flow_moves(&alarm_flow, row, x->who, w);
 }

@@ -24,11 +24,13 @@ static const struct record_kind *alarm_kind(void)
 static enum lt_err find_place(struct sql_db *db, const struct alarm_fact *f, struct place *ret, struct lt_error *err)
 {
     static const char *const texts[] = {
-        [ALARM_DEVICE] = "SELECT d.id, o.id, e.id, e.territory, e.unit FROM device d LEFT JOIN outlet o ON o.id = d.outlet"
-                         " LEFT JOIN enterprise e ON e.id = o.enterprise WHERE d.id = ?1",
-        [ALARM_OUTLET] = "SELECT (SELECT d.id FROM device d WHERE d.outlet = o.id AND d.deleted = 0 AND d.status = 'active'"
-                         " ORDER BY d.id LIMIT 1), o.id, e.id, e.territory, e.unit FROM outlet o"
-                         " LEFT JOIN enterprise e ON e.id = o.enterprise WHERE o.id = ?1",
+        [ALARM_DEVICE] =
+            "SELECT d.id, o.id, e.id, e.territory, e.unit FROM device d LEFT JOIN outlet o ON o.id = d.outlet"
+            " LEFT JOIN enterprise e ON e.id = o.enterprise WHERE d.id = ?1",
+        [ALARM_OUTLET] =
+            "SELECT (SELECT d.id FROM device d WHERE d.outlet = o.id AND d.deleted = 0 AND d.status = 'active'"
+            " ORDER BY d.id LIMIT 1), o.id, e.id, e.territory, e.unit FROM outlet o"
+            " LEFT JOIN enterprise e ON e.id = o.enterprise WHERE o.id = ?1",
     };
     *ret = (struct place){0};
     if (f->object_kind == ALARM_POST)
@@ -51,10 +53,11 @@ static enum lt_err find_known(struct sql_db *db, struct lt_slice key, struct kno
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e = sql_prepare(db,
-                                "SELECT id, active, count, last_at_ms, coalesce(ended_at_ms, 0), last_occurrence, value,"
-                                " state, first_at_ms FROM alarm WHERE key = ?1 AND deleted = 0",
-                                &st, err);
+    enum lt_err e =
+        sql_prepare(db,
+                    "SELECT id, active, count, last_at_ms, coalesce(ended_at_ms, 0), last_occurrence, value,"
+                    " state, first_at_ms FROM alarm WHERE key = ?1 AND deleted = 0",
+                    &st, err);
     if (e != LT_OK)
         return e;
     sql_bind_text(st, 1, key);
@@ -133,22 +136,24 @@ struct suppression {
     char reason[512];
 };
 
-static enum lt_err find_suppression(struct sql_db *db, const struct alarm_fact *f, const struct place *p, int64_t now_ms,
-                                    struct suppression *ret, struct lt_error *err)
+static enum lt_err find_suppression(struct sql_db *db, const struct alarm_fact *f, const struct place *p,
+                                    int64_t now_ms, struct suppression *ret, struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db,
-                                "SELECT until_at, reason FROM suppression WHERE deleted = 0 AND until_at > ?1"
-                                " AND (rule IS NULL OR rule = ?2) AND ((object_kind = 'device' AND object_id = ?3 AND ?3 > 0)"
-                                " OR (object_kind = 'outlet' AND object_id = ?4 AND ?4 > 0)"
-                                " OR (object_kind = 'enterprise' AND object_id = ?5 AND ?5 > 0)"
-                                " OR (object_kind = 'post' AND ?6)) ORDER BY until_at DESC LIMIT 1",
-                                &st, err);
+    enum lt_err e =
+        sql_prepare(db,
+                    "SELECT until_at, reason FROM suppression WHERE deleted = 0 AND until_at > ?1"
+                    " AND (rule IS NULL OR rule = ?2) AND ((object_kind = 'device' AND object_id = ?3 AND ?3 > 0)"
+                    " OR (object_kind = 'outlet' AND object_id = ?4 AND ?4 > 0)"
+                    " OR (object_kind = 'enterprise' AND object_id = ?5 AND ?5 > 0)"
+                    " OR (object_kind = 'post' AND ?6)) ORDER BY until_at DESC LIMIT 1",
+                    &st, err);
     if (e != LT_OK)
         return e;
     sql_bind_i64(st, 1, now_ms);
     sql_bind_str(st, 2, alarm_rule_code(f->rule));
-    sql_bind_i64(st, 3, f->object_kind == ALARM_DEVICE ? p->device : 0); /* an outlet's device is only where it is read */
+    sql_bind_i64(st, 3,
+                 f->object_kind == ALARM_DEVICE ? p->device : 0); /* an outlet's device is only where it is read */
     sql_bind_i64(st, 4, p->outlet);
     sql_bind_i64(st, 5, p->enterprise);
     sql_bind_i64(st, 6, f->object_kind == ALARM_POST);
@@ -170,8 +175,8 @@ static struct record_set number_or_null(const char *field, int64_t v, int64_t no
 }
 
 static enum lt_err insert_alarm(const struct record_ctx *x, const struct alarm_fact *f, const struct place *p,
-                                const struct suppression *s, struct lt_slice key, struct lt_slice params, int64_t *ret_id,
-                                struct lt_error *err)
+                                const struct suppression *s, struct lt_slice key, struct lt_slice params,
+                                int64_t *ret_id, struct lt_error *err)
 {
     struct lt_slice severity = f->severity.n ? f->severity : LT_LIT("important");
     struct record_set set[32] = {
@@ -236,11 +241,12 @@ static enum lt_err update_repeat(struct sql_db *db, const struct alarm_fact *f, 
                                  struct lt_slice params, struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db,
-                                "UPDATE alarm SET last_at_ms = max(last_at_ms, ?2), count = ?3, value = coalesce(?4, value),"
-                                " limit_value = coalesce(?5, limit_value), params = ?6,"
-                                " last_occurrence = max(coalesce(last_occurrence, 0), ?7) WHERE id = ?1",
-                                &st, err);
+    enum lt_err e =
+        sql_prepare(db,
+                    "UPDATE alarm SET last_at_ms = max(last_at_ms, ?2), count = ?3, value = coalesce(?4, value),"
+                    " limit_value = coalesce(?5, limit_value), params = ?6,"
+                    " last_occurrence = max(coalesce(last_occurrence, 0), ?7) WHERE id = ?1",
+                    &st, err);
     if (e != LT_OK)
         return e;
     sql_bind_i64(st, 1, k->id);
@@ -255,7 +261,8 @@ static enum lt_err update_repeat(struct sql_db *db, const struct alarm_fact *f, 
     return sql_run(st, err);
 }
 
-/* The condition came back after it had ended. Only a closed case is opened again; one that people still work on goes on. */
+/* The condition came back after it had ended. Only a closed case is opened again; one that people still work on goes
+ * on. */
 static enum lt_err reactivate(const struct record_ctx *x, const struct alarm_fact *f, const struct known *k,
                               enum alarm_change *change, struct lt_error *err)
 {
@@ -298,8 +305,8 @@ enum lt_err alarm_outcome_of(struct sql_db *db, int64_t id, enum alarm_change ch
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e = sql_prepare(db, "SELECT territory, enterprise, unit, state = 'suppressed' FROM alarm WHERE id = ?1", &st,
-                                err);
+    enum lt_err e =
+        sql_prepare(db, "SELECT territory, enterprise, unit, state = 'suppressed' FROM alarm WHERE id = ?1", &st, err);
     if (e != LT_OK)
         return e;
     sql_bind_i64(st, 1, id);
@@ -400,10 +407,11 @@ static enum lt_err collect_active(struct sql_db *db, enum alarm_rule rule, enum 
 {
     struct sql_stmt *st = NULL;
     bool row = true;
-    enum lt_err e = sql_prepare(db,
-                                "SELECT id FROM alarm WHERE active = 1 AND rule = ?1 AND object_kind = ?2 AND object_id = ?3"
-                                " AND coalesce(factor, '') = ?4 AND last_at_ms <= ?5 AND deleted = 0 ORDER BY id LIMIT ?6",
-                                &st, err);
+    enum lt_err e =
+        sql_prepare(db,
+                    "SELECT id FROM alarm WHERE active = 1 AND rule = ?1 AND object_kind = ?2 AND object_id = ?3"
+                    " AND coalesce(factor, '') = ?4 AND last_at_ms <= ?5 AND deleted = 0 ORDER BY id LIMIT ?6",
+                    &st, err);
     if (e != LT_OK)
         return e;
     sql_bind_str(st, 1, alarm_rule_code(rule));
@@ -447,10 +455,11 @@ enum lt_err alarm_end_all(struct sql_db *db, enum alarm_rule rule, enum alarm_ob
 enum lt_err alarm_verdict_add(struct sql_db *db, const struct alarm_verdict *v, struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db,
-                                "INSERT OR IGNORE INTO verdict(alarm_key, rule, rule_version, at_ms, seq, outcome, inputs)"
-                                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                                &st, err);
+    enum lt_err e =
+        sql_prepare(db,
+                    "INSERT OR IGNORE INTO verdict(alarm_key, rule, rule_version, at_ms, seq, outcome, inputs)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    &st, err);
     if (e != LT_OK)
         return e;
     sql_bind_text(st, 1, v->key);

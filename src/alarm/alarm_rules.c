@@ -37,9 +37,9 @@ static const struct {
     int64_t enter, leave, param1;
     int64_t min_duration_min;
 } presets[] = {
-    {ALARM_R_HOUR_EXCEED, "important", 1, 1, -1, 0},      /* multiples of the limit */
+    {ALARM_R_HOUR_EXCEED, "important", 1, 1, -1, 0}, /* multiples of the limit */
     {ALARM_R_DAY_EXCEED, "urgent", 1, 1, -1, 0},
-    {ALARM_R_SILENCE, "important", 2, -1, 60, 0},         /* intervals of the device, and seconds more */
+    {ALARM_R_SILENCE, "important", 2, -1, 60, 0}, /* intervals of the device, and seconds more */
     {ALARM_R_NO_DATA, "important", -1, -1, -1, 0},
     {ALARM_R_CONSTANT, "normal", -1, -1, -1, 0},
     {ALARM_R_OUT_OF_RANGE, "important", -1, -1, -1, 5},

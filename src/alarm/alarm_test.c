@@ -44,7 +44,8 @@ static struct alarm_fact fact(struct bench *b, enum alarm_rule rule, int side)
                                .occurrence = 1,
                                .value = outlet ? 58300000 : LT_FIX_NONE,
                                .limit_value = outlet ? 35000000 : LT_FIX_NONE,
-                               .params = outlet ? LT_LIT("{\"standard\":\"GB 13223\"}") : LT_LIT("{\"minutes\":12,\"cause\":\"link\"}")};
+                               .params = outlet ? LT_LIT("{\"standard\":\"GB 13223\"}")
+                                                : LT_LIT("{\"minutes\":12,\"cause\":\"link\"}")};
 }
 
 static struct alarm_outcome up(struct bench *b, const struct alarm_fact *f, int64_t now)
@@ -62,8 +63,9 @@ static struct alarm_outcome down(struct bench *b, const struct alarm_fact *f, in
 {
     struct alarm_outcome o;
     struct lt_error err;
-    assert_int_equal(alarm_end(b->c->db, f->rule, f->object_kind, f->object_id, f->factor, f->period_at_ms, at, at, &o, &err),
-                     LT_OK);
+    assert_int_equal(
+        alarm_end(b->c->db, f->rule, f->object_kind, f->object_id, f->factor, f->period_at_ms, at, at, &o, &err),
+        LT_OK);
     return o;
 }
 
@@ -120,7 +122,8 @@ static void the_same_fact_again_changes_nothing(void **state)
     json_t *v = item(b, o.id);
     assert_int_equal(NUM(v, "count"), 2);
     assert_string_equal(STR(v, "severity"), "important"); /* the rule's preset */
-    assert_string_equal(STR(v, "text"), "SO₂ 小时均值 58.3 mg/m³，超过限值 35 mg/m³ 的 0.67 倍（2026-11-25 08:00–09:00，GB 13223）");
+    assert_string_equal(STR(v, "text"),
+                        "SO₂ 小时均值 58.3 mg/m³，超过限值 35 mg/m³ 的 0.67 倍（2026-11-25 08:00–09:00，GB 13223）");
     assert_string_equal(STR(v, "object_name"), "1号排放口");
     assert_string_equal(STR(v, "unit_name"), "甲区分局");
     assert_string_equal(STR(v, "state"), "new");
@@ -161,8 +164,9 @@ static void ends_and_comes_back(void **state)
     assert_true(json_is_true(json_object_get(v, "active")));
     json_decref(v);
     struct lt_error err;
-    assert_int_equal(alarm_end_all(b->c->db, ALARM_R_SILENCE, ALARM_DEVICE, b->c->device[0], LT_LIT(""), T0 + 10000, T0 + 10000,
-                                   NULL, NULL, &err), LT_OK);
+    assert_int_equal(alarm_end_all(b->c->db, ALARM_R_SILENCE, ALARM_DEVICE, b->c->device[0], LT_LIT(""), T0 + 10000,
+                                   T0 + 10000, NULL, NULL, &err),
+                     LT_OK);
     v = item(b, id);
     assert_true(json_is_false(json_object_get(v, "active")));
     json_decref(v);
@@ -214,9 +218,10 @@ static void suppressions_are_honoured(void **state)
     static const char *const kinds[] = {"device", "outlet", "enterprise"};
     const int64_t ids[] = {b->c->device[0], b->c->outlet[0], b->c->plant[0]};
     for (int i = 0; i < 3; i++) {
-        int64_t s = INSERT(b->c, "suppression", RECORD_SET_Z("object_kind", kinds[i]), RECORD_SET_I("object_id", ids[i]),
-                           i == 1 ? RECORD_SET_NULL("rule") : RECORD_SET_Z("rule", "silence"), RECORD_SET_Z("reason", "检修"),
-                           RECORD_SET_I("until_at", T0 + LT_HOUR_MS));
+        int64_t s =
+            INSERT(b->c, "suppression", RECORD_SET_Z("object_kind", kinds[i]), RECORD_SET_I("object_id", ids[i]),
+                   i == 1 ? RECORD_SET_NULL("rule") : RECORD_SET_Z("rule", "silence"), RECORD_SET_Z("reason", "检修"),
+                   RECORD_SET_I("until_at", T0 + LT_HOUR_MS));
         struct alarm_fact f = fact(b, ALARM_R_SILENCE, 0), other = fact(b, ALARM_R_SILENCE, 1);
         f.period_at_ms = other.period_at_ms = T0 + i * 10;
         struct alarm_outcome o = up(b, &f, T0);
@@ -237,7 +242,8 @@ static void suppressions_are_honoured(void **state)
     assert_int_equal(down(b, &f, T0 + 1000).change, ALARM_ENDED);
     assert_true(overdue(b, T0 + LT_HOUR_MS) >= 3);
     int64_t n = 0; /* still true: new again and says so; over: closed */
-    assert_int_equal(sql_get_i64(b->c->db, "SELECT count(*) FROM alarm WHERE state = 'new' AND note LIKE '抑制到期%'", NULL, &n, NULL),
+    assert_int_equal(sql_get_i64(b->c->db, "SELECT count(*) FROM alarm WHERE state = 'new' AND note LIKE '抑制到期%'",
+                                 NULL, &n, NULL),
                      LT_OK);
     assert_int_equal(n, 2);
     assert_int_equal(sql_get_i64(b->c->db, "SELECT count(*) FROM alarm WHERE state = 'closed'", NULL, &n, NULL), LT_OK);
@@ -252,11 +258,16 @@ static void people_suppress_with_reason_and_end(void **state)
     int64_t id = up(b, &f, T0).id;
     assert_int_equal(move_as(b, &duty, id, "suppress", "{\"reason\":\"检修\"}"), LT_E_FLOW_NEEDS);
     assert_int_equal(move_as(b, &duty, id, "suppress", "{\"until\":\"2026-11-25T10:00:00+08:00\"}"), LT_E_FLOW_NEEDS);
-    assert_int_equal(move_as(b, &duty, id, "suppress", "{\"reason\":\"x\",\"until\":\"2027-11-25T10:00:00+08:00\"}"), LT_E_FIELD_RANGE);
-    assert_int_equal(move_as(b, &duty, id, "suppress", "{\"reason\":\"检修\",\"until\":\"2026-11-25T10:00:00+08:00\"}"), LT_OK);
+    assert_int_equal(move_as(b, &duty, id, "suppress", "{\"reason\":\"x\",\"until\":\"2027-11-25T10:00:00+08:00\"}"),
+                     LT_E_FIELD_RANGE);
+    assert_int_equal(move_as(b, &duty, id, "suppress", "{\"reason\":\"检修\",\"until\":\"2026-11-25T10:00:00+08:00\"}"),
+                     LT_OK);
     int64_t n = 0;
-    assert_int_equal(sql_get_i64(b->c->db, "SELECT count(*) FROM suppression WHERE rule = 'silence' AND author = 'duty' AND"
-                                           " object_kind = 'device'", NULL, &n, NULL), LT_OK);
+    assert_int_equal(sql_get_i64(b->c->db,
+                                 "SELECT count(*) FROM suppression WHERE rule = 'silence' AND author = 'duty' AND"
+                                 " object_kind = 'device'",
+                                 NULL, &n, NULL),
+                     LT_OK);
     assert_int_equal(n, 1);
     f.period_at_ms = T0 + 1;
     assert_true(up(b, &f, T0 + 1000).suppressed); /* the next one of the same rule on the same device too */
@@ -264,11 +275,14 @@ static void people_suppress_with_reason_and_end(void **state)
     b->c->x.now_ms = T0 + 2000;
     f.period_at_ms = T0 + 2;
     assert_false(up(b, &f, T0 + 2000).suppressed); /* ended early: the rule speaks again */
-    assert_int_equal(sql_get_i64(b->c->db, "SELECT count(*) FROM suppression WHERE deleted = 0 AND until_at > ?1", &b->c->x.now_ms, &n,
-                                 NULL), LT_OK);
+    assert_int_equal(sql_get_i64(b->c->db, "SELECT count(*) FROM suppression WHERE deleted = 0 AND until_at > ?1",
+                                 &b->c->x.now_ms, &n, NULL),
+                     LT_OK);
     assert_int_equal(n, 0);
-    assert_int_equal(sql_get_i64(b->c->db, "SELECT count(*) FROM record_history WHERE kind = 'suppression' AND action = 'lift'", NULL, &n,
-                                 NULL), LT_OK);
+    assert_int_equal(sql_get_i64(b->c->db,
+                                 "SELECT count(*) FROM record_history WHERE kind = 'suppression' AND action = 'lift'",
+                                 NULL, &n, NULL),
+                     LT_OK);
     assert_int_equal(n, 1);
 }
 
@@ -342,36 +356,44 @@ static void sentences(void **state)
     static const struct {
         const char *rule, *params, *zh, *en;
     } want[] = {
-        {"day_exceed", "{\"factor\":\"a34013\",\"value\":10.283333,\"limit\":10,\"from\":\"2026-11-24T00:00:00+08:00\","
-                       "\"to\":\"2026-11-25T00:00:00+08:00\"}",
+        {"day_exceed",
+         "{\"factor\":\"a34013\",\"value\":10.283333,\"limit\":10,\"from\":\"2026-11-24T00:00:00+08:00\","
+         "\"to\":\"2026-11-25T00:00:00+08:00\"}",
          "烟尘 日均值 10.28 mg/m³，超过限值 10 mg/m³ 的 0.03 倍（2026-11-24）",
          "Smoke dust daily mean 10.28 mg/m³ exceeds the limit of 10 mg/m³ by a factor of 0.03 (2026-11-24)"},
-        {"hour_exceed", "{\"factor\":\"a21002\",\"value\":50.001,\"limit\":50,\"from\":\"2026-11-25T23:00:00+08:00\","
-                        "\"to\":\"2026-11-26T00:00:00+08:00\",\"standard\":\"DB 41/1066\"}",
+        {"hour_exceed",
+         "{\"factor\":\"a21002\",\"value\":50.001,\"limit\":50,\"from\":\"2026-11-25T23:00:00+08:00\","
+         "\"to\":\"2026-11-26T00:00:00+08:00\",\"standard\":\"DB 41/1066\"}",
          "NOₓ 小时均值 50.001 mg/m³，超过限值 50 mg/m³ 的 0.00002 倍（2026-11-25 23:00–24:00，DB 41/1066）",
          "NOₓ hourly mean 50.001 mg/m³ exceeds the limit of 50 mg/m³ by a factor of 0.00002 (2026-11-25 23:00–24:00, "
          "DB 41/1066)"},
         {"hour_exceed", "{}", "? 小时均值 ? ?，超过限值 ? ?（?）", "? hourly mean ? ? exceeds the limit of ? ? (?)"},
         {"silence", "{\"minutes\":12,\"cause\":\"link\"}", "设备已 12 分钟没有数据：通信中断",
          "no data from the device for 12 min: connection lost"},
-        {"silence", "{\"minutes\":12,\"cause\":\"link\",\"cause_zh\":\"连接于 08:00 断开\",\"cause_en\":\"ended at 08:00\"}",
+        {"silence",
+         "{\"minutes\":12,\"cause\":\"link\",\"cause_zh\":\"连接于 08:00 断开\",\"cause_en\":\"ended at 08:00\"}",
          "设备已 12 分钟没有数据：连接于 08:00 断开", "no data from the device for 12 min: ended at 08:00"},
         {"silence", "{\"minutes\":12}", "设备已 12 分钟没有数据", "no data from the device for 12 min"},
-        {"no_data", "{\"factor\":\"a21026\",\"minutes\":40,\"from\":\"2026-11-25T08:00:00+08:00\",\"to\":\"2026-11-25T09:00:00+08:00\"}",
-         "SO₂ 有效数据不足，缺 40 分钟（2026-11-25 08:00–09:00）", "SO₂ lacks valid data for 40 min (2026-11-25 08:00–09:00)"},
+        {"no_data",
+         "{\"factor\":\"a21026\",\"minutes\":40,\"from\":\"2026-11-25T08:00:00+08:00\",\"to\":\"2026-11-25T09:00:00+08:"
+         "00\"}",
+         "SO₂ 有效数据不足，缺 40 分钟（2026-11-25 08:00–09:00）",
+         "SO₂ lacks valid data for 40 min (2026-11-25 08:00–09:00)"},
         {"constant", "{\"factor\":\"a21026\",\"minutes\":180,\"value\":12.5,\"n\":36}",
-         "SO₂ 连续 180 分钟数值不变，恒为 12.5 mg/m³（36 个数据）", "SO₂ unchanged for 180 min at 12.5 mg/m³ (36 values)"},
+         "SO₂ 连续 180 分钟数值不变，恒为 12.5 mg/m³（36 个数据）",
+         "SO₂ unchanged for 180 min at 12.5 mg/m³ (36 values)"},
         {"out_of_range", "{\"factor\":\"a19001\",\"value\":25.3,\"min\":0,\"max\":25}", "O₂ 25.3 %，超出量程 0–25 %",
          "O₂ 25.3 % lies outside the range of 0–25 %"},
         {"impossible", "{\"factor\":\"a21026\",\"value\":-1,\"what\":\"negative\"}", "SO₂ -1 mg/m³ 不合逻辑：数值为负",
          "SO₂ -1 mg/m³ is impossible: the value is negative"},
-        {"flag_abuse", "{\"factor\":\"a21026\",\"flag\":\"M\",\"share\":7.5,\"hours\":54}", "SO₂ 标记 M 占本月 7.5%，共 54 小时",
-         "SO₂ carries mark M in 7.5 % of this month, 54 h"},
+        {"flag_abuse", "{\"factor\":\"a21026\",\"flag\":\"M\",\"share\":7.5,\"hours\":54}",
+         "SO₂ 标记 M 占本月 7.5%，共 54 小时", "SO₂ carries mark M in 7.5 % of this month, 54 h"},
         {"clock_drift", "{\"seconds\":-725,\"limit_s\":600}", "设备时钟偏差 -725 秒，允许 600 秒",
          "the device clock is off by -725 s, 600 s allowed"},
-        {"double_connection", "{\"n\":2,\"peers\":\"10.0.0.1, 10.0.0.2\"}", "同一设备标识有 2 个连接：10.0.0.1, 10.0.0.2",
-         "2 connections use one device number: 10.0.0.1, 10.0.0.2"},
-        {"disk_fault", "{\"path\":\"/var/lib\",\"error\":\"EIO\"}", "磁盘故障：/var/lib EIO", "disk fault: /var/lib EIO"},
+        {"double_connection", "{\"n\":2,\"peers\":\"10.0.0.1, 10.0.0.2\"}",
+         "同一设备标识有 2 个连接：10.0.0.1, 10.0.0.2", "2 connections use one device number: 10.0.0.1, 10.0.0.2"},
+        {"disk_fault", "{\"path\":\"/var/lib\",\"error\":\"EIO\"}", "磁盘故障：/var/lib EIO",
+         "disk fault: /var/lib EIO"},
         {"engine_behind", "{\"seconds\":61,\"records\":123456}", "数据计算滞后 61 秒，积压 123456 条",
          "evaluation is 61 s behind, 123456 records waiting"},
         {"unheard", "{}", "unheard", "unheard"},
@@ -412,7 +434,8 @@ static void the_board_shows_the_worst_first(void **state)
     }
     b->c->x.now_ms = T0 + 31 * LT_MIN_MS;
     json_t *v = board(b, &b->c->system);
-    const json_t *counts = json_object_get(v, "counts"), *queue = json_object_get(v, "queue"), *groups = json_object_get(v, "groups");
+    const json_t *counts = json_object_get(v, "counts"), *queue = json_object_get(v, "queue"),
+                 *groups = json_object_get(v, "groups");
     assert_int_equal(NUM(counts, "urgent") + NUM(counts, "important") + NUM(counts, "normal"), 250);
     assert_int_equal(NUM(counts, "unsigned"), 250);
     assert_int_equal(NUM(counts, "overdue"), NUM(counts, "urgent")); /* half an hour is over for these only */
@@ -434,7 +457,8 @@ static void the_board_shows_the_worst_first(void **state)
         sum += NUM(json_array_get(groups, i), "count");
     assert_int_equal(sum, 250);
     json_decref(v);
-    struct auth_ctx west = person("west", "alarm:read", b->c->county[0], 0), none = person("none", "", b->c->county[0], 0);
+    struct auth_ctx west = person("west", "alarm:read", b->c->county[0], 0),
+                    none = person("none", "", b->c->county[0], 0);
     v = board(b, &west);
     assert_int_equal(NUM(json_object_get(v, "counts"), "unsigned"), 125);
     assert_int_equal(json_array_size(json_object_get(v, "groups")), 2);
@@ -488,8 +512,13 @@ static void verdicts_are_kept_once(void **state)
     snprintf(want, sizeof want, "hour_exceed/outlet/%lld/a21026/%lld", (long long)f.object_id, (long long)T0);
     assert_string_equal(key, want);
     for (int i = 0; i < 4; i++) {
-        const struct alarm_verdict v = {.key = k, .rule = f.rule, .rule_version = 3, .at_ms = T0, .seq = 100 + (uint64_t)(i / 2),
-                                        .outcome = LT_LIT("raise"), .inputs = LT_LIT("{\"value\":60,\"valid_n\":55}")};
+        const struct alarm_verdict v = {.key = k,
+                                        .rule = f.rule,
+                                        .rule_version = 3,
+                                        .at_ms = T0,
+                                        .seq = 100 + (uint64_t)(i / 2),
+                                        .outcome = LT_LIT("raise"),
+                                        .inputs = LT_LIT("{\"value\":60,\"valid_n\":55}")};
         assert_int_equal(alarm_verdict_add(b->c->db, &v, &err), LT_OK);
     }
     struct jsonw w;
@@ -511,11 +540,17 @@ static void verdicts_are_kept_once(void **state)
 static void the_post_has_alarms_too(void **state)
 {
     struct bench *b = *state;
-    struct alarm_fact f = {.rule = ALARM_R_DISK_FAULT, .object_kind = ALARM_POST, .period_at_ms = T0, .first_at_ms = T0,
-                           .last_at_ms = T0, .value = LT_FIX_NONE, .limit_value = LT_FIX_NONE,
+    struct alarm_fact f = {.rule = ALARM_R_DISK_FAULT,
+                           .object_kind = ALARM_POST,
+                           .period_at_ms = T0,
+                           .first_at_ms = T0,
+                           .last_at_ms = T0,
+                           .value = LT_FIX_NONE,
+                           .limit_value = LT_FIX_NONE,
                            .params = LT_LIT("{\"path\":\"/data\",\"error\":\"EIO\"}")};
     int64_t id = up(b, &f, T0).id;
-    struct auth_ctx county = person("county", "alarm:read", b->c->county[0], 0), city = person("city", "alarm:read", b->c->root, 0);
+    struct auth_ctx county = person("county", "alarm:read", b->c->county[0], 0),
+                    city = person("city", "alarm:read", b->c->root, 0);
     json_t *v = board(b, &county);
     assert_int_equal(NUM(json_object_get(v, "counts"), "unsigned"), 0);
     json_decref(v);

@@ -33,7 +33,8 @@ void frame_hide_passwords(char *p, size_t n)
         memset(p + n - 4, '*', 4);
 }
 
-static void write_item(struct jsonw *w, struct lt_slice area, const struct hj212_item *it, bool en, int tz_min, bool hide)
+static void write_item(struct jsonw *w, struct lt_slice area, const struct hj212_item *it, bool en, int tz_min,
+                       bool hide)
 {
     jsonw_object(w);
     jsonw_ku64(w, "group", it->group);

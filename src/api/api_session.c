@@ -35,7 +35,8 @@ HANDLER(session_login)
     return write_session(c, s.csrf, err);
 }
 
-/* Language, password, sign-out and keys are the person's own: a leaked token, however narrow, must not take them over. */
+/* Language, password, sign-out and keys are the person's own: a leaked token, however narrow, must not take them over.
+ */
 static enum lt_err by_person(const struct api_call *c, struct lt_error *err)
 {
     return c->who.token_id ? lt_fail(err, LT_E_DENIED, NULL, "token", NULL, NULL) : LT_OK;

@@ -444,8 +444,8 @@ static void tokens_for_programs(void **state)
     assert_error(403, "DENIED"); /* less than its owner may */
     tc_call(address, "POST", "/api/v1/token", headers, "{\"name\":\"x\",\"permissions\":\"device:read\"}", &reply);
     assert_error(403, "DENIED");
-    tc_call(address, "PUT", "/api/v1/session/password", headers, "{\"old\":\"" PASSWORD "\",\"new\":\"Anderer-Himmel-77\"}",
-            &reply);
+    tc_call(address, "PUT", "/api/v1/session/password", headers,
+            "{\"old\":\"" PASSWORD "\",\"new\":\"Anderer-Himmel-77\"}", &reply);
     assert_error(403, "DENIED"); /* even who knows the password cannot lock its owner out with a token */
     tc_call(address, "PUT", "/api/v1/session", headers, "{\"lang\":\"en\"}", &reply);
     assert_error(403, "DENIED");
@@ -880,7 +880,7 @@ static void frames_can_be_read(void **state)
             assert_string_equal(text_at(it, "kind", NULL), "frame");
             const char *raw = text_at(it, "raw", NULL);
             assert_string_equal(raw + strlen(raw) - 6, "&&****"); /* the CRC would betray a short password */
-            assert_non_null(strstr(raw, "PW=******;")); /* a duty officer may not change devices */
+            assert_non_null(strstr(raw, "PW=******;"));           /* a duty officer may not change devices */
             assert_string_equal(text_at(it, "decoded", "mn"), MN1);
             assert_null(json_object_get(json_object_get(it, "decoded"), "pw"));
             assert_int_equal(json_array_size(json_object_get(json_object_get(it, "decoded"), "items")), 3);
@@ -970,14 +970,16 @@ static void new_passwords_are_not_kept(void **state)
     int fd = device_connect();
     send_frame(fd, MN1, 2011, lt_wall_ms() / 1000 * 1000, "a21026-Rtd=6.5,a21026-Flag=N");
     tc_read(fd, text, sizeof text, "CN=9014", 3000);
-    callf(&role_session[0], "POST", "{\"cn\":1072,\"area\":\"NewPW=Geheim7\"}", "/api/v1/device/%" PRId64 "/command", device[0]);
+    callf(&role_session[0], "POST", "{\"cn\":1072,\"area\":\"NewPW=Geheim7\"}", "/api/v1/device/%" PRId64 "/command",
+          device[0]);
     assert_status(201);
     assert_null(strstr(reply.body, "Geheim7"));
     tc_read(fd, text, sizeof text, "CN=1072", 3000);
     assert_non_null(strstr(text, "NewPW=Geheim7"));
     const char *const paths[] = {"frames?limit=3", "commands"};
     for (size_t i = 0; i < 2; i++) {
-        for (int k = 0; k < 100 && (k == 0 || !strstr(reply.body, "NewPW")); k++) { /* what is sent is stored a little later */
+        for (int k = 0; k < 100 && (k == 0 || !strstr(reply.body, "NewPW"));
+             k++) { /* what is sent is stored a little later */
             pause_ms(20);
             callf(&role_session[0], "GET", "", "/api/v1/device/%" PRId64 "/%s", device[0], paths[i]);
             assert_status(200);

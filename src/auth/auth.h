@@ -1,7 +1,7 @@
 /* auth: users, passwords (argon2id), sessions, tokens, roles. struct auth_ctx (record/who.h) is its product.
  *
- * Only hashes of session and API tokens are stored. Hashing passwords is costly on purpose (64 MiB each), so at most two
- * run at once and at most 32 wait; beyond that LT_E_BUSY. Threads: the hashing gate is the only shared state. */
+ * Only hashes of session and API tokens are stored. Hashing passwords is costly on purpose (64 MiB each), so at most
+ * two run at once and at most 32 wait; beyond that LT_E_BUSY. Threads: the hashing gate is the only shared state. */
 #ifndef LT_AUTH_H
 #define LT_AUTH_H
 #include "base/clock.h"
@@ -18,8 +18,8 @@
 /* Tables session and token; preset roles when there are none; when there is no user, one administrator "admin" whose
  * one-time password is written to ret_password (cap >= 32) for the caller to print once ("" otherwise). Call after
  * record_setup(). */
-enum lt_err auth_setup(struct sql_db *db, int64_t now_ms, char *ret_password, size_t cap, struct lt_error *err)
-    LT_MUST_CHECK;
+enum lt_err auth_setup(struct sql_db *db, int64_t now_ms, char *ret_password, size_t cap,
+                       struct lt_error *err) LT_MUST_CHECK;
 
 /* ---- sessions ---- */
 struct auth_session {
@@ -36,7 +36,8 @@ enum lt_err auth_session_find(struct sql_db *db, struct lt_slice token, const ch
                               struct auth_ctx *ret_who, struct lt_error *err) LT_MUST_CHECK;
 void auth_csrf(struct lt_slice token, char ret[AUTH_TOKEN_CHARS]);
 bool auth_csrf_ok(struct lt_slice token, struct lt_slice given); /* in constant time */
-enum lt_err auth_logout(struct sql_db *db, const struct auth_ctx *who, int64_t now_ms, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err auth_logout(struct sql_db *db, const struct auth_ctx *who, int64_t now_ms,
+                        struct lt_error *err) LT_MUST_CHECK;
 /* Removes sessions that ended; returns through err only. Call now and then. */
 enum lt_err auth_expire(struct sql_db *db, int64_t now_ms, struct lt_error *err) LT_MUST_CHECK;
 
@@ -44,12 +45,12 @@ enum lt_err auth_expire(struct sql_db *db, int64_t now_ms, struct lt_error *err)
 /* At least 10 characters of three kinds, not the login or a common one: AUTH_WEAK with the reason. */
 enum lt_err auth_password_ok(struct lt_slice password, struct lt_slice login, struct lt_error *err) LT_MUST_CHECK;
 /* The user himself. Ends his other sessions. AUTH_FAILED when `old` is wrong (counts as a failure). */
-enum lt_err auth_password_change(struct sql_db *db, const struct auth_ctx *who, struct lt_slice old, struct lt_slice new_,
-                                 int64_t now_ms, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err auth_password_change(struct sql_db *db, const struct auth_ctx *who, struct lt_slice old,
+                                 struct lt_slice new_, int64_t now_ms, struct lt_error *err) LT_MUST_CHECK;
 /* By an administrator (needs user:write and authority over the user): a one-time password in ret (cap >= 32); ends all
  * sessions, unlocks. */
-enum lt_err auth_password_reset(const struct record_ctx *x, int64_t user_id, char *ret, size_t cap, struct lt_error *err)
-    LT_MUST_CHECK;
+enum lt_err auth_password_reset(const struct record_ctx *x, int64_t user_id, char *ret, size_t cap,
+                                struct lt_error *err) LT_MUST_CHECK;
 /* Sets a given password (demo, command line): must_change says whether it is one-time. Strength is checked. */
 enum lt_err auth_password_set(const struct record_ctx *x, int64_t user_id, struct lt_slice password, bool must_change,
                               struct lt_error *err) LT_MUST_CHECK;
@@ -58,16 +59,16 @@ enum lt_err auth_user_add(const struct record_ctx *x, const char *login, const c
                           int64_t territory, int64_t enterprise, int64_t *ret_id, char *ret_password, size_t cap,
                           struct lt_error *err) LT_MUST_CHECK;
 /* Writes {id,login,name,role,role_name,permissions:[…],territory,territory_name,enterprise,lang,must_change}. */
-enum lt_err auth_user_json(struct sql_db *db, const struct auth_ctx *who, struct jsonw *w, struct lt_error *err)
-    LT_MUST_CHECK;
-enum lt_err auth_set_lang(struct sql_db *db, const struct auth_ctx *who, enum lt_lang lang, struct lt_error *err)
-    LT_MUST_CHECK;
+enum lt_err auth_user_json(struct sql_db *db, const struct auth_ctx *who, struct jsonw *w,
+                           struct lt_error *err) LT_MUST_CHECK;
+enum lt_err auth_set_lang(struct sql_db *db, const struct auth_ctx *who, enum lt_lang lang,
+                          struct lt_error *err) LT_MUST_CHECK;
 
 /* ---- tokens for programs ---- */
 /* permissions: comma list, each of which the owner must have. The token is shown once. */
 enum lt_err auth_token_create(const struct record_ctx *x, const char *name, const char *permissions,
-                              int64_t expires_at_ms, int64_t *ret_id, char ret[AUTH_TOKEN_CHARS], struct lt_error *err)
-    LT_MUST_CHECK;
+                              int64_t expires_at_ms, int64_t *ret_id, char ret[AUTH_TOKEN_CHARS],
+                              struct lt_error *err) LT_MUST_CHECK;
 /* What the owner may do now, cut down to the token's permissions. AUTH_REQUIRED, AUTH_EXPIRED. */
 enum lt_err auth_token_find(struct sql_db *db, struct lt_slice token, const char *address, int64_t now_ms,
                             struct auth_ctx *ret_who, struct lt_error *err) LT_MUST_CHECK;

@@ -57,8 +57,9 @@ static void the_first_start_makes_one_administrator(void **state)
     assert_int_equal(login(b, "admin", b->admin_password, T0, &s, &who), LT_OK);
     assert_true(who.must_change && who.everywhere);
     assert_false(auth_may(&who, "device:read")); /* only the change of password */
-    assert_int_equal(auth_password_change(b->c->db, &who, lt_slice_of(b->admin_password), LT_LIT("Blue-sky 2026!"), T0, &err),
-                     LT_OK);
+    assert_int_equal(
+        auth_password_change(b->c->db, &who, lt_slice_of(b->admin_password), LT_LIT("Blue-sky 2026!"), T0, &err),
+        LT_OK);
     assert_int_equal(auth_session_find(b->c->db, lt_slice_of(s.token), "10.1.1.1", T0, &who, &err), LT_OK);
     assert_false(who.must_change);
     assert_true(auth_may(&who, "device:write"));
@@ -149,8 +150,9 @@ static void page_tokens(void **state)
 
 static void weak_passwords_are_refused(void **state)
 {
-    static const char *const weak[] = {"short1!A", "alllowercase1", "ALLUPPER1234", "1234567890!!", "Aa1!Aa1!Aa1!", "Password1!",
-                                       "P@ssw0rd2026", "Admin@12345", "Lantian@2026", "Qwerty12345!", "zhangsan-X9"};
+    static const char *const weak[] = {"short1!A",     "alllowercase1", "ALLUPPER1234", "1234567890!!",
+                                       "Aa1!Aa1!Aa1!", "Password1!",    "P@ssw0rd2026", "Admin@12345",
+                                       "Lantian@2026", "Qwerty12345!",  "zhangsan-X9"};
     static const char *const good[] = {"Blue-sky 2026!", "kj3Hd9sKq2Wm", "蓝天保卫战Blue9", "correct-Horse-7"};
     struct lt_error err;
     for (size_t i = 0; i < sizeof weak / sizeof weak[0]; i++) {
@@ -186,7 +188,8 @@ static void changing_a_password_ends_the_other_sessions(void **state)
     int64_t id = add(b, &b->c->x, "duty1", "duty", b->c->county[0], 0, pw);
     assert_int_equal(login(b, "duty1", pw, T0, &one, &who), LT_OK);
     assert_int_equal(login(b, "duty1", pw, T0, &two, &who), LT_OK);
-    assert_int_equal(auth_password_change(b->c->db, &who, LT_LIT("wrong"), LT_LIT("Blue-sky 2026!"), T0, &err), LT_E_AUTH_FAILED);
+    assert_int_equal(auth_password_change(b->c->db, &who, LT_LIT("wrong"), LT_LIT("Blue-sky 2026!"), T0, &err),
+                     LT_E_AUTH_FAILED);
     assert_int_equal(auth_password_change(b->c->db, &who, lt_slice_of(pw), LT_LIT("weak"), T0, &err), LT_E_AUTH_WEAK);
     assert_int_equal(auth_password_change(b->c->db, &who, lt_slice_of(pw), lt_slice_of(pw), T0, &err), LT_E_AUTH_WEAK);
     assert_int_equal(auth_password_change(b->c->db, &who, lt_slice_of(pw), LT_LIT("Blue-sky 2026!"), T0, &err), LT_OK);
@@ -227,15 +230,20 @@ static void authority_over_users_has_bounds(void **state)
     assert_int_equal(auth_password_reset(&x, far, pw, sizeof pw, &err), LT_E_NOT_FOUND);
     assert_int_equal(auth_password_reset(&x, near, pw, sizeof pw, &err), LT_OK);
     int64_t strong = add(b, &b->c->x, "strong1", "duty", b->c->county[0], 0, pw);
-    assert_int_equal(auth_password_reset(&x, strong, pw, sizeof pw, &err), LT_E_DENIED); /* may do more than the clerk */
+    assert_int_equal(auth_password_reset(&x, strong, pw, sizeof pw, &err),
+                     LT_E_DENIED); /* may do more than the clerk */
     int64_t id = 0;
-    assert_int_equal(auth_user_add(&x, "evil", "evil", "admin", b->c->county[0], 0, &id, pw, sizeof pw, &err), LT_E_DENIED);
-    assert_int_equal(auth_user_add(&x, "evil", "evil", "leader", 0, 0, &id, pw, sizeof pw, &err), LT_E_DENIED_TERRITORY);
+    assert_int_equal(auth_user_add(&x, "evil", "evil", "admin", b->c->county[0], 0, &id, pw, sizeof pw, &err),
+                     LT_E_DENIED);
+    assert_int_equal(auth_user_add(&x, "evil", "evil", "leader", 0, 0, &id, pw, sizeof pw, &err),
+                     LT_E_DENIED_TERRITORY);
     assert_int_equal(auth_user_add(&x, "fine", "fine", "leader", b->c->county[0], 0, &id, pw, sizeof pw, &err), LT_OK);
-    assert_int_equal(auth_user_add(&b->c->x, "noplant", "n", "plant", 0, 0, &id, pw, sizeof pw, &err), LT_E_FIELD_REQUIRED);
+    assert_int_equal(auth_user_add(&b->c->x, "noplant", "n", "plant", 0, 0, &id, pw, sizeof pw, &err),
+                     LT_E_FIELD_REQUIRED);
     struct auth_ctx leader = person("leader", "*:read", b->c->county[0], 0);
     x = as(b->c, &leader);
-    assert_int_equal(auth_user_add(&x, "no", "no", "leader", b->c->county[0], 0, &id, pw, sizeof pw, &err), LT_E_DENIED);
+    assert_int_equal(auth_user_add(&x, "no", "no", "leader", b->c->county[0], 0, &id, pw, sizeof pw, &err),
+                     LT_E_DENIED);
 }
 
 static void tokens_are_cut_to_size(void **state)
@@ -261,9 +269,11 @@ static void tokens_are_cut_to_size(void **state)
     assert_int_equal(by_token.territory, b->c->county[0]);
     struct record_ctx y = as(b->c, &by_token);
     assert_int_equal(auth_token_create(&y, "t2", "device:read", T0 + LT_DAY_MS, &id, second, &err), LT_E_DENIED);
-    assert_int_equal(auth_token_find(b->c->db, lt_slice_of(token), "", T0 + LT_DAY_MS, &by_token, &err), LT_E_AUTH_EXPIRED);
+    assert_int_equal(auth_token_find(b->c->db, lt_slice_of(token), "", T0 + LT_DAY_MS, &by_token, &err),
+                     LT_E_AUTH_EXPIRED);
     /* the owner loses a right: so does the token */
-    assert_int_equal(sql_exec(b->c->db, "UPDATE role SET permissions = 'device:read' WHERE code = 'duty'", &err), LT_OK);
+    assert_int_equal(sql_exec(b->c->db, "UPDATE role SET permissions = 'device:read' WHERE code = 'duty'", &err),
+                     LT_OK);
     assert_int_equal(auth_token_find(b->c->db, lt_slice_of(token), "", T0, &by_token, &err), LT_OK);
     assert_false(auth_may(&by_token, "alarm:sign"));
     assert_int_equal(auth_token_revoke(&x, number(b, "SELECT max(id) FROM token"), &err), LT_OK);
@@ -295,8 +305,8 @@ static void preset_roles_are_sound(void **state)
     sql_release(&st);
     assert_int_equal(n, 9);
     assert_true(auth_may(&plant, "process_state:write"));
-    static const char *const never[] = {"command:send", "device:write", "alarm:confirm", "alarm:suppress", "person:read",
-                                        "system:read"};
+    static const char *const never[] = {"command:send",   "device:write", "alarm:confirm",
+                                        "alarm:suppress", "person:read",  "system:read"};
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
         assert_false(auth_may(&plant, never[i]));
 }

@@ -66,8 +66,7 @@ enum lt_err auth_hash_password(struct lt_slice password, char ret[128], struct l
 }
 
 /* Hash of a random password nobody knows, with the same cost as real ones. */
-#define STAND_IN                                                                                                       \
-    "$argon2id$v=19$m=65536,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define STAND_IN "$argon2id$v=19$m=65536,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 enum lt_err auth_check_password(struct lt_slice password, const char *hash, bool *ret_ok, struct lt_error *err)
 {
@@ -128,9 +127,9 @@ static unsigned distinct(struct lt_slice s)
 }
 
 /* Words that head every list of guessed passwords: what is left beside them must be long enough by itself. */
-static const char *const common[] = {"password", "passw0rd", "p@ssw0rd", "p@ssword", "admin",   "qwerty",  "asdf",
-                                     "123456",   "111111",   "000000",   "abc123",   "lantian", "welcome", "letmein",
-                                     "iloveyou", "woaini",   "huanbao",  "changeme", "1qaz2wsx", "qazwsx", "654321"};
+static const char *const common[] = {"password", "passw0rd", "p@ssw0rd", "p@ssword", "admin",    "qwerty",  "asdf",
+                                     "123456",   "111111",   "000000",   "abc123",   "lantian",  "welcome", "letmein",
+                                     "iloveyou", "woaini",   "huanbao",  "changeme", "1qaz2wsx", "qazwsx",  "654321"};
 
 static enum lt_err weak(const char *why, struct lt_error *err)
 {
@@ -160,7 +159,7 @@ enum lt_err auth_password_ok(struct lt_slice password, struct lt_slice login, st
 void auth_one_time_password(char *ret, size_t cap)
 {
     static const char set[] = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"; /* no 0 O 1 l I */
-    size_t n = cap - 1 < 16 ? cap - 1 : 16; /* 56^16: 92 bits */
+    size_t n = cap - 1 < 16 ? cap - 1 : 16;                                               /* 56^16: 92 bits */
     do {
         for (size_t i = 0; i < n; i++)
             ret[i] = set[randombytes_uniform(sizeof set - 1)];

@@ -33,11 +33,12 @@ enum lt_err auth_load_user(struct sql_db *db, int64_t user_id, const char *addre
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e = sql_prepare(db,
-                                "SELECT u.id, u.login, u.name, u.territory, u.enterprise, u.unit, u.lang, u.must_change,"
-                                " r.code, r.permissions FROM user u LEFT JOIN role r ON r.id = u.role AND r.deleted = 0"
-                                " WHERE u.id = ?1 AND u.deleted = 0 AND coalesce(u.disabled, 0) = 0",
-                                &st, err);
+    enum lt_err e =
+        sql_prepare(db,
+                    "SELECT u.id, u.login, u.name, u.territory, u.enterprise, u.unit, u.lang, u.must_change,"
+                    " r.code, r.permissions FROM user u LEFT JOIN role r ON r.id = u.role AND r.deleted = 0"
+                    " WHERE u.id = ?1 AND u.deleted = 0 AND coalesce(u.disabled, 0) = 0",
+                    &st, err);
     if (e != LT_OK)
         return e;
     sql_bind_i64(st, 1, user_id);
@@ -50,8 +51,8 @@ enum lt_err auth_load_user(struct sql_db *db, int64_t user_id, const char *addre
     return e;
 }
 
-enum lt_err auth_note(struct sql_db *db, const struct auth_ctx *who, int64_t now_ms, const char *action, int64_t user_id,
-                      struct lt_error *err)
+enum lt_err auth_note(struct sql_db *db, const struct auth_ctx *who, int64_t now_ms, const char *action,
+                      int64_t user_id, struct lt_error *err)
 {
     const struct audit_entry a = {.who = who, .at_ms = now_ms, .action = action, .kind = "user", .record_id = user_id};
     return audit_add(db, &a, err);
@@ -103,11 +104,12 @@ static enum lt_err locked(int64_t until_ms, int tz_min, struct lt_error *err)
 static enum lt_err count_failure(struct sql_db *db, int64_t user_id, int64_t now_ms, struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db,
-                                "UPDATE user SET locked_until_ms = CASE WHEN coalesce(failures, 0) + 1 >= ?3 THEN ?2 + ?4"
-                                " ELSE locked_until_ms END, failures = CASE WHEN coalesce(failures, 0) + 1 >= ?3 THEN 0"
-                                " ELSE coalesce(failures, 0) + 1 END WHERE id = ?1",
-                                &st, err);
+    enum lt_err e =
+        sql_prepare(db,
+                    "UPDATE user SET locked_until_ms = CASE WHEN coalesce(failures, 0) + 1 >= ?3 THEN ?2 + ?4"
+                    " ELSE locked_until_ms END, failures = CASE WHEN coalesce(failures, 0) + 1 >= ?3 THEN 0"
+                    " ELSE coalesce(failures, 0) + 1 END WHERE id = ?1",
+                    &st, err);
     if (e != LT_OK)
         return e;
     sql_bind_i64(st, 1, user_id);
@@ -234,7 +236,8 @@ enum lt_err auth_session_find(struct sql_db *db, struct lt_slice token, const ch
     bool row = false;
     if (token.n == 0)
         return lt_fail(err, LT_E_AUTH_REQUIRED, NULL, NULL, NULL, NULL);
-    enum lt_err e = sql_prepare(db, "SELECT id, user, created_at_ms, used_at_ms FROM session WHERE hash = ?1", &st, err);
+    enum lt_err e =
+        sql_prepare(db, "SELECT id, user, created_at_ms, used_at_ms FROM session WHERE hash = ?1", &st, err);
     if (e != LT_OK)
         return e;
     auth_token_hash(token, hash);

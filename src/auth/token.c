@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 
-#define TOKENS_MAX  20             /* live ones of one person */
+#define TOKENS_MAX   20 /* live ones of one person */
 #define TOKEN_MAX_MS (366 * LT_DAY_MS)
-#define TOUCH_MS    LT_HOUR_MS
+#define TOUCH_MS     LT_HOUR_MS
 
 enum lt_err auth_token_create(const struct record_ctx *x, const char *name, const char *permissions,
                               int64_t expires_at_ms, int64_t *ret_id, char ret[AUTH_TOKEN_CHARS], struct lt_error *err)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #define LOOK                                                                                                           \
-    "territory:read,unit:read,person:read,enterprise:read,outlet:read,device:read,factor_limit:read,"                 \
+    "territory:read,unit:read,person:read,enterprise:read,outlet:read,device:read,factor_limit:read,"                  \
     "process_state:read,rule:read,suppression:read,alarm:read,command:read,system:read"
 
 static const struct {
@@ -162,7 +162,8 @@ static enum lt_err revoke_all(struct sql_db *db, int64_t user_id, struct lt_erro
     return sql_run(st, err);
 }
 
-enum lt_err auth_password_reset(const struct record_ctx *x, int64_t user_id, char *ret, size_t cap, struct lt_error *err)
+enum lt_err auth_password_reset(const struct record_ctx *x, int64_t user_id, char *ret, size_t cap,
+                                struct lt_error *err)
 {
     char made[32];
     enum lt_err e = auth_ready(err);
@@ -196,8 +197,8 @@ static enum lt_err stored_hash(struct sql_db *db, int64_t user_id, int64_t now_m
     return e;
 }
 
-enum lt_err auth_password_change(struct sql_db *db, const struct auth_ctx *who, struct lt_slice old, struct lt_slice new_,
-                                 int64_t now_ms, struct lt_error *err)
+enum lt_err auth_password_change(struct sql_db *db, const struct auth_ctx *who, struct lt_slice old,
+                                 struct lt_slice new_, int64_t now_ms, struct lt_error *err)
 {
     char hash[128];
     bool ok = false;
@@ -298,11 +299,12 @@ enum lt_err auth_user_json(struct sql_db *db, const struct auth_ctx *who, struct
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e = sql_prepare(db,
-                                "SELECT r.name, r.name_en, t.name, t.name_en, e.name, u.unit FROM user u LEFT JOIN role r"
-                                " ON r.id = u.role LEFT JOIN territory t ON t.id = u.territory"
-                                " LEFT JOIN enterprise e ON e.id = u.enterprise WHERE u.id = ?1",
-                                &st, err);
+    enum lt_err e =
+        sql_prepare(db,
+                    "SELECT r.name, r.name_en, t.name, t.name_en, e.name, u.unit FROM user u LEFT JOIN role r"
+                    " ON r.id = u.role LEFT JOIN territory t ON t.id = u.territory"
+                    " LEFT JOIN enterprise e ON e.id = u.enterprise WHERE u.id = ?1",
+                    &st, err);
     if (e != LT_OK)
         return e;
     sql_bind_i64(st, 1, who->user_id);

@@ -140,9 +140,12 @@ static void a_buffer_stops_at_its_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_is_cut_on_a_character),  cmocka_unit_test(numbers_are_strict),
-        cmocka_unit_test(fixed_decimals_round_half_to_even), cmocka_unit_test(random_decimals_round_trip),
-        cmocka_unit_test(civil_time_round_trips),      cmocka_unit_test(errors_speak_both_languages),
+        cmocka_unit_test(text_is_cut_on_a_character),
+        cmocka_unit_test(numbers_are_strict),
+        cmocka_unit_test(fixed_decimals_round_half_to_even),
+        cmocka_unit_test(random_decimals_round_trip),
+        cmocka_unit_test(civil_time_round_trips),
+        cmocka_unit_test(errors_speak_both_languages),
         cmocka_unit_test(a_buffer_stops_at_its_limit),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

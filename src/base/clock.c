@@ -70,8 +70,8 @@ bool lt_civil_to_ms(const struct lt_civil *c, int tz_min, int64_t *ret_at_ms)
     bool leap = (c->year % 4 == 0 && c->year % 100 != 0) || c->year % 400 == 0;
     if (c->day < 1 || c->day > len[c->month - 1] + (c->month == 2 && leap))
         return false;
-    *ret_at_ms = days_from_civil(c->year, c->month, c->day) * LT_DAY_MS + c->hour * LT_HOUR_MS +
-                 c->minute * LT_MIN_MS + c->second * LT_SEC_MS + c->ms - (int64_t)tz_min * LT_MIN_MS;
+    *ret_at_ms = days_from_civil(c->year, c->month, c->day) * LT_DAY_MS + c->hour * LT_HOUR_MS + c->minute * LT_MIN_MS +
+                 c->second * LT_SEC_MS + c->ms - (int64_t)tz_min * LT_MIN_MS;
     return true;
 }
 
@@ -102,8 +102,7 @@ void lt_time_format_compact(int64_t at_ms, int tz_min, bool with_ms, char ret[18
 {
     struct lt_civil c = lt_civil_of(at_ms, tz_min);
     char tmp[64];
-    snprintf(tmp, sizeof tmp, "%04d%02d%02d%02d%02d%02d%03d", c.year, c.month, c.day, c.hour, c.minute, c.second,
-             c.ms);
+    snprintf(tmp, sizeof tmp, "%04d%02d%02d%02d%02d%02d%03d", c.year, c.month, c.day, c.hour, c.minute, c.second, c.ms);
     size_t n = with_ms ? 17 : 14;
     memcpy(ret, tmp, n);
     ret[n] = '\0';

@@ -1,4 +1,5 @@
-/* Log lines; see log.h. LIMITATION: rate limiting keeps a fixed table of 256 events; beyond that, events share slots. */
+/* Log lines; see log.h. LIMITATION: rate limiting keeps a fixed table of 256 events; beyond that, events share slots.
+ */
 #include "base/log.h"
 #include "base/clock.h"
 

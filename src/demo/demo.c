@@ -31,8 +31,11 @@ static enum lt_err write_file(const char *dir, const char *name, struct lt_slice
 static enum lt_err run_engine(const struct demo_config *cfg, struct lt_error *err)
 {
     struct series_config sc = {.dir = cfg->dir, .tz_min = cfg->tz_min};
-    struct engine_config ec = {.dir = cfg->dir, .tz_min = cfg->tz_min, .no_latest_events = true,
-                               .checkpoint_s = 12 * 3600, .checkpoint_records = 200000};
+    struct engine_config ec = {.dir = cfg->dir,
+                               .tz_min = cfg->tz_min,
+                               .no_latest_events = true,
+                               .checkpoint_s = 12 * 3600,
+                               .checkpoint_records = 200000};
     struct journal_reader *r = NULL;
     struct engine *en = NULL;
     struct journal_batch *b;
@@ -41,7 +44,8 @@ static enum lt_err run_engine(const struct demo_config *cfg, struct lt_error *er
         e = journal_reader_open(cfg->dir, &r, err);
     while (e == LT_OK && (e = journal_reader_next(r, engine_next_seq(en), &b, err)) == LT_OK) {
         if (cfg->progress)
-            cfg->progress(cfg->user, "values and rules", 1 - (double)(cfg->now_ms - b->at_ms) / (double)(cfg->days * LT_DAY_MS));
+            cfg->progress(cfg->user, "values and rules",
+                          1 - (double)(cfg->now_ms - b->at_ms) / (double)(cfg->days * LT_DAY_MS));
         e = engine_apply(en, b, err);
         journal_batch_unref(&b);
         if (e == LT_OK && engine_checkpoint_due(en))
@@ -102,8 +106,8 @@ enum lt_err demo_make(const struct demo_config *given, struct demo_result *ret, 
     if (e != LT_OK)
         return e;
     /* written last: only a finished city is one */
-    int n = snprintf(text, sizeof text, "{\"seed\":%llu,\"outlets\":%u,\"made_at_ms\":%lld}\n", (unsigned long long)cfg.seed,
-                     cfg.outlets, (long long)cfg.now_ms);
+    int n = snprintf(text, sizeof text, "{\"seed\":%llu,\"outlets\":%u,\"made_at_ms\":%lld}\n",
+                     (unsigned long long)cfg.seed, cfg.outlets, (long long)cfg.now_ms);
     return write_file(cfg.dir, "demo.json", (struct lt_slice){text, (size_t)n}, err);
 }
 

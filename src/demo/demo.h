@@ -7,14 +7,15 @@
 
 struct sql_db;
 
-#define DEMO_PASSWORD "Blue-Sky-2026" /* of all demonstration accounts; they exist only in a demonstration directory */
+#define DEMO_PASSWORD "Blue-Sky-2026" /* of all demonstration accounts; they exist only in a demonstration directory   \
+                                       */
 
 struct demo_config {
     const char *dir;
-    unsigned days;     /* of history, 1..60 */
-    unsigned outlets;  /* default 600 */
-    uint64_t seed;     /* default 1 */
-    int64_t now_ms;    /* history ends here */
+    unsigned days;    /* of history, 1..60 */
+    unsigned outlets; /* default 600 */
+    uint64_t seed;    /* default 1 */
+    int64_t now_ms;   /* history ends here */
     int tz_min;
     void (*progress)(void *user, const char *step, double share); /* may be NULL */
     void *user;
@@ -23,8 +24,8 @@ struct demo_result {
     uint64_t frames, alarms;
     unsigned enterprises, outlets;
 };
-/* Makes DIR: records, boundaries, journal, values, alarms with what people did about them. LT_E_DUPLICATE when DIR holds a
- * post already. */
+/* Makes DIR: records, boundaries, journal, values, alarms with what people did about them. LT_E_DUPLICATE when DIR
+ * holds a post already. */
 enum lt_err demo_make(const struct demo_config *cfg, struct demo_result *ret, struct lt_error *err) LT_MUST_CHECK;
 
 /* What a demonstration directory was made with (DIR/demo.json); LT_E_NOT_FOUND when it is none. */
@@ -47,7 +48,7 @@ struct sim_device *demo_devices(const struct demo_info *info, int tz_min, size_t
 struct demo_plant {
     char code[24], name[64], name_en[96], address[96];
     enum sim_industry industry;
-    unsigned county;           /* index into the boundaries */
+    unsigned county; /* index into the boundaries */
     double lon, lat;
     const char *grade;
     bool protected_;
@@ -72,12 +73,12 @@ struct demo_plan {
 struct demo_plan *demo_plan_create(uint64_t seed, unsigned outlets);
 void demo_plan_destroy(struct demo_plan **p);
 struct lt_slice demo_boundaries(void); /* the GeoJSON text */
-enum lt_err demo_records(const struct demo_config *cfg, const struct demo_plan *plan, struct sql_db *db, int64_t from_ms,
-                         struct lt_error *err) LT_MUST_CHECK;
-enum lt_err demo_journal(const struct demo_config *cfg, const struct demo_plan *plan, int64_t from_ms, uint64_t *ret_frames,
-                         struct lt_error *err) LT_MUST_CHECK;
-enum lt_err demo_people(const struct demo_config *cfg, struct sql_db *db, uint64_t *ret_alarms, struct lt_error *err)
-    LT_MUST_CHECK;
+enum lt_err demo_records(const struct demo_config *cfg, const struct demo_plan *plan, struct sql_db *db,
+                         int64_t from_ms, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err demo_journal(const struct demo_config *cfg, const struct demo_plan *plan, int64_t from_ms,
+                         uint64_t *ret_frames, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err demo_people(const struct demo_config *cfg, struct sql_db *db, uint64_t *ret_alarms,
+                        struct lt_error *err) LT_MUST_CHECK;
 void demo_device(const struct demo_plan *plan, unsigned outlet, enum sim_industry industry, int tz_min,
                  struct sim_device *ret);
 #endif

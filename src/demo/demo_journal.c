@@ -1,4 +1,5 @@
-/* History of the demonstration city as a raw journal: what the devices would have sent, in the order it would have come. */
+/* History of the demonstration city as a raw journal: what the devices would have sent, in the order it would have
+ * come. */
 #include "demo/demo.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -114,12 +115,14 @@ static enum lt_err write_out(struct hour *h, struct journal *j, const struct sim
         uint64_t seq = journal_add(j, &r);
         open++;
         if (e->kind == JOURNAL_FRAME && e->offset % 131 == 7) { /* now and then a device sends twice */
-            struct journal_record twice = {.at_ms = e->at_ms + 40, .kind = JOURNAL_DUPLICATE, .ref = seq, .conn = r.conn, .mn = r.mn};
+            struct journal_record twice = {
+                .at_ms = e->at_ms + 40, .kind = JOURNAL_DUPLICATE, .ref = seq, .conn = r.conn, .mn = r.mn};
             journal_add(j, &twice);
         }
         last = e->at_ms;
         /* no batch spans two days, because each belongs to one day's file */
-        bool day_ends = done == h->n || lt_day_start(h->ev[done].at_ms, devs[0].tz_min) != lt_day_start(last, devs[0].tz_min);
+        bool day_ends =
+            done == h->n || lt_day_start(h->ev[done].at_ms, devs[0].tz_min) != lt_day_start(last, devs[0].tz_min);
         if (open >= COMMIT_RECORDS || day_ends) {
             enum lt_err e2 = journal_commit(j, last, err);
             if (e2 != LT_OK)
@@ -146,8 +149,8 @@ static enum lt_err write_out(struct hour *h, struct journal *j, const struct sim
     return LT_OK;
 }
 
-enum lt_err demo_journal(const struct demo_config *cfg, const struct demo_plan *plan, int64_t from_ms, uint64_t *ret_frames,
-                         struct lt_error *err)
+enum lt_err demo_journal(const struct demo_config *cfg, const struct demo_plan *plan, int64_t from_ms,
+                         uint64_t *ret_frames, struct lt_error *err)
 {
     struct demo_info info = {.seed = plan->seed, .outlets = plan->outlets};
     struct hour h = {.bytes = LT_BUF_INIT((size_t)1 << 30)};

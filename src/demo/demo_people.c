@@ -1,5 +1,5 @@
-/* What the people of the demonstration city did about their alarms: most of the older ones signed for, handled, reported
- * and closed, in the small hours too; the last hours left open for whoever sits down at the board. */
+/* What the people of the demonstration city did about their alarms: most of the older ones signed for, handled,
+ * reported and closed, in the small hours too; the last hours left open for whoever sits down at the board. */
 #include "demo/demo.h"
 #include "alarm/alarm.h"
 #include "auth/auth.h"
@@ -24,7 +24,8 @@ static enum lt_err list(struct sql_db *db, struct todo **ret, size_t *ret_n, str
     bool row;
     *ret = NULL;
     *ret_n = 0;
-    enum lt_err e = sql_prepare(db, "SELECT id, first_at_ms, rule FROM alarm WHERE deleted=0 ORDER BY first_at_ms, id", &st, err);
+    enum lt_err e =
+        sql_prepare(db, "SELECT id, first_at_ms, rule FROM alarm WHERE deleted=0 ORDER BY first_at_ms, id", &st, err);
     if (e != LT_OK)
         return e;
     while ((e = sql_step(st, &row, err)) == LT_OK && row) {
@@ -49,7 +50,8 @@ static enum lt_err list(struct sql_db *db, struct todo **ret, size_t *ret_n, str
     return e;
 }
 
-static enum lt_err act(struct record_ctx *x, int64_t id, const char *move, json_t *body, int64_t at_ms, struct lt_error *err)
+static enum lt_err act(struct record_ctx *x, int64_t id, const char *move, json_t *body, int64_t at_ms,
+                       struct lt_error *err)
 {
     struct lt_buf out = LT_BUF_INIT(1 << 20);
     struct jsonw w;
@@ -89,7 +91,9 @@ static enum lt_err handle(const struct demo_config *cfg, struct record_ctx *duty
                           const struct todo *t, struct lt_rand *r, struct lt_error *err)
 {
     int64_t age = cfg->now_ms - t->at_ms, at = t->at_ms + LT_MIN_MS * (3 + (int64_t)lt_rand_below(r, 24));
-    unsigned steps = age > 30 * LT_HOUR_MS ? 5 : age > 8 * LT_HOUR_MS ? (unsigned)lt_rand_below(r, 6) : (unsigned)lt_rand_below(r, 2);
+    unsigned steps = age > 30 * LT_HOUR_MS  ? 5
+                     : age > 8 * LT_HOUR_MS ? (unsigned)lt_rand_below(r, 6)
+                                            : (unsigned)lt_rand_below(r, 2);
     if (age > 30 * LT_HOUR_MS && lt_rand_below(r, 30) == 0)
         steps = 2; /* some things are forgotten */
     size_t c = cause_of(t->rule, r);
@@ -111,8 +115,8 @@ static enum lt_err sign_in(const struct demo_config *cfg, struct sql_db *db, con
                            struct lt_error *err)
 {
     struct auth_session s;
-    return auth_login(db, lt_slice_of(login), LT_LIT(DEMO_PASSWORD), "demonstration", cfg->now_ms - 15 * LT_DAY_MS, cfg->tz_min,
-                      &s, ret, err);
+    return auth_login(db, lt_slice_of(login), LT_LIT(DEMO_PASSWORD), "demonstration", cfg->now_ms - 15 * LT_DAY_MS,
+                      cfg->tz_min, &s, ret, err);
 }
 
 enum lt_err demo_people(const struct demo_config *cfg, struct sql_db *db, uint64_t *ret_alarms, struct lt_error *err)
@@ -127,7 +131,8 @@ enum lt_err demo_people(const struct demo_config *cfg, struct sql_db *db, uint64
         e = sign_in(cfg, db, "analyst", &analyst, err);
     if (e == LT_OK)
         e = list(db, &t, &n, err);
-    struct record_ctx xd = {.db = db, .who = &duty, .tz_min = cfg->tz_min}, xa = {.db = db, .who = &analyst, .tz_min = cfg->tz_min};
+    struct record_ctx xd = {.db = db, .who = &duty, .tz_min = cfg->tz_min},
+                      xa = {.db = db, .who = &analyst, .tz_min = cfg->tz_min};
     if (e == LT_OK && (e = sql_begin(db, err)) == LT_OK) {
         for (size_t i = 0; e == LT_OK && i < n; i++) {
             e = handle(cfg, &xd, &xa, &t[i], &r, err);

@@ -18,19 +18,31 @@ static const struct {
     const char *zh, *en;
     unsigned weight; /* share of plants, in percent */
 } industry_names[SIM_INDUSTRIES] = {
-    {"热电", "Thermal Power", 5}, {"钢铁", "Steel", 3},       {"焦化", "Coking", 3},     {"水泥", "Cement", 8},
-    {"玻璃", "Glass", 4},        {"铝业", "Aluminium", 7},   {"耐火材料", "Refractory", 16}, {"陶瓷", "Ceramics", 5},
-    {"建材", "Brick", 9},        {"铸造", "Casting", 12},    {"石灰", "Lime", 4},       {"化工", "Chemical", 8},
-    {"涂装", "Coating", 7},      {"环保能源", "Waste to Energy", 3}, {"供热", "Heating", 6},
+    {"热电", "Thermal Power", 5},
+    {"钢铁", "Steel", 3},
+    {"焦化", "Coking", 3},
+    {"水泥", "Cement", 8},
+    {"玻璃", "Glass", 4},
+    {"铝业", "Aluminium", 7},
+    {"耐火材料", "Refractory", 16},
+    {"陶瓷", "Ceramics", 5},
+    {"建材", "Brick", 9},
+    {"铸造", "Casting", 12},
+    {"石灰", "Lime", 4},
+    {"化工", "Chemical", 8},
+    {"涂装", "Coating", 7},
+    {"环保能源", "Waste to Energy", 3},
+    {"供热", "Heating", 6},
 };
 
 static const struct {
     const char *zh, *en;
-} words[] = {{"晨光", "Chenguang"}, {"远山", "Yuanshan"},   {"长河", "Changhe"},   {"丰泽", "Fengze"},   {"恒岳", "Hengyue"},
-             {"金穗", "Jinsui"},   {"瑞林", "Ruilin"},     {"东临", "Donglin"},   {"嘉禾", "Jiahe"},    {"宏图", "Hongtu"},
-             {"银杏", "Yinxing"},  {"青峰", "Qingfeng"},   {"伏牛", "Funiu"},     {"洛滨", "Luobin"},   {"万安", "Wanan"},
-             {"鼎新", "Dingxin"},  {"凌云", "Lingyun"},    {"永固", "Yonggu"},    {"天工", "Tiangong"}, {"中原", "Zhongyuan"},
-             {"明珠", "Mingzhu"},  {"赤霞", "Chixia"},     {"白云", "Baiyun"},    {"北邙", "Beimang"}};
+} words[] = {{"晨光", "Chenguang"}, {"远山", "Yuanshan"}, {"长河", "Changhe"},  {"丰泽", "Fengze"},
+             {"恒岳", "Hengyue"},   {"金穗", "Jinsui"},   {"瑞林", "Ruilin"},   {"东临", "Donglin"},
+             {"嘉禾", "Jiahe"},     {"宏图", "Hongtu"},   {"银杏", "Yinxing"},  {"青峰", "Qingfeng"},
+             {"伏牛", "Funiu"},     {"洛滨", "Luobin"},   {"万安", "Wanan"},    {"鼎新", "Dingxin"},
+             {"凌云", "Lingyun"},   {"永固", "Yonggu"},   {"天工", "Tiangong"}, {"中原", "Zhongyuan"},
+             {"明珠", "Mingzhu"},   {"赤霞", "Chixia"},   {"白云", "Baiyun"},   {"北邙", "Beimang"}};
 enum { WORDS = sizeof words / sizeof words[0] };
 
 /* Counties with more industry get more plants. By order of the boundaries. */
@@ -139,9 +151,8 @@ struct demo_plan *demo_plan_create(uint64_t seed, unsigned outlets)
     struct lt_slice text = demo_boundaries();
     json_t *root = json_loadb(text.p, text.n, 0, NULL), *features = json_object_get(root, "features");
     if (p)
-        *p = (struct demo_plan){.seed = seed,
-                                .county = calloc(14, sizeof *p->county),
-                                .plant = calloc(outlets, sizeof *p->plant)};
+        *p = (struct demo_plan){
+            .seed = seed, .county = calloc(14, sizeof *p->county), .plant = calloc(outlets, sizeof *p->plant)};
     bool ok = p && p->county && p->plant && json_array_size(features) == 14;
     for (size_t i = 0; ok && i < 14; i++, p->counties++)
         ok = load_county(&p->county[i], json_array_get(features, i));
@@ -187,7 +198,8 @@ struct sim_device *demo_devices(const struct demo_info *info, int tz_min, size_t
     struct sim_device *d = p ? calloc(p->outlets, sizeof *d) : NULL;
     for (size_t i = 0; d && i < p->plants; i++)
         for (unsigned o = 0; o < p->plant[i].outlets; o++)
-            demo_device(p, p->plant[i].first_outlet + o, p->plant[i].industry, tz_min, &d[p->plant[i].first_outlet + o]);
+            demo_device(p, p->plant[i].first_outlet + o, p->plant[i].industry, tz_min,
+                        &d[p->plant[i].first_outlet + o]);
     *ret_n = d ? p->outlets : 0;
     demo_plan_destroy(&p);
     return d;

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 static const struct demo_account accounts[] = {
-    {"duty", "林晚照", "Lin Wanzhao", "duty"},        {"analyst", "沈知微", "Shen Zhiwei", "analyst"},
-    {"county", "秦守拙", "Qin Shouzhuo", "county"},   {"inspector", "纪行远", "Ji Xingyuan", "inspector"},
-    {"plant", "方既明", "Fang Jiming", "plant"},      {"leader", "顾长庚", "Gu Changgeng", "leader"},
-    {"auditor", "温如圭", "Wen Rugui", "auditor"},    {"admin", "陆观止", "Lu Guanzhi", "admin"},
+    {"duty", "林晚照", "Lin Wanzhao", "duty"},      {"analyst", "沈知微", "Shen Zhiwei", "analyst"},
+    {"county", "秦守拙", "Qin Shouzhuo", "county"}, {"inspector", "纪行远", "Ji Xingyuan", "inspector"},
+    {"plant", "方既明", "Fang Jiming", "plant"},    {"leader", "顾长庚", "Gu Changgeng", "leader"},
+    {"auditor", "温如圭", "Wen Rugui", "auditor"},  {"admin", "陆观止", "Lu Guanzhi", "admin"},
 };
 
 const struct demo_account *demo_accounts(size_t *ret_n)
@@ -45,15 +45,18 @@ static int64_t micro(double degrees)
 
 static enum lt_err territories(struct maker *m)
 {
-    struct record_set city[] = {RECORD_SET_Z("code", "410300"),   RECORD_SET_Z("name", "洛阳市"),
-                                RECORD_SET_Z("name_en", "Luoyang"), RECORD_SET_Z("level", "city"),
+    struct record_set city[] = {RECORD_SET_Z("code", "410300"),        RECORD_SET_Z("name", "洛阳市"),
+                                RECORD_SET_Z("name_en", "Luoyang"),    RECORD_SET_Z("level", "city"),
                                 RECORD_SET_I("center_lon", 112434000), RECORD_SET_I("center_lat", 34663000)};
     enum lt_err e = insert(m, "territory", city, 6, &m->city);
     for (size_t i = 0; e == LT_OK && i < m->plan->counties; i++) {
         const struct demo_county *c = &m->plan->county[i];
-        struct record_set set[] = {RECORD_SET_Z("code", c->code),       RECORD_SET_Z("name", c->name),
-                                   RECORD_SET_Z("name_en", c->name_en), RECORD_SET_I("parent", m->city),
-                                   RECORD_SET_Z("level", "county"),     RECORD_SET_I("center_lon", micro(c->lon)),
+        struct record_set set[] = {RECORD_SET_Z("code", c->code),
+                                   RECORD_SET_Z("name", c->name),
+                                   RECORD_SET_Z("name_en", c->name_en),
+                                   RECORD_SET_I("parent", m->city),
+                                   RECORD_SET_Z("level", "county"),
+                                   RECORD_SET_I("center_lon", micro(c->lon)),
                                    RECORD_SET_I("center_lat", micro(c->lat))};
         e = insert(m, "territory", set, 7, &m->county[i]);
     }
@@ -66,7 +69,8 @@ static enum lt_err units(struct maker *m)
                                   RECORD_SET_Z("name_en", "City Air-Pollution Control Office (demonstration)"),
                                   RECORD_SET_Z("type", "city_office"), RECORD_SET_I("territory", m->city)};
     enum lt_err e = insert(m, "unit", office, 4, &m->city_unit);
-    static const char *const surnames[] = {"苏", "江", "程", "裴", "韩", "白", "柳", "宋", "许", "唐", "卫", "孟", "齐", "闻"};
+    static const char *const surnames[] = {"苏", "江", "程", "裴", "韩", "白", "柳",
+                                           "宋", "许", "唐", "卫", "孟", "齐", "闻"};
     for (size_t i = 0; e == LT_OK && i < m->plan->counties; i++) {
         char name[96], name_en[96], person[32];
         int64_t id;
@@ -208,8 +212,8 @@ static enum lt_err people(struct maker *m)
     return e;
 }
 
-enum lt_err demo_records(const struct demo_config *cfg, const struct demo_plan *plan, struct sql_db *db, int64_t from_ms,
-                         struct lt_error *err)
+enum lt_err demo_records(const struct demo_config *cfg, const struct demo_plan *plan, struct sql_db *db,
+                         int64_t from_ms, struct lt_error *err)
 {
     struct auth_ctx who = auth_system("demonstration");
     struct maker m = {.cfg = cfg,

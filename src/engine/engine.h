@@ -29,16 +29,16 @@ struct engine_event {
 };
 
 struct engine_config {
-    const char *dir;              /* data directory: the engine opens its own connection to DIR/state.db */
-    struct series *series;        /* the engine is its only writer */
-    size_t series_cache_bytes;    /* as given to series_open(); a checkpoint comes before 80 % are full; 0: 512 MiB */
-    struct journal_tail *tail;    /* engine_start() only */
+    const char *dir;           /* data directory: the engine opens its own connection to DIR/state.db */
+    struct series *series;     /* the engine is its only writer */
+    size_t series_cache_bytes; /* as given to series_open(); a checkpoint comes before 80 % are full; 0: 512 MiB */
+    struct journal_tail *tail; /* engine_start() only */
     int tz_min;
-    unsigned checkpoint_s;        /* journal time between checkpoints, default 30 */
-    unsigned checkpoint_records;  /* default 1,000,000 */
-    unsigned retention_days;      /* data older than this at receipt is only counted, default 400 */
-    unsigned future_s;            /* data further ahead of receipt is only counted, default 600 */
-    unsigned latest_ms;           /* a "latest" event per device at most this often (default 1000; 0 default) */
+    unsigned checkpoint_s;       /* journal time between checkpoints, default 30 */
+    unsigned checkpoint_records; /* default 1,000,000 */
+    unsigned retention_days;     /* data older than this at receipt is only counted, default 400 */
+    unsigned future_s;           /* data further ahead of receipt is only counted, default 600 */
+    unsigned latest_ms;          /* a "latest" event per device at most this often (default 1000; 0 default) */
     bool no_latest_events;
     void (*on_event)(void *user, const struct engine_event *e); /* engine thread; must not block; may be NULL */
     void *user;
@@ -47,10 +47,10 @@ struct engine_config {
 /* ---- core ---- */
 /* Makes its tables, loads configuration and the last checkpoint. */
 enum lt_err engine_open(const struct engine_config *cfg, struct engine **ret, struct lt_error *err) LT_MUST_CHECK;
-void engine_close(struct engine **e); /* what was not committed is dropped; NULL is fine */
+void engine_close(struct engine **e);             /* what was not committed is dropped; NULL is fine */
 uint64_t engine_next_seq(const struct engine *e); /* the record it wants next */
-/* Applies a batch; records below engine_next_seq() are skipped. On failure (disk) call again with the same batch: it goes
- * on where it stopped. LT_E_CORRUPT when a record is missing between. */
+/* Applies a batch; records below engine_next_seq() are skipped. On failure (disk) call again with the same batch: it
+ * goes on where it stopped. LT_E_CORRUPT when a record is missing between. */
 enum lt_err engine_apply(struct engine *e, const struct journal_batch *b, struct lt_error *err) LT_MUST_CHECK;
 /* Makes effects durable and sends events. Nothing to do is cheap. On failure nothing is lost: call again. */
 enum lt_err engine_commit(struct engine *e, struct lt_error *err) LT_MUST_CHECK;
@@ -83,7 +83,12 @@ struct engine_value {
 size_t engine_latest(struct engine *e, int64_t device, struct engine_value *ret, size_t cap);
 
 enum engine_silence { /* why nothing comes */
-    ENGINE_SPEAKING, ENGINE_NEVER, ENGINE_CLOSED, ENGINE_NO_DATA, ENGINE_REFUSED, ENGINE_POST
+                      ENGINE_SPEAKING,
+                      ENGINE_NEVER,
+                      ENGINE_CLOSED,
+                      ENGINE_NO_DATA,
+                      ENGINE_REFUSED,
+                      ENGINE_POST
 };
 struct engine_device {
     int64_t device;
@@ -93,8 +98,8 @@ struct engine_device {
     int64_t silent_since_ms; /* 0: not silent */
     enum engine_silence cause;
     char cause_zh[200], cause_en[200]; /* one sentence, "" when not silent */
-    unsigned interval_s;     /* in force: from the record, or learned */
-    bool exceeding;          /* the last hour value of some factor was above its limit */
+    unsigned interval_s;               /* in force: from the record, or learned */
+    bool exceeding;                    /* the last hour value of some factor was above its limit */
     uint64_t frames, bad_items, quarantined;
 };
 bool engine_device(struct engine *e, int64_t device, struct engine_device *ret); /* false: unknown */
@@ -102,14 +107,14 @@ bool engine_device(struct engine *e, int64_t device, struct engine_device *ret);
 void engine_devices(struct engine *e, void (*each)(void *user, const struct engine_device *d), void *user);
 
 struct engine_stats {
-    uint64_t seq;            /* applied up to here */
+    uint64_t seq; /* applied up to here */
     uint64_t committed_seq, checkpoint_seq;
-    int64_t now_ms;          /* engine time */
-    int64_t lag_ms;          /* as last noted */
+    int64_t now_ms; /* engine time */
+    int64_t lag_ms; /* as last noted */
     uint64_t records, frames, bad_items, quarantined, unknown_factor_cells;
     uint64_t hours_closed, hours_changed, days_closed, alarms_raised, alarms_ended, verdicts, no_limit;
     uint64_t commits, checkpoints, failures;
-    uint64_t records_per_s;  /* thread only: over the last full second */
+    uint64_t records_per_s; /* thread only: over the last full second */
     uint64_t devices, devices_silent, devices_pending, open_hours;
 };
 void engine_stats(struct engine *e, struct engine_stats *ret);
@@ -130,8 +135,8 @@ struct engine_ledger_row {
 enum lt_err engine_ledger(struct engine *e, int day, struct lt_slice mn,
                           bool (*each)(void *user, const struct engine_ledger_row *r), void *user,
                           struct lt_error *err) LT_MUST_CHECK;
-/* From the files alone, whether the post runs or not: the checkpointed ledger plus the journal behind it. Exact up to the
- * last committed record. */
+/* From the files alone, whether the post runs or not: the checkpointed ledger plus the journal behind it. Exact up to
+ * the last committed record. */
 enum lt_err engine_ledger_dir(const char *dir, int tz_min, int day, struct lt_slice mn,
                               bool (*each)(void *user, const struct engine_ledger_row *r), void *user,
                               struct lt_error *err) LT_MUST_CHECK;

@@ -152,7 +152,10 @@ static uint8_t status_of(struct lt_slice s)
 
 static int nibble(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 static bool parse_key(struct lt_slice hex, uint8_t ret[16])
@@ -271,7 +274,8 @@ static bool on_outlet(void *user, const struct record_row *row)
     }
     l->r.outlet = p;
     struct eng_outlet *o = &l->r.outlet[l->r.n_outlet++];
-    *o = (struct eng_outlet){.id = row->id, .o2_ref = record_i64(row, "o2_ref", LT_FIX_NONE),
+    *o = (struct eng_outlet){.id = row->id,
+                             .o2_ref = record_i64(row, "o2_ref", LT_FIX_NONE),
                              .o2_cap = record_i64(row, "o2_cap", 19 * LT_FIX_ONE),
                              .substitution = record_i64(row, "substitution", 0) != 0};
     /* Appendix D 4): "neither excess air nor oxygen set by the standard: no conversion" */
@@ -290,9 +294,11 @@ static bool on_limit(void *user, const struct record_row *row)
     }
     l->r.limit = p;
     struct eng_limit *m = &l->r.limit[l->r.n_limit++];
-    *m = (struct eng_limit){.id = row->id, .outlet = record_i64(row, "outlet", 0),
+    *m = (struct eng_limit){.id = row->id,
+                            .outlet = record_i64(row, "outlet", 0),
                             .factor = eng_factor_number(l->e, record_text(row, "factor")),
-                            .value = record_i64(row, "limit_value", 0), .from_ms = record_i64(row, "valid_from", INT64_MIN),
+                            .value = record_i64(row, "limit_value", 0),
+                            .from_ms = record_i64(row, "valid_from", INT64_MIN),
                             .to_ms = record_i64(row, "valid_to", INT64_MAX),
                             .day = lt_slice_is(record_text(row, "period"), "day"),
                             .converted = lt_slice_is(record_text(row, "basis"), "converted")};
@@ -310,8 +316,10 @@ static bool on_state(void *user, const struct record_row *row)
     }
     l->r.state = p;
     struct eng_process_state *s = &l->r.state[l->r.n_state++];
-    *s = (struct eng_process_state){.outlet = record_i64(row, "outlet", 0), .begin_ms = record_i64(row, "begin_at", 0),
-                                    .end_ms = record_i64(row, "end_at", INT64_MAX), .state = ENG_P_OTHER};
+    *s = (struct eng_process_state){.outlet = record_i64(row, "outlet", 0),
+                                    .begin_ms = record_i64(row, "begin_at", 0),
+                                    .end_ms = record_i64(row, "end_at", INT64_MAX),
+                                    .state = ENG_P_OTHER};
     struct lt_slice name = record_text(row, "state");
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (lt_slice_is(name, names[i])) {
@@ -329,7 +337,8 @@ static bool on_rule(void *user, const struct record_row *row)
         return true;
     }
     struct rule_params *p = &l->r.rule[code];
-    *p = (struct rule_params){.enabled = record_i64(row, "enabled", 1) != 0, .version = row->version,
+    *p = (struct rule_params){.enabled = record_i64(row, "enabled", 1) != 0,
+                              .version = row->version,
                               .enter = record_i64(row, "enter_fix", LT_FIX_NONE),
                               .leave = record_i64(row, "leave_fix", LT_FIX_NONE),
                               .min_valid_share = record_i64(row, "min_valid_share", LT_FIX_NONE),
@@ -357,8 +366,9 @@ static int by_limit(const void *a, const void *b)
 static int by_state(const void *a, const void *b)
 {
     const struct eng_process_state *x = a, *y = b;
-    return x->outlet != y->outlet ? (x->outlet < y->outlet ? -1 : 1)
-                                  : x->begin_ms < y->begin_ms ? -1 : x->begin_ms > y->begin_ms;
+    return x->outlet != y->outlet      ? (x->outlet < y->outlet ? -1 : 1)
+           : x->begin_ms < y->begin_ms ? -1
+                                       : x->begin_ms > y->begin_ms;
 }
 
 static void sort(void *p, size_t n, size_t size, int (*compare)(const void *, const void *))
@@ -440,8 +450,12 @@ enum lt_err eng_config_load(struct engine *e, struct lt_error *err)
 {
     struct loading l = {.e = e};
     for (size_t i = 0; i < ALARM_RULE_COUNT; i++) { /* in force by the defaults of rule.h when a record is missing */
-        l.r.rule[i] = (struct rule_params){.enabled = true, .enter = LT_FIX_NONE, .leave = LT_FIX_NONE,
-                                           .min_valid_share = LT_FIX_NONE, .param1 = LT_FIX_NONE, .param2 = LT_FIX_NONE};
+        l.r.rule[i] = (struct rule_params){.enabled = true,
+                                           .enter = LT_FIX_NONE,
+                                           .leave = LT_FIX_NONE,
+                                           .min_valid_share = LT_FIX_NONE,
+                                           .param1 = LT_FIX_NONE,
+                                           .param2 = LT_FIX_NONE};
     }
     uint8_t *status = malloc(e->n_device + 1);
     if (!status) {

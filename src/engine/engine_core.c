@@ -100,8 +100,8 @@ void engine_close(struct engine **pe)
     ledger_destroy(&e->ledger);
     eng_hour_free(e->hour);
     sql_close(&e->db);
-    void *const owned[] = {e->device, e->by_mn, e->by_id, e->factor, e->factor_slot, e->name, e->column, e->seen,
-                           e->seen_at, e->work, e->urgent, e->effect, e->told};
+    void *const owned[] = {e->device, e->by_mn,   e->by_id, e->factor, e->factor_slot, e->name, e->column,
+                           e->seen,   e->seen_at, e->work,  e->urgent, e->effect,      e->told};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) {
         free(owned[i]);
     }
@@ -313,8 +313,8 @@ enum lt_err engine_apply(struct engine *e, const struct journal_batch *b, struct
         return LT_OK;
     }
     if (b->first_seq > e->seq + 1) {
-        return lt_failf(err, LT_E_CORRUPT, "journal", "records %llu to %llu are missing", (unsigned long long)(e->seq + 1),
-                        (unsigned long long)(b->first_seq - 1));
+        return lt_failf(err, LT_E_CORRUPT, "journal", "records %llu to %llu are missing",
+                        (unsigned long long)(e->seq + 1), (unsigned long long)(b->first_seq - 1));
     }
     if (e->n_effect > ENG_EFFECTS / 2) {
         return lt_fail(err, LT_E_LIMIT, "engine", "effects not yet committed", "1000000", NULL);

@@ -14,7 +14,8 @@ static void minutes_of_hour(struct world *w, int64_t hour_ms, unsigned good, uns
             char mark = m < good ? 'N' : 'D';
             snprintf(items, sizeof items,
                      "a21026-Avg=%s,a21026-Min=1,a21026-Max=99,a21026-Flag=%c;a19001-Avg=11,a19001-Flag=%c;"
-                     "a21002-Avg=20,a21002-Flag=%c;a00000-Avg=100,a00000-Flag=%c", so2, mark, mark, mark, mark);
+                     "a21002-Avg=20,a21002-Flag=%c;a00000-Avg=100,a00000-Flag=%c",
+                     so2, mark, mark, mark, mark);
             frame(w, at, MN1, 2051, data, items);
         }
         tick(w, at);
@@ -48,7 +49,8 @@ static void an_hour_closes_five_minutes_after_its_end(void **state)
     assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_FLAG), 'N');
     assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_STATE),
                      VALUES_S_VALID | VALUES_S_CONVERTED | VALUES_S_EXCEED | VALUES_S_AMOUNT);
-    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_COU), 8640000); /* 24 * 100 * 3600 e-6 kg */
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_COU),
+                     8640000); /* 24 * 100 * 3600 e-6 kg */
     assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a00000", HJ212_F_COU), 360000 * M);
     /* 36 > 35: one alarm with its verdict */
     assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), 1);
@@ -99,7 +101,8 @@ static void a_report_is_judged_at_once(void **state)
     minutes_of_hour(&w, T0, 60, 0, "24");
     int64_t at = T0 + LT_HOUR_MS + 3000;
     frame(&w, at, MN1, 2061, T0,
-          "a21026-Avg=24.2,a21026-ZsAvg=36.3,a21026-Min=1,a21026-Max=99,a21026-Cou=8.7,a21026-Flag=N;a19001-Avg=11.0,a19001-Flag=N");
+          "a21026-Avg=24.2,a21026-ZsAvg=36.3,a21026-Min=1,a21026-Max=99,a21026-Cou=8.7,a21026-Flag=N;a19001-Avg=11.0,"
+          "a19001-Flag=N");
     commit(&w, at);
     run(&w, 10000);
     assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_AVG), 24200000);
@@ -137,16 +140,21 @@ static void late_data_leaves_a_trail_and_takes_alarms_back(void **state)
     run(&w, 10000);
     assert_int_equal(ask(&w, "SELECT active FROM alarm WHERE rule = 'hour_exceed'"), 1);
     int64_t at = T0 + LT_HOUR_MS + 20 * LT_MIN_MS;
-    for (unsigned m = 50; m < 60; m++) { /* the last ten minutes come late, and were low: (50 * 24 + 10 * 12) / 60 = 22 */
+    for (unsigned m = 50; m < 60;
+         m++) { /* the last ten minutes come late, and were low: (50 * 24 + 10 * 12) / 60 = 22 */
         frame(&w, at + m, MN1, 2051, T0 + m * LT_MIN_MS,
-              "a21026-Avg=12,a21026-Flag=N;a19001-Avg=11,a19001-Flag=N;a21002-Avg=20,a21002-Flag=N;a00000-Avg=100,a00000-Flag=N");
+              "a21026-Avg=12,a21026-Flag=N;a19001-Avg=11,a19001-Flag=N;a21002-Avg=20,a21002-Flag=N;a00000-Avg=100,"
+              "a00000-Flag=N");
     }
     commit(&w, at + 60);
     run(&w, 10000);
     assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_ZSAVG), 33 * M);
-    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_VERSION), 1); /* once a batch, not a row */
-    assert_true(value_at(&w, w.device, SERIES_HOUR, T0, "a19001", SERIES_F_VERSION) == LT_FIX_NONE); /* did not change */
-    assert_int_equal(ask(&w, "SELECT count(*) FROM value_version WHERE factor = 'a21026' AND cause = 'late_minute'"), 3);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_VERSION),
+                     1); /* once a batch, not a row */
+    assert_true(value_at(&w, w.device, SERIES_HOUR, T0, "a19001", SERIES_F_VERSION) ==
+                LT_FIX_NONE); /* did not change */
+    assert_int_equal(ask(&w, "SELECT count(*) FROM value_version WHERE factor = 'a21026' AND cause = 'late_minute'"),
+                     3);
     assert_int_equal(ask(&w, "SELECT old_value FROM value_version WHERE field = 'ZsAvg'"), 36 * M);
     assert_int_equal(ask(&w, "SELECT new_value FROM value_version WHERE field = 'ZsAvg'"), 33 * M);
     assert_int_equal(ask(&w, "SELECT active FROM alarm WHERE rule = 'hour_exceed'"), 0);
@@ -154,7 +162,8 @@ static void late_data_leaves_a_trail_and_takes_alarms_back(void **state)
     int64_t versions = ask(&w, "SELECT count(*) FROM value_version");
     for (unsigned m = 50; m < 60; m++) { /* the same again changes nothing */
         frame(&w, at + 1000 + m, MN1, 2051, T0 + m * LT_MIN_MS,
-              "a21026-Avg=12,a21026-Flag=N;a19001-Avg=11,a19001-Flag=N;a21002-Avg=20,a21002-Flag=N;a00000-Avg=100,a00000-Flag=N");
+              "a21026-Avg=12,a21026-Flag=N;a19001-Avg=11,a19001-Flag=N;a21002-Avg=20,a21002-Flag=N;a00000-Avg=100,"
+              "a00000-Flag=N");
     }
     commit(&w, at + 2000);
     run(&w, 10000);
@@ -168,7 +177,11 @@ static void oxygen_at_and_above_the_cap(void **state)
         const char *o2;
         int64_t zs;
         bool capped;
-    } c[] = {{"19", 150 * M, false}, {"19.01", 20 * M, true}, {"20.9", 20 * M, true}, {"21", 20 * M, true}, {"6", 20 * M, false}};
+    } c[] = {{"19", 150 * M, false},
+             {"19.01", 20 * M, true},
+             {"20.9", 20 * M, true},
+             {"21", 20 * M, true},
+             {"6", 20 * M, false}};
     for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
         struct world w = {.checkpoint_s = 30};
         world_make(&w);
@@ -195,7 +208,8 @@ static void editions_packets_and_strangers(void **state)
     world_make(&w);
     world_engine(&w);
     int64_t t = T0 + 1000;
-    put_frame(&w, t, MN1, 2011, t, "DataTime=20261129000001;02-Rtd=12.5,02-Flag=N;S01-Rtd=9,S01-Flag=N;03-Rtd=7", HJ212_2005, 31);
+    put_frame(&w, t, MN1, 2011, t, "DataTime=20261129000001;02-Rtd=12.5,02-Flag=N;S01-Rtd=9,S01-Flag=N;03-Rtd=7",
+              HJ212_2005, 31);
     put_frame(&w, t + 10, MN1, 2011, t + 10, "DataTime=20261129000001;a01011-Rtd=8", HJ212_2017, 31); /* sub-packet 2 */
     put_frame(&w, t + 20, MN1, 2021, t + 20, "DataTime=20261129000001;SB1-RS=1;SB2-RS=0", HJ212_2017, 31);
     put_frame(&w, t + 30, "410300NEWDEVICE000000001", 2011, t, "DataTime=20261129000001;a21026-Rtd=1", HJ212_2025, 31);
@@ -226,8 +240,13 @@ static void enciphered_frames(void **state)
     world_engine(&w);
     const char area[] = "DataTime=20261129000001;a21026-Rtd=12.50,a21026-Flag=N;a19001-Rtd=9";
     char frame_text[2000];
-    struct hj212_head h = {.qn = LT_LIT("20261129000001000"), .pw = LT_LIT("123456"), .mn = LT_LIT(MN1), .st = 31, .cn = 2011,
-                           .edition = HJ212_2025, .answer = true};
+    struct hj212_head h = {.qn = LT_LIT("20261129000001000"),
+                           .pw = LT_LIT("123456"),
+                           .mn = LT_LIT(MN1),
+                           .st = 31,
+                           .cn = 2011,
+                           .edition = HJ212_2025,
+                           .answer = true};
     size_t n = hj212_build(&h, LT_LIT(area), frame_text, sizeof frame_text);
     char *cp = strstr(frame_text, area);
     assert_non_null(cp);
@@ -275,8 +294,8 @@ static void a_declared_start_is_exempt_within_its_quota(void **state)
 {
     struct world w = {.checkpoint_s = 30};
     world_make(&w);
-    ADD(&w, "process_state", RECORD_SET_I("outlet", w.outlet), RECORD_SET_Z("state", "startup"), RECORD_SET_I("begin_at", T0),
-        RECORD_SET_I("end_at", T0 + 3 * LT_HOUR_MS));
+    ADD(&w, "process_state", RECORD_SET_I("outlet", w.outlet), RECORD_SET_Z("state", "startup"),
+        RECORD_SET_I("begin_at", T0), RECORD_SET_I("end_at", T0 + 3 * LT_HOUR_MS));
     struct record_set quota[] = {RECORD_SET_I("param1", M)};
     change_record(&w, "rule", rule_id(&w, "hour_exceed"), quota, 1);
     world_engine(&w);
@@ -286,7 +305,8 @@ static void a_declared_start_is_exempt_within_its_quota(void **state)
     ticks(&w, T0 + 2 * LT_HOUR_MS + 10000, T0 + 2 * LT_HOUR_MS + 6 * LT_MIN_MS);
     run(&w, 10000);
     assert_int_equal(ask(&w, "SELECT count(*) FROM verdict WHERE rule = 'hour_exceed' AND outcome = 'exempt'"), 1);
-    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), 1); /* the second is over the quota */
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"),
+                     1); /* the second is over the quota */
     assert_int_equal(ask(&w, "SELECT period_at_ms FROM alarm WHERE rule = 'hour_exceed'"), T0 + LT_HOUR_MS);
     assert_true(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_STATE) & VALUES_S_EXEMPT);
     world_end(&w);
@@ -351,7 +371,8 @@ static void constant_range_impossible_and_two_lines(void **state)
     int64_t t = T0;
     char items[300];
     for (int i = 0; i < 400; i++, t += LT_MIN_MS) { /* lively, so that the run limit is 5 */
-        snprintf(items, sizeof items, "a21026-Rtd=%d.%02d,a21026-Flag=N;a19001-Rtd=%d.%d,a19001-Flag=N;a01013-Rtd=-0.1,a01013-Flag=N",
+        snprintf(items, sizeof items,
+                 "a21026-Rtd=%d.%02d,a21026-Flag=N;a19001-Rtd=%d.%d,a19001-Flag=N;a01013-Rtd=-0.1,a01013-Flag=N",
                  10 + i % 7, i % 97, 8 + i % 3, i % 10);
         frame(&w, t, MN1, 2011, t, items);
     }
@@ -361,16 +382,20 @@ static void constant_range_impossible_and_two_lines(void **state)
     for (int i = 0; i < 10; i++, t += LT_MIN_MS) {
         w.conn = 1 + (unsigned)i % 2;
         frame(&w, t, MN1, 2011, t,
-              "a21026-Rtd=12.34,a21026-ZsRtd=3,a21026-Flag=N;a19001-Rtd=21.5,a19001-Flag=N;a01013-Rtd=-130,a01013-Flag=N");
+              "a21026-Rtd=12.34,a21026-ZsRtd=3,a21026-Flag=N;a19001-Rtd=21.5,a19001-Flag=N;a01013-Rtd=-130,a01013-Flag="
+              "N");
     }
     commit(&w, t);
     run(&w, 1000);
     assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'constant' AND factor = 'a21026' AND active"), 1);
-    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'impossible' AND factor = 'a19001' AND active"), 1);
-    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'out_of_range' AND factor = 'a01013' AND active"), 1);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'impossible' AND factor = 'a19001' AND active"),
+                     1);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'out_of_range' AND factor = 'a01013' AND active"),
+                     1);
     assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'double_connection' AND active"), 1);
     for (int i = 0; i < 10; i++, t += LT_MIN_MS) {
-        snprintf(items, sizeof items, "a21026-Rtd=%d,a21026-Flag=N;a19001-Rtd=9.%d,a19001-Flag=N;a01013-Rtd=-0.1,a01013-Flag=N", i, i);
+        snprintf(items, sizeof items,
+                 "a21026-Rtd=%d,a21026-Flag=N;a19001-Rtd=9.%d,a19001-Flag=N;a01013-Rtd=-0.1,a01013-Flag=N", i, i);
         frame(&w, t, MN1, 2011, t, items);
     }
     commit(&w, t);
@@ -404,7 +429,8 @@ static void the_ledger_adds_up_running_or_not(void **state)
         const char *mn = lt_rand_below(&r, 2) ? MN1 : MN2;
         switch (lt_rand_below(&r, 4)) {
         case 0:
-            put(&w, JOURNAL_REJECT, t, lt_rand_below(&r, 5) ? mn : "", "##x", 3, HJ212_E_CRC + (unsigned)lt_rand_below(&r, 3));
+            put(&w, JOURNAL_REJECT, t, lt_rand_below(&r, 5) ? mn : "", "##x", 3,
+                HJ212_E_CRC + (unsigned)lt_rand_below(&r, 3));
             break;
         case 1:
             put(&w, JOURNAL_DUPLICATE, t, mn, "", 0, 0);
@@ -428,7 +454,7 @@ static void the_ledger_adds_up_running_or_not(void **state)
     assert_memory_equal(&cli, &live, sizeof cli);
     assert_int_equal(engine_ledger(w.e, 20261129, LT_LIT(""), sum_rows, &day, NULL), LT_OK);
     assert_int_equal(day.received, 220); /* from 00:00 on */
-    engine_close(&w.e); /* without a last checkpoint */
+    engine_close(&w.e);                  /* without a last checkpoint */
     assert_int_equal(engine_ledger_dir(w.dir, LT_TZ_CHINA, 0, LT_LIT(""), sum_rows, &dead, NULL), LT_OK);
     assert_memory_equal(&cli, &dead, sizeof cli);
     world_end(&w);
@@ -466,7 +492,8 @@ static void report_hour(struct world *w, int64_t hour_ms, const char *avg, const
     commit(w, at);
 }
 
-/* HJ 75-2017: amounts of invalid hours take the largest of the last valid ones; concentrations are never substituted. */
+/* HJ 75-2017: amounts of invalid hours take the largest of the last valid ones; concentrations are never substituted.
+ */
 static void amounts_are_substituted_by_choice(void **state)
 {
     for (int choice = 0; choice <= 1; choice++) {
@@ -536,7 +563,8 @@ static void missing_factors_are_told_one_by_one(void **state)
     for (unsigned m = 0; m < 120; m++) { /* in the first hour SO2 is out of order for 20 minutes */
         int64_t data = T0 + m * LT_MIN_MS;
         char items[200];
-        snprintf(items, sizeof items, "a21026-Avg=1%u,a21026-Flag=%c;a19001-Avg=11,a19001-Flag=N;a21002-Avg=2%u,a21002-Flag=N", m % 7,
+        snprintf(items, sizeof items,
+                 "a21026-Avg=1%u,a21026-Flag=%c;a19001-Avg=11,a19001-Flag=N;a21002-Avg=2%u,a21002-Flag=N", m % 7,
                  m < 20 ? 'D' : 'N', m % 5);
         frame(&w, data + LT_MIN_MS, MN1, 2051, data, items);
         tick(&w, data + LT_MIN_MS);
@@ -565,8 +593,8 @@ static void marks_that_hide_are_told(void **state)
             int64_t data = T0 + h * LT_HOUR_MS + m * LT_MIN_MS;
             bool hide = h % 2 && m > 30;
             char items[200];
-            snprintf(items, sizeof items, "a21026-Avg=%u,a21026-Flag=%c;a19001-Avg=6,a19001-Flag=N", hide ? 400U + m : 10 + m % 7,
-                     hide ? 'M' : 'N');
+            snprintf(items, sizeof items, "a21026-Avg=%u,a21026-Flag=%c;a19001-Avg=6,a19001-Flag=N",
+                     hide ? 400U + m : 10 + m % 7, hide ? 'M' : 'N');
             frame(&w, data + 5 * LT_MIN_MS, MN1, 2051, data, items);
             tick(&w, data + 5 * LT_MIN_MS);
             commit(&w, data + 5 * LT_MIN_MS);
@@ -574,8 +602,10 @@ static void marks_that_hide_are_told(void **state)
     }
     ticks(&w, T0 + 6 * LT_HOUR_MS, T0 + 6 * LT_HOUR_MS + 6 * LT_MIN_MS);
     run(&w, 1000);
-    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'flag_abuse' AND factor = 'a21026' AND active"), 1);
-    assert_int_equal(ask(&w, "SELECT period_at_ms FROM alarm WHERE rule = 'flag_abuse'"), lt_month_start(T0, LT_TZ_CHINA));
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'flag_abuse' AND factor = 'a21026' AND active"),
+                     1);
+    assert_int_equal(ask(&w, "SELECT period_at_ms FROM alarm WHERE rule = 'flag_abuse'"),
+                     lt_month_start(T0, LT_TZ_CHINA));
     world_end(&w);
 }
 

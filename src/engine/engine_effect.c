@@ -1,6 +1,6 @@
-/* Effects of applied records: alarms, verdicts, versions. They are collected while a batch is applied and written in one
- * transaction with the cursor. Each is idempotent by its key, so that even a transaction whose answer was lost may be
- * repeated. */
+/* Effects of applied records: alarms, verdicts, versions. They are collected while a batch is applied and written in
+ * one transaction with the cursor. Each is idempotent by its key, so that even a transaction whose answer was lost may
+ * be repeated. */
 #include "engine/engine_priv.h"
 
 #include "json/json.h"
@@ -10,19 +10,20 @@
 #define LATEST_SCAN_MS 250 /* a look at 10,000 devices costs a millisecond */
 
 const struct sql_migration eng_migrations[] = {
-    {1, "CREATE TABLE engine_cursor(id INTEGER PRIMARY KEY CHECK(id = 1), state_seq INTEGER NOT NULL, series_seq INTEGER "
-        "NOT NULL, state BLOB);"
-        "INSERT INTO engine_cursor(id, state_seq, series_seq) VALUES(1, 0, 0);"
-        "CREATE TABLE ledger(day INTEGER NOT NULL, mn TEXT NOT NULL, received INTEGER NOT NULL, stored INTEGER NOT NULL, "
-        "duplicate INTEGER NOT NULL, rejected INTEGER NOT NULL, PRIMARY KEY(day, mn)) WITHOUT ROWID;"
-        "CREATE TABLE ledger_reject(day INTEGER NOT NULL, mn TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL, "
-        "UNIQUE(day, mn, reason));"
-        "CREATE TABLE device_state(device INTEGER PRIMARY KEY, last_at_ms INTEGER, last_data_at_ms INTEGER, drift_ms "
-        "INTEGER, silent_since_ms INTEGER, cause TEXT, state BLOB);"
-        "CREATE TABLE value_version(id INTEGER PRIMARY KEY, device INTEGER NOT NULL, factor TEXT NOT NULL, field TEXT NOT "
-        "NULL, kind TEXT NOT NULL, period_at_ms INTEGER NOT NULL, version INTEGER NOT NULL, old_value INTEGER, new_value "
-        "INTEGER, at_ms INTEGER NOT NULL, seq INTEGER NOT NULL, cause TEXT NOT NULL, "
-        "UNIQUE(device, period_at_ms, kind, factor, field, version));"},
+    {1,
+     "CREATE TABLE engine_cursor(id INTEGER PRIMARY KEY CHECK(id = 1), state_seq INTEGER NOT NULL, series_seq INTEGER "
+     "NOT NULL, state BLOB);"
+     "INSERT INTO engine_cursor(id, state_seq, series_seq) VALUES(1, 0, 0);"
+     "CREATE TABLE ledger(day INTEGER NOT NULL, mn TEXT NOT NULL, received INTEGER NOT NULL, stored INTEGER NOT NULL, "
+     "duplicate INTEGER NOT NULL, rejected INTEGER NOT NULL, PRIMARY KEY(day, mn)) WITHOUT ROWID;"
+     "CREATE TABLE ledger_reject(day INTEGER NOT NULL, mn TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL, "
+     "UNIQUE(day, mn, reason));"
+     "CREATE TABLE device_state(device INTEGER PRIMARY KEY, last_at_ms INTEGER, last_data_at_ms INTEGER, drift_ms "
+     "INTEGER, silent_since_ms INTEGER, cause TEXT, state BLOB);"
+     "CREATE TABLE value_version(id INTEGER PRIMARY KEY, device INTEGER NOT NULL, factor TEXT NOT NULL, field TEXT NOT "
+     "NULL, kind TEXT NOT NULL, period_at_ms INTEGER NOT NULL, version INTEGER NOT NULL, old_value INTEGER, new_value "
+     "INTEGER, at_ms INTEGER NOT NULL, seq INTEGER NOT NULL, cause TEXT NOT NULL, "
+     "UNIQUE(device, period_at_ms, kind, factor, field, version));"},
 };
 const size_t eng_migrations_n = sizeof eng_migrations / sizeof eng_migrations[0];
 
@@ -31,7 +32,10 @@ static const char *const causes[] = {"late_realtime", "late_minute", "report", "
 static const char *cause_name(unsigned bits)
 {
     /* the weightiest of what came: a report, minutes, real-time rows, hours */
-    return bits & ENG_C_REPORT ? causes[2] : bits & ENG_C_MINUTE ? causes[1] : bits & ENG_C_REALTIME ? causes[0] : causes[3];
+    return bits & ENG_C_REPORT     ? causes[2]
+           : bits & ENG_C_MINUTE   ? causes[1]
+           : bits & ENG_C_REALTIME ? causes[0]
+                                   : causes[3];
 }
 
 struct eng_effect *eng_effect(struct engine *e, enum eng_effect_kind kind, enum alarm_rule rule)
@@ -50,8 +54,12 @@ struct eng_effect *eng_effect(struct engine *e, enum eng_effect_kind kind, enum 
         e->cap_effect = cap;
     }
     struct eng_effect *f = &e->effect[e->n_effect++];
-    *f = (struct eng_effect){.kind = (uint8_t)kind, .rule = (uint8_t)rule, .at_ms = e->now_ms, .seq = e->seq,
-                             .value = LT_FIX_NONE, .limit = LT_FIX_NONE};
+    *f = (struct eng_effect){.kind = (uint8_t)kind,
+                             .rule = (uint8_t)rule,
+                             .at_ms = e->now_ms,
+                             .seq = e->seq,
+                             .value = LT_FIX_NONE,
+                             .limit = LT_FIX_NONE};
     return f;
 }
 
@@ -87,8 +95,12 @@ static void tell(struct engine *e, const struct eng_effect *f, const struct alar
         e->cap_told = cap;
     }
     struct eng_told *t = &e->told[e->n_told++];
-    *t = (struct eng_told){.id = o->id, .territory = o->territory, .enterprise = o->enterprise, .rule = f->rule,
-                           .change = (uint8_t)o->change, .device = f->device,
+    *t = (struct eng_told){.id = o->id,
+                           .territory = o->territory,
+                           .enterprise = o->enterprise,
+                           .rule = f->rule,
+                           .change = (uint8_t)o->change,
+                           .device = f->device,
                            .outlet = f->object == ALARM_OUTLET ? f->object_id : 0};
     lt_text_copy_slice(t->factor, sizeof t->factor, factor_code(e, f->factor));
 }
@@ -96,11 +108,21 @@ static void tell(struct engine *e, const struct eng_effect *f, const struct alar
 static enum lt_err put_raise(struct engine *e, const struct eng_effect *f, struct lt_error *err)
 {
     const struct rule_params *p = &e->rules.rule[f->rule];
-    struct alarm_fact fact = {
-        .rule = (enum alarm_rule)f->rule, .rule_version = p->version, .severity = lt_slice_of(p->severity),
-        .object_kind = (enum alarm_object)f->object, .object_id = f->object_id, .factor = factor_code(e, f->factor),
-        .period_at_ms = f->period_ms, .period_ms = f->period_len_ms, .first_at_ms = f->first_ms, .last_at_ms = f->last_ms,
-        .count = f->count, .occurrence = f->seq, .value = f->value, .limit_value = f->limit, .params = text_of(e, f)};
+    struct alarm_fact fact = {.rule = (enum alarm_rule)f->rule,
+                              .rule_version = p->version,
+                              .severity = lt_slice_of(p->severity),
+                              .object_kind = (enum alarm_object)f->object,
+                              .object_id = f->object_id,
+                              .factor = factor_code(e, f->factor),
+                              .period_at_ms = f->period_ms,
+                              .period_ms = f->period_len_ms,
+                              .first_at_ms = f->first_ms,
+                              .last_at_ms = f->last_ms,
+                              .count = f->count,
+                              .occurrence = f->seq,
+                              .value = f->value,
+                              .limit_value = f->limit,
+                              .params = text_of(e, f)};
     struct alarm_outcome o = {0};
     enum lt_err r = alarm_raise(e->db, &fact, f->at_ms, &o, err);
     if (r == LT_OK) {
@@ -141,11 +163,15 @@ static enum lt_err put_end(struct engine *e, const struct eng_effect *f, struct 
 static enum lt_err put_verdict(struct engine *e, const struct eng_effect *f, struct lt_error *err)
 {
     char key[160];
-    size_t n = alarm_key((enum alarm_rule)f->rule, (enum alarm_object)f->object, f->object_id, factor_code(e, f->factor),
-                         f->period_ms, key);
-    struct alarm_verdict v = {.key = {key, n}, .rule = (enum alarm_rule)f->rule,
-                              .rule_version = e->rules.rule[f->rule].version, .at_ms = f->at_ms, .seq = f->seq,
-                              .outcome = lt_slice_of(f->outcome), .inputs = text_of(e, f)};
+    size_t n = alarm_key((enum alarm_rule)f->rule, (enum alarm_object)f->object, f->object_id,
+                         factor_code(e, f->factor), f->period_ms, key);
+    struct alarm_verdict v = {.key = {key, n},
+                              .rule = (enum alarm_rule)f->rule,
+                              .rule_version = e->rules.rule[f->rule].version,
+                              .at_ms = f->at_ms,
+                              .seq = f->seq,
+                              .outcome = lt_slice_of(f->outcome),
+                              .inputs = text_of(e, f)};
     e->stats.verdicts++;
     return alarm_verdict_add(e->db, &v, err);
 }
@@ -162,9 +188,11 @@ static void bind_value(struct sql_stmt *st, int pos, int64_t v)
 static enum lt_err put_version(struct engine *e, const struct eng_effect *f, struct lt_error *err)
 {
     struct sql_stmt *st;
-    enum lt_err r = sql_prepare(e->db, "INSERT OR IGNORE INTO value_version(device, factor, field, kind, period_at_ms, "
-                                       "version, old_value, new_value, at_ms, seq, cause) "
-                                       "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)", &st, err);
+    enum lt_err r = sql_prepare(e->db,
+                                "INSERT OR IGNORE INTO value_version(device, factor, field, kind, period_at_ms, "
+                                "version, old_value, new_value, at_ms, seq, cause) "
+                                "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+                                &st, err);
     if (r != LT_OK) {
         return r;
     }
@@ -213,7 +241,8 @@ enum lt_err eng_effects_commit(struct engine *e, struct lt_error *err)
         r = put(e, &e->effect[i], err);
     }
     struct sql_stmt *st;
-    if (r == LT_OK && (r = sql_prepare(e->db, "UPDATE engine_cursor SET state_seq = max(state_seq, ?1) WHERE id = 1", &st, err)) == LT_OK) {
+    if (r == LT_OK && (r = sql_prepare(e->db, "UPDATE engine_cursor SET state_seq = max(state_seq, ?1) WHERE id = 1",
+                                       &st, err)) == LT_OK) {
         sql_bind_i64(st, 1, (int64_t)e->seq);
         r = sql_run(st, err);
     }

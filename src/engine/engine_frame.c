@@ -122,7 +122,7 @@ static struct name_slot lookup(struct engine *e, struct lt_slice name, unsigned 
     }
     uint64_t key;
     memcpy(&key, name.p, 8);
-    key = (key & ((UINT64_C(1) << 8 * name.n) - 1)) | (uint64_t)field << 56 | (uint64_t)class << 62;
+    key = (key & ((UINT64_C(1) << 8 * name.n) - 1)) | (uint64_t)field << 56 | (uint64_t) class << 62;
     size_t i = (key * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - 14);
     for (; e->name[i].key; i = (i + 1) & (ENG_NAME_SLOTS - 1)) {
         if (e->name[i].key == key) {
@@ -212,7 +212,8 @@ static void build_row(struct engine *e, struct lt_slice area, size_t n_items, ui
             w->lost++;
             continue;
         }
-        if (e->seen[s.column] == e->stamp) { /* given twice in one frame: the last one counts, as the gateway shows it */
+        if (e->seen[s.column] ==
+            e->stamp) { /* given twice in one frame: the last one counts, as the gateway shows it */
             e->cell[e->seen_at[s.column]].value = v;
         } else if (w->n < ENG_CELLS) {
             e->seen[s.column] = e->stamp;
@@ -231,7 +232,8 @@ static uint64_t mix(uint64_t h, uint64_t v)
     return h ^ h >> 32;
 }
 
-/* Decides between frames of the same device, time and QN; four lanes, for the frame is long and this is the hot path. */
+/* Decides between frames of the same device, time and QN; four lanes, for the frame is long and this is the hot path.
+ */
 static uint32_t tie_of(struct lt_slice s)
 {
     uint64_t h[4] = {s.n, 1, 2, 3}, v[4];
@@ -275,8 +277,8 @@ struct eng_channel *eng_channel(struct eng_device *d, uint16_t factor, uint32_t 
         d->cap_ch = cap;
     }
     struct eng_channel *c = &d->ch[d->n_ch++];
-    *c = (struct eng_channel){.factor = factor, .rtd = LT_FIX_NONE, .zs = LT_FIX_NONE, .hour = LT_FIX_NONE,
-                              .hour_zs = LT_FIX_NONE};
+    *c = (struct eng_channel){
+        .factor = factor, .rtd = LT_FIX_NONE, .zs = LT_FIX_NONE, .hour = LT_FIX_NONE, .hour_zs = LT_FIX_NONE};
     return c;
 }
 
@@ -338,9 +340,10 @@ static int kind_of(uint16_t cn)
 
 static int64_t data_time(const struct engine *e, struct lt_slice area, size_t n)
 {
-    const struct hj212_item *it = n && e->item[0].kind == HJ212_V_TIME && lt_slice_is(hj212_name(area, &e->item[0]), "DataTime")
-                                      ? &e->item[0]
-                                      : hj212_find(area, e->item, n, "DataTime");
+    const struct hj212_item *it =
+        n && e->item[0].kind == HJ212_V_TIME && lt_slice_is(hj212_name(area, &e->item[0]), "DataTime")
+            ? &e->item[0]
+            : hj212_find(area, e->item, n, "DataTime");
     return it && it->kind == HJ212_V_TIME ? it->number - e->tz_ms : INT64_MIN;
 }
 
@@ -370,8 +373,11 @@ static enum lt_err store(struct engine *e, struct eng_device *d, const struct hj
 {
     build_row(e, f->cp, n_items, f->st, w);
     if (w->n) {
-        struct series_row row = {.at_ms = at_ms, .rank_ms = f->qn_at_ms == INT64_MIN ? 0 : f->qn_at_ms - e->tz_ms,
-                                 .tie = tie_of(f->segment), .n = (uint32_t)w->n, .cells = e->cell};
+        struct series_row row = {.at_ms = at_ms,
+                                 .rank_ms = f->qn_at_ms == INT64_MIN ? 0 : f->qn_at_ms - e->tz_ms,
+                                 .tie = tie_of(f->segment),
+                                 .n = (uint32_t)w->n,
+                                 .cells = e->cell};
         enum lt_err r = series_put(e->cfg.series, (uint32_t)d->id, (enum series_kind)kinds[kind].kind, &row, NULL, err);
         if (r != LT_OK) {
             return r;
@@ -451,7 +457,8 @@ enum lt_err eng_frame(struct engine *e, const struct journal_record *r, struct e
         good = hj212_items(f.cp, d->tolerate, e->item, HJ212_ITEMS_MAX, &n, &at, NULL) == HJ212_E_OK;
         data_ms = data_time(e, f.cp, n);
         good &= data_ms != INT64_MIN;
-        drift = kinds[kind].kind == SERIES_RTD && f.qn_at_ms != INT64_MIN ? f.qn_at_ms - e->tz_ms - r->at_ms : INT64_MIN;
+        drift =
+            kinds[kind].kind == SERIES_RTD && f.qn_at_ms != INT64_MIN ? f.qn_at_ms - e->tz_ms - r->at_ms : INT64_MIN;
     }
     if (data_ms != INT64_MIN) {
         quarantine = out_of_time(e, data_ms, r->at_ms, &future);

@@ -1,13 +1,13 @@
-/* Hour and day values: read what the series holds of the period, compute (values.h), judge (engine_rules.c), replace the
- * row, and note what changed. A value is made from the set of stored rows alone, so it does not matter in which order or
- * how often they came. */
+/* Hour and day values: read what the series holds of the period, compute (values.h), judge (engine_rules.c), replace
+ * the row, and note what changed. A value is made from the set of stored rows alone, so it does not matter in which
+ * order or how often they came. */
 #include "engine/engine_priv.h"
 
 #include <stdlib.h>
 
-#define FACTORS ENGINE_FACTORS_MAX
-#define HISTORY_HOURS 2160                     /* HJ 75-2017: the longest look-back of a substitution */
-#define HISTORY_SPAN_MS (120 * LT_DAY_MS)      /* 2160 valid hours at 75 % */
+#define FACTORS         ENGINE_FACTORS_MAX
+#define HISTORY_HOURS   2160              /* HJ 75-2017: the longest look-back of a substitution */
+#define HISTORY_SPAN_MS (120 * LT_DAY_MS) /* 2160 valid hours at 75 % */
 
 struct hour_factor {
     uint16_t factor;
@@ -69,8 +69,8 @@ static void begin(struct engine *e, int64_t from_ms)
     w->stamp++;
 }
 
-static const struct values_result NOTHING = {.avg = LT_FIX_NONE, .zsavg = LT_FIX_NONE, .min = LT_FIX_NONE,
-                                             .max = LT_FIX_NONE, .cou = LT_FIX_NONE};
+static const struct values_result NOTHING = {
+    .avg = LT_FIX_NONE, .zsavg = LT_FIX_NONE, .min = LT_FIX_NONE, .max = LT_FIX_NONE, .cou = LT_FIX_NONE};
 
 static void row_reset(struct hour_factor *x)
 {
@@ -93,8 +93,8 @@ static struct hour_factor *factor_of(struct hour_work *w, uint16_t factor)
     x->factor = factor;
     values_hour_init(&x->in);
     values_day_init(&x->day);
-    x->report = (struct values_report){.avg = LT_FIX_NONE, .zsavg = LT_FIX_NONE, .min = LT_FIX_NONE, .max = LT_FIX_NONE,
-                                       .cou = LT_FIX_NONE};
+    x->report = (struct values_report){
+        .avg = LT_FIX_NONE, .zsavg = LT_FIX_NONE, .min = LT_FIX_NONE, .max = LT_FIX_NONE, .cou = LT_FIX_NONE};
     x->own = x->value = x->old = NOTHING;
     x->old_version = x->version = 0;
     x->had = x->changed = false;
@@ -205,8 +205,14 @@ static struct values_result result_of(const struct hour_factor *x)
 {
     char mark[5];
     values_mark_unpack(x->mark, mark);
-    return (struct values_result){.avg = x->v, .zsavg = x->zs, .min = x->min, .max = x->max, .cou = x->cou,
-                                  .valid = x->valid_cells, .mark = mark[0], .source = (enum values_source)x->source_cells,
+    return (struct values_result){.avg = x->v,
+                                  .zsavg = x->zs,
+                                  .min = x->min,
+                                  .max = x->max,
+                                  .cou = x->cou,
+                                  .valid = x->valid_cells,
+                                  .mark = mark[0],
+                                  .source = (enum values_source)x->source_cells,
                                   .state = x->state_cells};
 }
 
@@ -228,8 +234,7 @@ static enum lt_err read_old(struct engine *e, const struct eng_device *d, enum s
     struct hour_work *w = e->hour;
     w->n_old = 0;
     struct lt_error here;
-    enum lt_err r =
-        series_at(e->cfg.series, (uint32_t)d->id, kind, w->from_ms, w->old, ENG_CELLS, &w->n_old, &here);
+    enum lt_err r = series_at(e->cfg.series, (uint32_t)d->id, kind, w->from_ms, w->old, ENG_CELLS, &w->n_old, &here);
     if (r == LT_E_NOT_FOUND) {
         w->n_old = 0;
         return LT_OK;
@@ -569,12 +574,18 @@ static enum lt_err judge_all(struct engine *e, struct eng_device *d, bool day, s
     const struct hour_factor *o2 = find_o2(e);
     for (size_t i = 0; i < w->n; i++) {
         struct hour_factor *x = &w->f[i];
-        struct eng_hour_facts f = {.d = d, .factor = x->factor, .from_ms = w->from_ms,
-                                   .to_ms = w->from_ms + (day ? LT_DAY_MS : LT_HOUR_MS), .day = day, .first = !x->had,
+        struct eng_hour_facts f = {.d = d,
+                                   .factor = x->factor,
+                                   .from_ms = w->from_ms,
+                                   .to_ms = w->from_ms + (day ? LT_DAY_MS : LT_HOUR_MS),
+                                   .day = day,
+                                   .first = !x->had,
                                    .quiet = x->had && x->old.avg == x->value.avg && x->old.zsavg == x->value.zsavg &&
                                             ((x->old.state ^ x->value.state) & VALUES_S_VALID) == 0,
-                                   .old_state = x->had ? x->old.state : 0, .value = &x->value,
-                                   .o2 = o2 ? o2->value.avg : LT_FIX_NONE, .all_mean = LT_FIX_NONE};
+                                   .old_state = x->had ? x->old.state : 0,
+                                   .value = &x->value,
+                                   .o2 = o2 ? o2->value.avg : LT_FIX_NONE,
+                                   .all_mean = LT_FIX_NONE};
         if (x->in.all_n) {
             f.all_mean = lt_div_half_even(x->in.all_sum, x->in.all_n);
             f.any_flag = x->in.flagged > 0;
@@ -617,7 +628,8 @@ static void show_hour(struct engine *e, struct eng_device *d)
 }
 
 /* All or nothing: when the row cannot be written, states and effects are as before and the call may be repeated. */
-static enum lt_err judge_and_write(struct engine *e, struct eng_device *d, bool day, unsigned cause, struct lt_error *err)
+static enum lt_err judge_and_write(struct engine *e, struct eng_device *d, bool day, unsigned cause,
+                                   struct lt_error *err)
 {
     size_t effects = e->n_effect;
     uint32_t n_ch = d->n_ch;
@@ -640,7 +652,8 @@ static enum lt_err judge_and_write(struct engine *e, struct eng_device *d, bool 
     return r;
 }
 
-enum lt_err eng_hour_close(struct engine *e, struct eng_device *d, int64_t hour_ms, unsigned cause, struct lt_error *err)
+enum lt_err eng_hour_close(struct engine *e, struct eng_device *d, int64_t hour_ms, unsigned cause,
+                           struct lt_error *err)
 {
     struct hour_work *w = e->hour;
     struct series *s = e->cfg.series;
@@ -669,7 +682,8 @@ enum lt_err eng_day_close(struct engine *e, struct eng_device *d, int64_t day_ms
 {
     struct hour_work *w = e->hour;
     begin(e, day_ms);
-    enum lt_err r = series_read(e->cfg.series, (uint32_t)d->id, SERIES_HOUR, day_ms, day_ms + LT_DAY_MS, take_hour, w, err);
+    enum lt_err r =
+        series_read(e->cfg.series, (uint32_t)d->id, SERIES_HOUR, day_ms, day_ms + LT_DAY_MS, take_hour, w, err);
     if (r != LT_OK) {
         return r;
     }
@@ -677,8 +691,8 @@ enum lt_err eng_day_close(struct engine *e, struct eng_device *d, int64_t day_ms
         values_day_result(&w->f[i].day, d->water, &w->f[i].value);
         w->f[i].own = w->f[i].value;
     }
-    if ((r = series_read(e->cfg.series, (uint32_t)d->id, SERIES_DAY_R, day_ms, day_ms + LT_DAY_MS, take_report, w, err)) !=
-            LT_OK ||
+    if ((r = series_read(e->cfg.series, (uint32_t)d->id, SERIES_DAY_R, day_ms, day_ms + LT_DAY_MS, take_report, w,
+                         err)) != LT_OK ||
         (r = read_old(e, d, SERIES_DAY, err)) != LT_OK) {
         return r;
     }

@@ -1,5 +1,5 @@
-/* Open hours and days: which values have to be made again and when. At the end of each batch what is due is closed in the
- * order of data time, hours before days. */
+/* Open hours and days: which values have to be made again and when. At the end of each batch what is due is closed in
+ * the order of data time, hours before days. */
 #include "engine/engine_priv.h"
 
 #include <stdlib.h>
@@ -39,8 +39,8 @@ static enum lt_err was_closed(struct engine *e, const struct eng_device *d, bool
 {
     size_t n = 0;
     struct lt_error here;
-    enum lt_err r = series_at(e->cfg.series, (uint32_t)d->id, day ? SERIES_DAY : SERIES_HOUR, at_ms, e->cell, ENG_CELLS, &n,
-                              &here);
+    enum lt_err r =
+        series_at(e->cfg.series, (uint32_t)d->id, day ? SERIES_DAY : SERIES_HOUR, at_ms, e->cell, ENG_CELLS, &n, &here);
     *ret = r == LT_OK && n > 0;
     if (r != LT_OK && r != LT_E_NOT_FOUND) {
         if (err) {
@@ -175,7 +175,8 @@ static enum lt_err work_off(struct engine *e, bool day, struct lt_error *err)
 {
     for (; e->work_at < e->n_work; e->work_at++) {
         const struct eng_work *w = &e->work[e->work_at];
-        enum lt_err r = day ? eng_day_close(e, w->d, w->at_ms, w->cause, err) : eng_hour_close(e, w->d, w->at_ms, w->cause, err);
+        enum lt_err r =
+            day ? eng_day_close(e, w->d, w->at_ms, w->cause, err) : eng_hour_close(e, w->d, w->at_ms, w->cause, err);
         if (r != LT_OK) {
             return r;
         }

@@ -13,14 +13,14 @@
 
 #include <pthread.h>
 
-#define ENG_MAGIC       UINT32_C(0x454E4731)
-#define ENG_FACTORS     8192   /* different factors of a city; the tables of the standards have 400 */
-#define ENG_NAME_SLOTS  16384  /* power of two; filled to at most three quarters */
-#define ENG_COLUMNS     65536
-#define ENG_DEVICES     200000 /* as the registry */
-#define ENG_CELLS       256    /* of one row, limit of series */
-#define ENG_OPEN_MAX    4096   /* open hours and days of one device: 170 days; beyond, the oldest is closed at once */
-#define ENG_EFFECTS     2000000 /* between two commits; a whole city's hour is 200,000 */
+#define ENG_MAGIC         UINT32_C(0x454E4731)
+#define ENG_FACTORS       8192  /* different factors of a city; the tables of the standards have 400 */
+#define ENG_NAME_SLOTS    16384 /* power of two; filled to at most three quarters */
+#define ENG_COLUMNS       65536
+#define ENG_DEVICES       200000 /* as the registry */
+#define ENG_CELLS         256    /* of one row, limit of series */
+#define ENG_OPEN_MAX      4096   /* open hours and days of one device: 170 days; beyond, the oldest is closed at once */
+#define ENG_EFFECTS       2000000          /* between two commits; a whole city's hour is 200,000 */
 #define ENG_HOUR_GRACE_MS (5 * LT_MIN_MS)  /* an hour closes this long after its end */
 #define ENG_DAY_GRACE_MS  (10 * LT_MIN_MS) /* a day: when the last hour has had its grace */
 #define ENG_QUIET_MS      LT_MIN_MS        /* data of an hour long past: wait so long for the rest of it */
@@ -41,7 +41,14 @@ struct eng_limit {
     uint8_t day, converted;
     char standard[65];
 };
-enum eng_process { ENG_P_STARTUP = 1, ENG_P_SHUTDOWN = 2, ENG_P_MAINTENANCE = 4, ENG_P_FAULT = 8, ENG_P_STOPPED = 16, ENG_P_OTHER = 32 };
+enum eng_process {
+    ENG_P_STARTUP = 1,
+    ENG_P_SHUTDOWN = 2,
+    ENG_P_MAINTENANCE = 4,
+    ENG_P_FAULT = 8,
+    ENG_P_STOPPED = 16,
+    ENG_P_OTHER = 32
+};
 #define ENG_P_EXEMPT (ENG_P_STARTUP | ENG_P_SHUTDOWN | ENG_P_MAINTENANCE)
 struct eng_process_state {
     int64_t outlet, begin_ms, end_ms;
@@ -78,7 +85,7 @@ struct eng_channel {
 };
 
 enum { ENG_C_REALTIME = 1, ENG_C_MINUTE = 2, ENG_C_REPORT = 4, ENG_C_HOUR = 8 };
-struct eng_open { /* an hour or day whose value has to be made again */
+struct eng_open {          /* an hour or day whose value has to be made again */
     int64_t at_ms, due_ms; /* due 0: at the end of this batch */
     uint8_t day, cause;
 };
@@ -99,22 +106,22 @@ struct eng_device {
     struct rule_ring gaps, drift;
     struct rule_hold drift_hold;
     struct rule_double twice;
-    uint32_t conn;            /* of the last frame */
+    uint32_t conn; /* of the last frame */
     bool conn_closed;
     int64_t closed_ms, reject_ms;
     uint8_t reject_reason;
     char close_why[48];
     int64_t silent_since_ms;
-    uint8_t cause;            /* enum engine_silence */
+    uint8_t cause; /* enum engine_silence */
     uint64_t frames, bad_items, quarantined;
     int64_t nodata_ms;
-    int64_t told_ms;          /* last "latest" event */
+    int64_t told_ms; /* last "latest" event */
     bool tell;
 
     struct eng_open *open;
     uint32_t n_open, cap_open;
-    int64_t open_hint_ms;     /* hour that is known to be open, INT64_MIN none */
-    uint8_t open_hint_cause;  /* causes it has already */
+    int64_t open_hint_ms;    /* hour that is known to be open, INT64_MIN none */
+    uint8_t open_hint_cause; /* causes it has already */
     struct eng_channel *ch;
     uint32_t n_ch, cap_ch;
     struct ledger_entry *ledger;
@@ -169,20 +176,20 @@ struct engine {
     uint64_t batch_last;                 /* last record of the batch under way, 0 none */
     size_t batch_pos;
     bool batch_open;
-    int phase;                           /* of the end of a batch */
+    int phase; /* of the end of a batch */
     int64_t now_ms, up_since_ms, scan_ms, checkpoint_ms;
     uint64_t checkpoint_records;
-    bool reload, want_checkpoint;        /* configuration changed; was read again */
-    int64_t post_minute;                 /* last minute noted */
+    bool reload, want_checkpoint; /* configuration changed; was read again */
+    int64_t post_minute;          /* last minute noted */
     int64_t day_from_ms, day_to_ms;
     int day;
 
     struct eng_rules rules;
     struct eng_device **device;
     size_t n_device, cap_device;
-    uint32_t *by_mn;     /* open addressing, index + 1 */
+    uint32_t *by_mn; /* open addressing, index + 1 */
     uint32_t *by_id;
-    size_t n_slots;      /* of both, power of two */
+    size_t n_slots;       /* of both, power of two */
     pthread_rwlock_t map; /* guards device, by_id against readers */
 
     struct eng_factor *factor;
@@ -191,7 +198,7 @@ struct engine {
     struct name_slot *name;
     size_t n_name;
     struct eng_column *column;
-    uint32_t *seen;      /* per column: stamp of the row that has it */
+    uint32_t *seen; /* per column: stamp of the row that has it */
     uint16_t *seen_at;
     uint32_t stamp;
 
@@ -211,8 +218,8 @@ struct engine {
 
     struct ledger *ledger;
     pthread_mutex_t ledger_mu; /* guards ledger; held while the records of a batch are applied */
-    int ledger_from; /* days from here on are in memory */
-    pthread_mutex_t mu;  /* guards stats, faults, thread state */
+    int ledger_from;           /* days from here on are in memory */
+    pthread_mutex_t mu;        /* guards stats, faults, thread state */
     pthread_cond_t moved;
     struct engine_stats stats; /* engine thread's own */
     struct engine_stats shown; /* copy for readers */
@@ -253,8 +260,8 @@ unsigned eng_process_in(const struct engine *e, const struct eng_outlet *o, int6
 
 /* engine_frame.c */
 /* *dev: the device of the record or NULL; set when one was made. */
-enum lt_err eng_frame(struct engine *e, const struct journal_record *r, struct eng_device **dev, struct lt_error *err)
-    LT_MUST_CHECK;
+enum lt_err eng_frame(struct engine *e, const struct journal_record *r, struct eng_device **dev,
+                      struct lt_error *err) LT_MUST_CHECK;
 uint16_t eng_factor_number(struct engine *e, struct lt_slice code); /* 0: no room */
 const struct eng_column *eng_column_info(struct engine *e, uint16_t column);
 uint16_t eng_column_of(struct engine *e, uint16_t factor, unsigned field);
@@ -268,10 +275,10 @@ enum lt_err eng_batch_end(struct engine *e, struct lt_error *err) LT_MUST_CHECK;
 /* engine_hour.c */
 struct hour_work *eng_hour_new(void);
 void eng_hour_free(struct hour_work *w);
-enum lt_err eng_hour_close(struct engine *e, struct eng_device *d, int64_t hour_ms, unsigned cause, struct lt_error *err)
-    LT_MUST_CHECK;
-enum lt_err eng_day_close(struct engine *e, struct eng_device *d, int64_t day_ms, unsigned cause, struct lt_error *err)
-    LT_MUST_CHECK;
+enum lt_err eng_hour_close(struct engine *e, struct eng_device *d, int64_t hour_ms, unsigned cause,
+                           struct lt_error *err) LT_MUST_CHECK;
+enum lt_err eng_day_close(struct engine *e, struct eng_device *d, int64_t day_ms, unsigned cause,
+                          struct lt_error *err) LT_MUST_CHECK;
 /* Hours of [from, to) of the device and factor whose STATE has all bits. */
 enum lt_err eng_hours_with(struct engine *e, struct eng_device *d, uint16_t factor, int64_t from_ms, int64_t to_ms,
                            int64_t bits, unsigned *ret_n, struct lt_error *err) LT_MUST_CHECK;
@@ -281,17 +288,17 @@ struct eng_hour_facts {
     struct eng_device *d;
     uint16_t factor;
     int64_t from_ms, to_ms;
-    bool day, first;              /* first: this period was not closed before */
-    bool quiet;                   /* nothing changed: the state is wanted, not its effects */
-    int64_t old_state;            /* VALUES_S_ bits of the row that stood there, 0 none */
+    bool day, first;   /* first: this period was not closed before */
+    bool quiet;        /* nothing changed: the state is wanted, not its effects */
+    int64_t old_state; /* VALUES_S_ bits of the row that stood there, 0 none */
     const struct values_result *value;
-    int64_t o2;                   /* oxygen of the hour, LT_FIX_NONE */
-    int64_t all_mean;             /* mean of all values, marks ignored */
+    int64_t o2;       /* oxygen of the hour, LT_FIX_NONE */
+    int64_t all_mean; /* mean of all values, marks ignored */
     bool flagged, any_flag;
 };
 /* Judges limit, marks and missing data; adds EXCEED and EXEMPT to *state. */
-enum lt_err eng_judge_period(struct engine *e, const struct eng_hour_facts *f, unsigned *state, struct lt_error *err)
-    LT_MUST_CHECK;
+enum lt_err eng_judge_period(struct engine *e, const struct eng_hour_facts *f, unsigned *state,
+                             struct lt_error *err) LT_MUST_CHECK;
 void eng_judge_missing(struct engine *e, struct eng_device *d, int64_t hour_ms, const uint16_t *valid, size_t n_valid,
                        const uint16_t *seen, const unsigned *minutes, size_t n_seen);
 void eng_judge_reading(struct engine *e, struct eng_device *d, struct eng_channel *c, const struct eng_reading *r,

@@ -24,8 +24,13 @@ size_t engine_latest(struct engine *e, int64_t device, struct engine_value *ret,
     for (size_t i = 0; i < n && i < cap; i++) {
         const struct eng_channel *c = &d->ch[i];
         struct engine_value *v = &ret[i];
-        *v = (struct engine_value){.at_ms = c->at_ms, .rtd = c->rtd, .zsrtd = c->zs, .hour_at_ms = c->hour_ms,
-                                   .hour = c->hour, .hour_zs = c->hour_zs, .hour_valid = c->hour_valid,
+        *v = (struct engine_value){.at_ms = c->at_ms,
+                                   .rtd = c->rtd,
+                                   .zsrtd = c->zs,
+                                   .hour_at_ms = c->hour_ms,
+                                   .hour = c->hour,
+                                   .hour_zs = c->hour_zs,
+                                   .hour_valid = c->hour_valid,
                                    .hour_state = c->hour_state};
         memcpy(v->factor, e->factor[c->factor].code, sizeof v->factor);
         values_mark_unpack(c->mark, v->mark);
@@ -37,11 +42,16 @@ size_t engine_latest(struct engine *e, int64_t device, struct engine_value *ret,
 static void copy_device(struct engine *e, struct eng_device *d, struct engine_device *ret)
 {
     pthread_mutex_lock(&d->mu);
-    *ret = (struct engine_device){.device = d->id, .last_at_ms = d->last_ms, .last_data_at_ms = d->last_data_ms,
-                                  .drift_ms = rule_drift_ms(&d->drift), .silent_since_ms = d->silent_since_ms,
+    *ret = (struct engine_device){.device = d->id,
+                                  .last_at_ms = d->last_ms,
+                                  .last_data_at_ms = d->last_data_ms,
+                                  .drift_ms = rule_drift_ms(&d->drift),
+                                  .silent_since_ms = d->silent_since_ms,
                                   .cause = (enum engine_silence)d->cause,
                                   .interval_s = rule_interval_s(d->rtd_interval_s, d->min_interval_min, &d->gaps),
-                                  .frames = d->frames, .bad_items = d->bad_items, .quarantined = d->quarantined};
+                                  .frames = d->frames,
+                                  .bad_items = d->bad_items,
+                                  .quarantined = d->quarantined};
     if (d->silent_since_ms) {
         eng_silence_sentence(e, d, ret->cause_zh, ret->cause_en);
     }
@@ -130,11 +140,14 @@ enum lt_err engine_ledger(struct engine *e, int day, struct lt_slice mn,
 
 static void read_version(struct sql_stmt *st, struct engine_version *v)
 {
-    *v = (struct engine_version){.id = sql_col_i64(st, 0), .device = sql_col_i64(st, 1), .period_at_ms = sql_col_i64(st, 5),
+    *v = (struct engine_version){.id = sql_col_i64(st, 0),
+                                 .device = sql_col_i64(st, 1),
+                                 .period_at_ms = sql_col_i64(st, 5),
                                  .version = (unsigned)sql_col_i64(st, 6),
                                  .old_value = sql_col_null(st, 7) ? LT_FIX_NONE : sql_col_i64(st, 7),
                                  .new_value = sql_col_null(st, 8) ? LT_FIX_NONE : sql_col_i64(st, 8),
-                                 .at_ms = sql_col_i64(st, 9), .seq = (uint64_t)sql_col_i64(st, 10)};
+                                 .at_ms = sql_col_i64(st, 9),
+                                 .seq = (uint64_t)sql_col_i64(st, 10)};
     lt_text_copy_slice(v->factor, sizeof v->factor, sql_col_text(st, 2));
     lt_text_copy_slice(v->field, sizeof v->field, sql_col_text(st, 3));
     lt_text_copy_slice(v->kind, sizeof v->kind, sql_col_text(st, 4));
@@ -146,9 +159,11 @@ enum lt_err engine_versions(struct sql_db *db, int64_t device, struct lt_slice f
                             struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
-    enum lt_err r = sql_prepare(db, "SELECT id, device, factor, field, kind, period_at_ms, version, old_value, new_value, "
-                                    "at_ms, seq, cause FROM value_version WHERE device = ?1 AND period_at_ms >= ?2 AND "
-                                    "period_at_ms < ?3 AND (?4 = '' OR factor = ?4) ORDER BY id LIMIT ?5", &st, err);
+    enum lt_err r = sql_prepare(db,
+                                "SELECT id, device, factor, field, kind, period_at_ms, version, old_value, new_value, "
+                                "at_ms, seq, cause FROM value_version WHERE device = ?1 AND period_at_ms >= ?2 AND "
+                                "period_at_ms < ?3 AND (?4 = '' OR factor = ?4) ORDER BY id LIMIT ?5",
+                                &st, err);
     if (r != LT_OK) {
         return r;
     }

@@ -1,12 +1,12 @@
-/* The engine's promises about order and restarts: a golden day computed elsewhere, any permutation and repetition of frames
- * gives the same values, and a process that is killed anywhere goes on to the same state. */
+/* The engine's promises about order and restarts: a golden day computed elsewhere, any permutation and repetition of
+ * frames gives the same values, and a process that is killed anywhere goes on to the same state. */
 #include "engine/engine_test_util.h"
 
 #include "base/text.h"
 
 #include <sys/wait.h>
 
-#define M INT64_C(1000000)
+#define M         INT64_C(1000000)
 #define LINES_MAX 1000
 
 struct line {
@@ -96,7 +96,8 @@ static void compare_golden(struct world *w)
         int64_t at = T0 + strtoll(part[1], NULL, 10) * LT_HOUR_MS, want = strtoll(part[4], NULL, 10);
         int64_t got = value_at(w, w->device, day ? SERIES_DAY : SERIES_HOUR, at, part[2], field_by_name(part[3]));
         if (got != want) {
-            fail_msg("%s %s %s %s: %lld, not %lld", part[0], part[1], part[2], part[3], (long long)got, (long long)want);
+            fail_msg("%s %s %s %s: %lld, not %lld", part[0], part[1], part[2], part[3], (long long)got,
+                     (long long)want);
         }
         n++;
     }
@@ -122,7 +123,10 @@ static void the_golden_day(void **state)
     let_close(&w, T0 + LT_DAY_MS);
     compare_golden(&w);
     /* the ten minutes of hour 20 that came two hours late left their trail */
-    assert_true(ask(&w, "SELECT count(*) FROM value_version WHERE kind = 'hour' AND factor = 'a21026' AND cause = 'late_minute'") > 0);
+    assert_true(
+        ask(&w,
+            "SELECT count(*) FROM value_version WHERE kind = 'hour' AND factor = 'a21026' AND cause = 'late_minute'") >
+        0);
     world_end(&w);
 }
 
@@ -175,7 +179,8 @@ static void small_frame(struct world *w, int64_t at_ms, const char *mn, unsigned
     int64_t data = T0 + (i / 12) * LT_HOUR_MS + (i % 12) * 5 * LT_MIN_MS;
     char area[400], t[18];
     lt_time_format_compact(data, LT_TZ_CHINA, false, t);
-    snprintf(items, sizeof items, "a21026-Avg=%u.%02u,a21026-Flag=%c;a19001-Avg=%u.7,a19001-Flag=N;a00000-Avg=%u,a00000-Cou=%u.5",
+    snprintf(items, sizeof items,
+             "a21026-Avg=%u.%02u,a21026-Flag=%c;a19001-Avg=%u.7,a19001-Flag=N;a00000-Avg=%u,a00000-Cou=%u.5",
              i * 7 % 31, i * 13 % 100, i % 9 == 5 ? 'D' : 'N', 8 + i % 5, 90 + i, i);
     snprintf(area, sizeof area, "DataTime=%s;%s", t, items);
     put_frame(w, at_ms, mn, i % 12 == 11 ? 2061 : 2051, data + 1000, area, HJ212_2017, 31);
@@ -213,8 +218,9 @@ static struct sum values_of(struct world *w, int64_t device)
 {
     struct sum s = {.w = w};
     for (int kind = SERIES_HOUR; kind <= SERIES_DAY; kind++) {
-        assert_int_equal(series_read(w->s, (uint32_t)device, (enum series_kind)kind, T0 - LT_DAY_MS, T0 + 2 * LT_DAY_MS, add_row,
-                                     &s, NULL), LT_OK);
+        assert_int_equal(series_read(w->s, (uint32_t)device, (enum series_kind)kind, T0 - LT_DAY_MS, T0 + 2 * LT_DAY_MS,
+                                     add_row, &s, NULL),
+                         LT_OK);
     }
     return s;
 }
@@ -228,8 +234,8 @@ static void a_thousand_permutations(void **state)
     assert_int_equal(sql_begin(w.db, NULL), LT_OK);
     for (unsigned d = 0; d < DEVICES; d++) {
         snprintf(mn, sizeof mn, "9999%06u", d);
-        id[d] = ADD(&w, "device", RECORD_SET_Z("mn", mn), RECORD_SET_I("outlet", w.outlet), RECORD_SET_Z("status", "active"),
-                    RECORD_SET_I("min_interval_min", 5));
+        id[d] = ADD(&w, "device", RECORD_SET_Z("mn", mn), RECORD_SET_I("outlet", w.outlet),
+                    RECORD_SET_Z("status", "active"), RECORD_SET_I("min_interval_min", 5));
     }
     assert_int_equal(sql_commit(w.db, NULL), LT_OK);
     world_engine(&w);
@@ -267,7 +273,8 @@ static void a_thousand_permutations(void **state)
             fail_msg("device %u differs: %u cells, not %u", d, s.cells, first.cells);
         }
     }
-    assert_true(ask(&w, "SELECT count(*) FROM value_version") > 0); /* orders did differ in what they showed on the way */
+    assert_true(ask(&w, "SELECT count(*) FROM value_version") >
+                0); /* orders did differ in what they showed on the way */
     world_end(&w);
 }
 
@@ -305,14 +312,16 @@ static char *dump(const char *dir)
     assert_int_equal(sql_open(path, false, &db, NULL), LT_OK);
     static const char *const queries[] = {
         "SELECT * FROM alarm ORDER BY id",
-        "SELECT alarm_key, rule, rule_version, at_ms, seq, outcome, inputs FROM verdict ORDER BY alarm_key, seq, outcome",
+        "SELECT alarm_key, rule, rule_version, at_ms, seq, outcome, inputs FROM verdict ORDER BY alarm_key, seq, "
+        "outcome",
         "SELECT * FROM value_version ORDER BY device, period_at_ms, kind, factor, field, version",
         "SELECT * FROM ledger ORDER BY day, mn",
         "SELECT day, mn, reason, n FROM ledger_reject ORDER BY day, mn, reason",
         "SELECT * FROM device_state ORDER BY device",
         "SELECT * FROM engine_cursor",
         "SELECT id, mn, status, first_at_ms, last_at_ms FROM device ORDER BY id",
-        "SELECT kind, record_id, version, action, change FROM record_history WHERE kind IN ('alarm','device') ORDER BY id",
+        "SELECT kind, record_id, version, action, change FROM record_history WHERE kind IN ('alarm','device') ORDER BY "
+        "id",
     };
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
         dump_query(db, queries[i], out);
@@ -325,7 +334,8 @@ static char *dump(const char *dir)
         for (int64_t h = T0; h < T0 + 6 * LT_HOUR_MS; h += LT_HOUR_MS) {
             fprintf(out, "version %lld\n", (long long)value_at(&w, d, SERIES_HOUR, h, "a21026", SERIES_F_VERSION));
         }
-        fprintf(out, "device %lld: %u rows %u cells %016llx\n", (long long)d, s.rows, s.cells, (unsigned long long)s.hash);
+        fprintf(out, "device %lld: %u rows %u cells %016llx\n", (long long)d, s.rows, s.cells,
+                (unsigned long long)s.hash);
     }
     series_close(&w.s);
     sql_close(&db);
@@ -333,7 +343,8 @@ static char *dump(const char *dir)
     return text;
 }
 
-/* Some hours of two devices and a stranger, with exceedances, late rows, bad marks, refusals, silence and a frozen value. */
+/* Some hours of two devices and a stranger, with exceedances, late rows, bad marks, refusals, silence and a frozen
+ * value. */
 static void eventful_journal(struct world *w)
 {
     struct lt_rand r;
@@ -342,7 +353,8 @@ static void eventful_journal(struct world *w)
         unsigned m = (unsigned)((t - T0) / LT_MIN_MS);
         char items[300];
         int64_t late = m / 60 == 1 && m % 60 > 50 ? 100 * LT_MIN_MS : 0;
-        snprintf(items, sizeof items, "a21026-Avg=%u.%02u,a21026-Flag=%c;a19001-Avg=11,a19001-Flag=N;a21002-Avg=%u,a21002-Flag=N",
+        snprintf(items, sizeof items,
+                 "a21026-Avg=%u.%02u,a21026-Flag=%c;a19001-Avg=11,a19001-Flag=N;a21002-Avg=%u,a21002-Flag=N",
                  m / 60 == 2 ? 10U : 20 + (unsigned)lt_rand_below(&r, 10), (unsigned)lt_rand_below(&r, 100),
                  lt_rand_below(&r, 30) ? 'N' : 'M', 20 + (unsigned)lt_rand_below(&r, 20));
         if (!late) {
@@ -353,8 +365,9 @@ static void eventful_journal(struct world *w)
             frame(w, t + 60600, MN1, 2051, T0 + (m - 160 + 111) * LT_MIN_MS, items); /* late rows of hour 1 */
         }
         if (m < 100 || m > 130) { /* the other one is silent for half an hour, and frozen at the end */
-            snprintf(items, sizeof items, "a21026-Rtd=%u.%u,a21026-Flag=N;a19001-Rtd=%u.%u,a19001-Flag=N", m < 220 ? 30 + m % 5 : 33,
-                     m < 220 ? (unsigned)lt_rand_below(&r, 10) : 3, m % 90 == 7 ? 22U : 9U, (unsigned)lt_rand_below(&r, 10));
+            snprintf(items, sizeof items, "a21026-Rtd=%u.%u,a21026-Flag=N;a19001-Rtd=%u.%u,a19001-Flag=N",
+                     m < 220 ? 30 + m % 5 : 33, m < 220 ? (unsigned)lt_rand_below(&r, 10) : 3, m % 90 == 7 ? 22U : 9U,
+                     (unsigned)lt_rand_below(&r, 10));
             frame(w, t + 60700, MN2, 2011, t + LT_MIN_MS, items);
         }
         if (m % 60 == 0 && m) {

@@ -12,8 +12,8 @@
 
 static struct rule_params plain(void)
 {
-    return (struct rule_params){.enabled = true, .enter = NONE, .leave = NONE, .min_valid_share = NONE, .param1 = NONE,
-                                .param2 = NONE};
+    return (struct rule_params){
+        .enabled = true, .enter = NONE, .leave = NONE, .min_valid_share = NONE, .param1 = NONE, .param2 = NONE};
 }
 
 static void rules_have_dates(void **state)
@@ -55,8 +55,13 @@ static void hysteresis_needs_its_time_both_ways(void **state)
 static void limits_are_judged_on_their_basis(void **state)
 {
     struct rule_params p = plain();
-    struct rule_limit_input in = {.has_limit = true, .converted_basis = true, .limit = 35 * M, .measured = 10 * M,
-                                  .converted = 35 * M, .valid = true, .share = M};
+    struct rule_limit_input in = {.has_limit = true,
+                                  .converted_basis = true,
+                                  .limit = 35 * M,
+                                  .measured = 10 * M,
+                                  .converted = 35 * M,
+                                  .valid = true,
+                                  .share = M};
     assert_int_equal(rule_limit_judge(&p, &in), RULE_LIMIT_OK); /* at the limit is not above it */
     in.converted++;
     assert_int_equal(rule_limit_judge(&p, &in), RULE_LIMIT_EXCEED);
@@ -185,7 +190,8 @@ static void impossible_values(void **state)
     assert_int_equal(rule_impossible_judge(so2, false, 100 * M, 90 * M, 6 * M, 6 * M), RULE_POSSIBLE);
     assert_int_equal(rule_impossible_judge(so2, false, 100 * M, 90 * M, NONE, 6 * M), RULE_POSSIBLE);
     assert_int_equal(rule_impossible_judge(so2, false, 100 * M, 90 * M, 10 * M, NONE), RULE_POSSIBLE);
-    assert_int_equal(rule_impossible_judge(so2, false, M, 0, 10 * M, 6 * M), RULE_POSSIBLE); /* near zero all is noise */
+    assert_int_equal(rule_impossible_judge(so2, false, M, 0, 10 * M, 6 * M),
+                     RULE_POSSIBLE); /* near zero all is noise */
     assert_int_equal(rule_impossible_judge(NULL, false, -1000 * M, NONE, NONE, NONE), RULE_POSSIBLE);
     assert_string_equal(rule_impossible_name(RULE_ZS_BELOW), "zs_below_r");
     assert_string_equal(rule_impossible_name((enum rule_impossible)77), "");

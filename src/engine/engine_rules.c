@@ -1,5 +1,5 @@
-/* Between the pure rules and the world: gathers what a rule needs, keeps its small state in device and channel, and turns
- * a change into alarms and verdicts. */
+/* Between the pure rules and the world: gathers what a rule needs, keeps its small state in device and channel, and
+ * turns a change into alarms and verdicts. */
 #include "engine/engine_priv.h"
 
 #include "json/json.h"
@@ -90,7 +90,8 @@ static void judge_constant(struct engine *e, struct eng_device *d, struct eng_ch
     if (!p) {
         return;
     }
-    enum rule_change change = rule_run_step(p, &c->run, r->value, at_ms, (int32_t)(eng_floor(e, at_ms, LT_DAY_MS) / LT_DAY_MS));
+    enum rule_change change =
+        rule_run_step(p, &c->run, r->value, at_ms, (int32_t)(eng_floor(e, at_ms, LT_DAY_MS) / LT_DAY_MS));
     if (change == RULE_LEAVES) {
         end_all(e, ALARM_R_CONSTANT, d, c->factor);
     }
@@ -130,9 +131,8 @@ static void judge_range(struct engine *e, struct eng_device *d, struct eng_chann
     if (change == RULE_LEAVES) {
         end_all(e, ALARM_R_OUT_OF_RANGE, d, c->factor);
     }
-    struct eng_effect *f = change == RULE_ENTERS
-                               ? on_device(e, EFF_RAISE, ALARM_R_OUT_OF_RANGE, d, c->factor, c->range.began_ms)
-                               : NULL;
+    struct eng_effect *f =
+        change == RULE_ENTERS ? on_device(e, EFF_RAISE, ALARM_R_OUT_OF_RANGE, d, c->factor, c->range.began_ms) : NULL;
     if (!f) {
         return;
     }
@@ -156,7 +156,8 @@ static void judge_impossible(struct engine *e, struct eng_device *d, struct eng_
     }
     /* Above the cap nothing is converted, so the converted value may stand below what (28) would give. */
     bool capped = d->outlet && o2 != LT_FIX_NONE && o2 > d->outlet->o2_cap;
-    enum rule_impossible what = rule_impossible_judge(fa->range, fa->o2, r->value, r->zs, capped ? LT_FIX_NONE : o2, o2_ref);
+    enum rule_impossible what =
+        rule_impossible_judge(fa->range, fa->o2, r->value, r->zs, capped ? LT_FIX_NONE : o2, o2_ref);
     enum rule_change change =
         rule_hold_step(&c->impossible, what != RULE_POSSIBLE, what == RULE_POSSIBLE, at_ms, p->min_duration_ms);
     if (change == RULE_LEAVES) {
@@ -192,7 +193,8 @@ void eng_judge_reading(struct engine *e, struct eng_device *d, struct eng_channe
     }
     /* Nearly every reading is in its range and its rules are at rest: then there is nothing to move. */
     const struct rule_range *g = e->factor[c->factor].range;
-    bool fine = !g || (r->value >= g->low && r->value <= g->high && r->value >= g->impossible_low && r->value <= g->impossible_high);
+    bool fine = !g || (r->value >= g->low && r->value <= g->high && r->value >= g->impossible_low &&
+                       r->value <= g->impossible_high);
     if (fine && !c->stirred && (r->zs == LT_FIX_NONE || r->zs >= r->value)) {
         return;
     }
@@ -297,7 +299,8 @@ void eng_silence_sentence(const struct engine *e, const struct eng_device *d, ch
     case ENGINE_CLOSED:
         clock_text(e, d->closed_ms, then);
         snprintf(zh, 200, "连接于 %s 断开（%s），此后未再连接", then, d->close_why[0] ? d->close_why : "原因不明");
-        snprintf(en, 200, "connection ended at %s (%s), not seen since", then, d->close_why[0] ? d->close_why : "unknown");
+        snprintf(en, 200, "connection ended at %s (%s), not seen since", then,
+                 d->close_why[0] ? d->close_why : "unknown");
         return;
     case ENGINE_NO_DATA:
         snprintf(zh, 200, "连接仍在，但自 %s 起没有数据", last);
@@ -448,9 +451,15 @@ static enum lt_err judge_one(struct engine *e, const struct eng_hour_facts *f, c
     }
     const struct values_result *v = f->value;
     int64_t converted = v->zsavg == LT_FIX_NONE && !f->d->outlet->convert ? v->avg : v->zsavg;
-    struct rule_limit_input in = {.has_limit = true, .converted_basis = m->converted, .limit = m->value, .measured = v->avg,
-                                  .converted = converted, .valid = (v->state & VALUES_S_VALID) != 0, .share = share_of(f),
-                                  .declared = declared, .exempt_used = used};
+    struct rule_limit_input in = {.has_limit = true,
+                                  .converted_basis = m->converted,
+                                  .limit = m->value,
+                                  .measured = v->avg,
+                                  .converted = converted,
+                                  .valid = (v->state & VALUES_S_VALID) != 0,
+                                  .share = share_of(f),
+                                  .declared = declared,
+                                  .exempt_used = used};
     enum rule_limit out = rule_limit_judge(p, &in);
     if (!best->limit || out > best->outcome) {
         *best = (struct limit_found){m, out, m->converted ? converted : v->avg};
@@ -547,22 +556,27 @@ static void exceed_moves(struct engine *e, const struct eng_hour_facts *f, enum 
     }
 }
 
-static void judge_flags(struct engine *e, const struct eng_hour_facts *f, struct eng_channel *c, const struct eng_limit *m)
+static void judge_flags(struct engine *e, const struct eng_hour_facts *f, struct eng_channel *c,
+                        const struct eng_limit *m)
 {
     const struct rule_params *p = in_force(e, ALARM_R_FLAG_ABUSE);
     if (!p || !f->first) {
         return;
     }
     struct lt_civil t = lt_civil_of(f->from_ms, e->cfg.tz_min);
-    int64_t month = lt_month_start(f->from_ms, e->cfg.tz_min), next = lt_month_start(month + 32 * LT_DAY_MS, e->cfg.tz_min);
-    struct rule_flag_hour h = {.month = t.year * 100 + t.month, .month_hours = (unsigned)((next - month) / LT_HOUR_MS),
-                               .flagged = f->flagged, .any_flag = f->any_flag,
+    int64_t month = lt_month_start(f->from_ms, e->cfg.tz_min),
+            next = lt_month_start(month + 32 * LT_DAY_MS, e->cfg.tz_min);
+    struct rule_flag_hour h = {.month = t.year * 100 + t.month,
+                               .month_hours = (unsigned)((next - month) / LT_HOUR_MS),
+                               .flagged = f->flagged,
+                               .any_flag = f->any_flag,
                                .would_exceed = m && f->all_mean != LT_FIX_NONE && f->all_mean > m->value};
     enum rule_change change = rule_flag_step(p, &c->flag, &h);
     if (change == RULE_LEAVES) {
         end_all(e, ALARM_R_FLAG_ABUSE, f->d, f->factor);
     }
-    struct eng_effect *x = change == RULE_ENTERS ? on_device(e, EFF_RAISE, ALARM_R_FLAG_ABUSE, f->d, f->factor, month) : NULL;
+    struct eng_effect *x =
+        change == RULE_ENTERS ? on_device(e, EFF_RAISE, ALARM_R_FLAG_ABUSE, f->d, f->factor, month) : NULL;
     if (!x) {
         return;
     }
@@ -604,9 +618,13 @@ enum lt_err eng_judge_period(struct engine *e, const struct eng_hour_facts *f, u
     if (!c) {
         return LT_OK;
     }
-    *state |= best.outcome == RULE_LIMIT_EXCEED ? VALUES_S_EXCEED : best.outcome == RULE_LIMIT_EXEMPT ? VALUES_S_EXEMPT : 0;
-    if (best.limit && !f->quiet && rule_in_force(&e->rules.rule[f->day ? ALARM_R_DAY_EXCEED : ALARM_R_HOUR_EXCEED], f->from_ms)) {
-        if (best.outcome == RULE_LIMIT_EXCEED || (best.outcome == RULE_LIMIT_EXEMPT && !(f->old_state & VALUES_S_EXEMPT))) {
+    *state |= best.outcome == RULE_LIMIT_EXCEED   ? VALUES_S_EXCEED
+              : best.outcome == RULE_LIMIT_EXEMPT ? VALUES_S_EXEMPT
+                                                  : 0;
+    if (best.limit && !f->quiet &&
+        rule_in_force(&e->rules.rule[f->day ? ALARM_R_DAY_EXCEED : ALARM_R_HOUR_EXCEED], f->from_ms)) {
+        if (best.outcome == RULE_LIMIT_EXCEED ||
+            (best.outcome == RULE_LIMIT_EXEMPT && !(f->old_state & VALUES_S_EXEMPT))) {
             tell_exceed(e, f, &best, best.outcome == RULE_LIMIT_EXEMPT);
         }
         exceed_moves(e, f, best.outcome, f->day ? &c->day_exceed_ms : &c->exceed_ms);
@@ -694,8 +712,9 @@ void eng_judge_missing(struct engine *e, struct eng_device *d, int64_t hour_ms, 
         return;
     }
     int64_t share = (int64_t)eng_post_minutes(e, hour_ms) * LT_FIX_ONE / 60;
-    bool excused = share < rule_or(p->min_valid_share, 750000) || /* the post itself was down, or the hour is long past */
-                   (eng_process_in(e, d->outlet, hour_ms, hour_ms + LT_HOUR_MS) & ENG_P_STOPPED);
+    bool excused =
+        share < rule_or(p->min_valid_share, 750000) || /* the post itself was down, or the hour is long past */
+        (eng_process_in(e, d->outlet, hour_ms, hour_ms + LT_HOUR_MS) & ENG_P_STOPPED);
     size_t n_wanted = 0, n_lack = 0;
     for (uint32_t i = 0; i < d->n_ch; i++) {
         if (wanted(e, d, d->ch[i].factor, hour_ms)) {

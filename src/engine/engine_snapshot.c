@@ -1,5 +1,5 @@
-/* What the engine keeps in memory, as bytes: written at checkpoints, read at start. One function walks the fields in both
- * directions, so that writing and reading cannot differ. Numbers are zigzag varints. */
+/* What the engine keeps in memory, as bytes: written at checkpoints, read at start. One function walks the fields in
+ * both directions, so that writing and reading cannot differ. Numbers are zigzag varints. */
 #include "engine/engine_priv.h"
 
 #include <stdlib.h>
@@ -98,8 +98,9 @@ static void io_channel(struct io *io, struct engine *e, struct eng_channel *c)
     }
     IO_FIELD(io, c->hour_valid);
     IO_FIELD(io, c->hour_state);
-    int64_t *const plain[] = {&c->at_ms, &c->rtd, &c->zs, &c->mark, &c->hour_ms, &c->hour, &c->hour_zs, &c->exceed_ms,
-                              &c->day_exceed_ms, &c->nodata_ms, &c->run.value, &c->run.began_ms, &c->run.last_ms};
+    int64_t *const plain[] = {&c->at_ms,     &c->rtd,          &c->zs,         &c->mark,          &c->hour_ms,
+                              &c->hour,      &c->hour_zs,      &c->exceed_ms,  &c->day_exceed_ms, &c->nodata_ms,
+                              &c->run.value, &c->run.began_ms, &c->run.last_ms};
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
         io_i64(io, plain[i]);
     }
@@ -181,9 +182,9 @@ static void io_device(struct io *io, struct engine *e, struct eng_device *d)
         io->bad = true;
         return;
     }
-    int64_t *const plain[] = {&d->known_ms, &d->last_ms, &d->last_data_ms, &d->closed_ms, &d->reject_ms,
-                              &d->silent_since_ms, &d->nodata_ms, &d->twice.last_ms[0], &d->twice.last_ms[1],
-                              &d->twice.swap_ms};
+    int64_t *const plain[] = {&d->known_ms,         &d->last_ms,         &d->last_data_ms, &d->closed_ms,
+                              &d->reject_ms,        &d->silent_since_ms, &d->nodata_ms,    &d->twice.last_ms[0],
+                              &d->twice.last_ms[1], &d->twice.swap_ms};
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
         io_i64(io, plain[i]);
     }
@@ -242,10 +243,12 @@ static enum lt_err save_device(struct engine *e, struct eng_device *d, struct lt
         return lt_fail(err, LT_E_NOMEM, "engine", NULL, NULL, NULL);
     }
     struct sql_stmt *st;
-    enum lt_err r = sql_prepare(e->db, "INSERT INTO device_state(device, last_at_ms, last_data_at_ms, drift_ms, "
-                                       "silent_since_ms, cause, state) VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(device) DO "
-                                       "UPDATE SET last_at_ms=?2, last_data_at_ms=?3, drift_ms=?4, silent_since_ms=?5, "
-                                       "cause=?6, state=?7", &st, err);
+    enum lt_err r = sql_prepare(e->db,
+                                "INSERT INTO device_state(device, last_at_ms, last_data_at_ms, drift_ms, "
+                                "silent_since_ms, cause, state) VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(device) DO "
+                                "UPDATE SET last_at_ms=?2, last_data_at_ms=?3, drift_ms=?4, silent_since_ms=?5, "
+                                "cause=?6, state=?7",
+                                &st, err);
     if (r != LT_OK) {
         return r;
     }
@@ -262,7 +265,8 @@ static enum lt_err save_device(struct engine *e, struct eng_device *d, struct lt
     if ((r = sql_run(st, err)) != LT_OK || d->last_data_ms == 0) {
         return r;
     }
-    r = sql_prepare(e->db, "UPDATE device SET last_at_ms = ?2, first_at_ms = coalesce(first_at_ms, ?2) WHERE id = ?1", &st, err);
+    r = sql_prepare(e->db, "UPDATE device SET last_at_ms = ?2, first_at_ms = coalesce(first_at_ms, ?2) WHERE id = ?1",
+                    &st, err);
     if (r != LT_OK) {
         return r;
     }
@@ -284,8 +288,10 @@ enum lt_err eng_snapshot_save(struct engine *e, struct lt_error *err)
         r = ledger_save(e->ledger, e->db, err); /* no lock: only this thread changes it */
     }
     struct sql_stmt *st;
-    if (r == LT_OK && (r = sql_prepare(e->db, "UPDATE engine_cursor SET state_seq = max(state_seq, ?1), series_seq = ?1, "
-                                              "state = ?2 WHERE id = 1", &st, err)) == LT_OK) {
+    if (r == LT_OK && (r = sql_prepare(e->db,
+                                       "UPDATE engine_cursor SET state_seq = max(state_seq, ?1), series_seq = ?1, "
+                                       "state = ?2 WHERE id = 1",
+                                       &st, err)) == LT_OK) {
         struct io io = {.out = &buf};
         lt_buf_clear(&buf);
         io_post(&io, e);

@@ -21,9 +21,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define T0 INT64_C(1795881600000) /* 2026-11-29 00:00:00 +08:00, a Sunday */
-#define MN1 "88888880000001"
-#define MN2 "88888880000002"
+#define T0         INT64_C(1795881600000) /* 2026-11-29 00:00:00 +08:00, a Sunday */
+#define MN1        "88888880000001"
+#define MN2        "88888880000002"
 #define DRIFT_NONE INT64_MIN
 
 struct world {
@@ -103,17 +103,21 @@ static inline int64_t add_device(struct world *w, const char *mn, int64_t outlet
 static inline void add_limit(struct world *w, int64_t outlet, const char *factor, const char *period, const char *basis,
                              int64_t limit)
 {
-    ADD(w, "factor_limit", RECORD_SET_I("outlet", outlet), RECORD_SET_Z("factor", factor), RECORD_SET_Z("period", period),
-        RECORD_SET_Z("basis", basis), RECORD_SET_I("limit_value", limit), RECORD_SET_Z("standard", "GB 13223-2011"),
-        RECORD_SET_I("valid_from", T0 - 365 * LT_DAY_MS));
+    ADD(w, "factor_limit", RECORD_SET_I("outlet", outlet), RECORD_SET_Z("factor", factor),
+        RECORD_SET_Z("period", period), RECORD_SET_Z("basis", basis), RECORD_SET_I("limit_value", limit),
+        RECORD_SET_Z("standard", "GB 13223-2011"), RECORD_SET_I("valid_from", T0 - 365 * LT_DAY_MS));
 }
 
 static inline void world_engine(struct world *w)
 {
     struct series_config sc = {.dir = w->dir, .tz_min = LT_TZ_CHINA};
     assert_int_equal(series_open(&sc, &w->s, NULL), LT_OK);
-    struct engine_config ec = {.dir = w->dir, .series = w->s, .tz_min = LT_TZ_CHINA, .on_event = w->on_event,
-                               .user = w->user, .checkpoint_s = w->checkpoint_s};
+    struct engine_config ec = {.dir = w->dir,
+                               .series = w->s,
+                               .tz_min = LT_TZ_CHINA,
+                               .on_event = w->on_event,
+                               .user = w->user,
+                               .checkpoint_s = w->checkpoint_s};
     struct lt_error err = {0};
     if (engine_open(&ec, &w->e, &err) != LT_OK) {
         char text[300];
@@ -124,7 +128,6 @@ static inline void world_engine(struct world *w)
 
 static inline void world_make(struct world *w)
 {
-
 
     /* in memory where there is such a place: these tests are about values, not about the disk */
     snprintf(w->dir, sizeof w->dir, "%s/lt-engine-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
@@ -137,11 +140,13 @@ static inline void world_make(struct world *w)
     assert_int_equal(alarm_setup(w->db, T0, NULL), LT_OK);
     assert_int_equal(journal_open(w->dir, LT_TZ_CHINA, &w->j, NULL), LT_OK);
     w->conn = 1;
-    int64_t t = ADD(w, "territory", RECORD_SET_Z("code", "410300"), RECORD_SET_Z("name", "洛阳市"), RECORD_SET_Z("level", "city"));
+    int64_t t = ADD(w, "territory", RECORD_SET_Z("code", "410300"), RECORD_SET_Z("name", "洛阳市"),
+                    RECORD_SET_Z("level", "city"));
     w->enterprise = ADD(w, "enterprise", RECORD_SET_Z("code", "91410300MA44ABCD1X"), RECORD_SET_Z("name", "试验电厂"),
                         RECORD_SET_Z("industry", "thermal_power"), RECORD_SET_I("territory", t));
     w->outlet = ADD(w, "outlet", RECORD_SET_Z("code", "DA001"), RECORD_SET_Z("name", "1号排口"),
-                    RECORD_SET_I("enterprise", w->enterprise), RECORD_SET_I("convert", 1), RECORD_SET_I("o2_ref", 6 * LT_FIX_ONE));
+                    RECORD_SET_I("enterprise", w->enterprise), RECORD_SET_I("convert", 1),
+                    RECORD_SET_I("o2_ref", 6 * LT_FIX_ONE));
     w->device = add_device(w, MN1, w->outlet);
     add_limit(w, w->outlet, "a21026", "hour", "converted", 35 * LT_FIX_ONE);
     add_limit(w, w->outlet, "a21002", "hour", "converted", 50 * LT_FIX_ONE);
@@ -157,11 +162,15 @@ static inline void world_end(struct world *w)
     remove_tree(w->dir);
 }
 
-static inline void put(struct world *w, enum journal_kind kind, int64_t at_ms, const char *mn, const char *text, size_t n,
-                       unsigned reason)
+static inline void put(struct world *w, enum journal_kind kind, int64_t at_ms, const char *mn, const char *text,
+                       size_t n, unsigned reason)
 {
-    struct journal_record r = {.at_ms = at_ms, .kind = (uint8_t)kind, .conn = w->conn, .reason = (uint8_t)reason,
-                               .mn = lt_slice_of(mn), .bytes = {text, n}};
+    struct journal_record r = {.at_ms = at_ms,
+                               .kind = (uint8_t)kind,
+                               .conn = w->conn,
+                               .reason = (uint8_t)reason,
+                               .mn = lt_slice_of(mn),
+                               .bytes = {text, n}};
     assert_true(journal_add(w->j, &r) != 0);
 }
 
@@ -170,20 +179,26 @@ static inline void tick(struct world *w, int64_t at_ms)
     put(w, JOURNAL_TICK, at_ms, "", "", 0, 0);
 }
 
-static inline void put_frame(struct world *w, int64_t at_ms, const char *mn, unsigned cn, int64_t qn_ms, const char *area,
-                             enum hj212_edition edition, unsigned st)
+static inline void put_frame(struct world *w, int64_t at_ms, const char *mn, unsigned cn, int64_t qn_ms,
+                             const char *area, enum hj212_edition edition, unsigned st)
 {
     char qn[18], frame[5000];
     lt_time_format_compact(qn_ms, LT_TZ_CHINA, true, qn);
-    struct hj212_head h = {.qn = lt_slice_of(qn), .pw = LT_LIT("123456"), .mn = lt_slice_of(mn), .st = (uint16_t)st,
-                           .cn = (uint16_t)cn, .edition = edition, .answer = true};
+    struct hj212_head h = {.qn = lt_slice_of(qn),
+                           .pw = LT_LIT("123456"),
+                           .mn = lt_slice_of(mn),
+                           .st = (uint16_t)st,
+                           .cn = (uint16_t)cn,
+                           .edition = edition,
+                           .answer = true};
     size_t n = hj212_build(&h, lt_slice_of(area), frame, sizeof frame);
     assert_true(n > 2);
     put(w, JOURNAL_FRAME, at_ms, mn, frame, n - 2, 0);
 }
 
 /* One data frame of edition 2017: "%t" in the area stands for the data time. */
-static inline void frame(struct world *w, int64_t at_ms, const char *mn, unsigned cn, int64_t data_ms, const char *items)
+static inline void frame(struct world *w, int64_t at_ms, const char *mn, unsigned cn, int64_t data_ms,
+                         const char *items)
 {
     char area[1000], t[18];
     lt_time_format_compact(data_ms, LT_TZ_CHINA, false, t);
@@ -230,8 +245,8 @@ static inline unsigned run(struct world *w, unsigned most)
 }
 
 /* Cell of the row at at_ms, LT_FIX_NONE when it is not there. */
-static inline int64_t value_at(struct world *w, int64_t device, enum series_kind kind, int64_t at_ms, const char *factor,
-                               unsigned field)
+static inline int64_t value_at(struct world *w, int64_t device, enum series_kind kind, int64_t at_ms,
+                               const char *factor, unsigned field)
 {
     struct series_cell c[256];
     size_t n = 0;

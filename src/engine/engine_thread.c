@@ -1,5 +1,5 @@
-/* The engine's thread: follows the tail of the journal and drives the core. It alone reads clocks, and only to decide when
- * to commit and how late it is; no value depends on them. */
+/* The engine's thread: follows the tail of the journal and drives the core. It alone reads clocks, and only to decide
+ * when to commit and how late it is; no value depends on them. */
 #include "engine/engine_priv.h"
 
 #include "base/log.h"
@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#define WAIT_MS       200  /* for the next batch; also how long a stop may take */
-#define RETRY_MS      1000 /* after a failure (disk full, locked) */
-#define COMMIT_MS     200  /* while there is a backlog, effects are collected this long */
+#define WAIT_MS   200  /* for the next batch; also how long a stop may take */
+#define RETRY_MS  1000 /* after a failure (disk full, locked) */
+#define COMMIT_MS 200  /* while there is a backlog, effects are collected this long */
 
 struct loop {
     struct engine *e;
@@ -132,8 +132,8 @@ static void *run(void *user)
     return NULL;
 }
 
-/* A journal that ends before the state (files lost, or put back from an older copy) would give numbers a second time: the
- * engine would take the new records for old ones and skip them, acknowledged and seen by nobody. */
+/* A journal that ends before the state (files lost, or put back from an older copy) would give numbers a second time:
+ * the engine would take the new records for old ones and skip them, acknowledged and seen by nobody. */
 static enum lt_err journal_reaches(const struct engine *e, struct lt_error *err)
 {
     struct journal_reader *reader = NULL;
@@ -145,7 +145,9 @@ static enum lt_err journal_reaches(const struct engine *e, struct lt_error *err)
     journal_reader_close(&reader);
     if (r == LT_OK && last < seen) {
         char why[160];
-        snprintf(why, sizeof why, "it ends at record %" PRIu64 ", state.db knows %" PRIu64 "; put back journal and state.db of one backup",
+        snprintf(why, sizeof why,
+                 "it ends at record %" PRIu64 ", state.db knows %" PRIu64
+                 "; put back journal and state.db of one backup",
                  last, seen);
         r = lt_fail(err, LT_E_CORRUPT, "journal", "journal", why, NULL);
     }

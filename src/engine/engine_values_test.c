@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#define M INT64_C(1000000)
+#define M    INT64_C(1000000)
 #define NONE LT_FIX_NONE
 
 static struct values_hour H;

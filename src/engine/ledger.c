@@ -16,7 +16,7 @@ struct ledger {
     size_t n_slots; /* power of two */
     size_t today_n;
     int today;
-    int day;                 /* of day_from .. day_to */
+    int day; /* of day_from .. day_to */
     int64_t day_from_ms, day_to_ms;
 };
 
@@ -202,8 +202,10 @@ const struct ledger_entry *ledger_at(const struct ledger *l, size_t i)
 static enum lt_err load_rows(struct ledger *l, struct sql_db *db, int from_day, int day, struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db, "SELECT day, mn, received, stored, duplicate, rejected FROM ledger WHERE day >= ?1 AND "
-                                    "(?2 = 0 OR day = ?2)", &st, err);
+    enum lt_err e = sql_prepare(db,
+                                "SELECT day, mn, received, stored, duplicate, rejected FROM ledger WHERE day >= ?1 AND "
+                                "(?2 = 0 OR day = ?2)",
+                                &st, err);
     if (e != LT_OK) {
         return e;
     }
@@ -244,8 +246,10 @@ enum lt_err ledger_load(struct ledger *l, struct sql_db *db, int from_day, int d
 {
     enum lt_err e = load_rows(l, db, from_day, day, err);
     struct sql_stmt *st = NULL;
-    if (e != LT_OK || (e = sql_prepare(db, "SELECT day, mn, reason, n FROM ledger_reject WHERE day >= ?1 AND (?2 = 0 OR "
-                                           "day = ?2) ORDER BY rowid", &st, err)) != LT_OK) {
+    if (e != LT_OK || (e = sql_prepare(db,
+                                       "SELECT day, mn, reason, n FROM ledger_reject WHERE day >= ?1 AND (?2 = 0 OR "
+                                       "day = ?2) ORDER BY rowid",
+                                       &st, err)) != LT_OK) {
         return e;
     }
     sql_bind_i64(st, 1, from_day);
@@ -269,9 +273,11 @@ enum lt_err ledger_load(struct ledger *l, struct sql_db *db, int from_day, int d
 static enum lt_err save_row(struct sql_db *db, const struct engine_ledger_row *r, struct lt_error *err)
 {
     struct sql_stmt *st;
-    enum lt_err e = sql_prepare(db, "INSERT INTO ledger(day, mn, received, stored, duplicate, rejected) "
-                                    "VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(day, mn) DO UPDATE SET received=?3, stored=?4, "
-                                    "duplicate=?5, rejected=?6", &st, err);
+    enum lt_err e = sql_prepare(db,
+                                "INSERT INTO ledger(day, mn, received, stored, duplicate, rejected) "
+                                "VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(day, mn) DO UPDATE SET received=?3, stored=?4, "
+                                "duplicate=?5, rejected=?6",
+                                &st, err);
     if (e != LT_OK) {
         return e;
     }
@@ -283,8 +289,10 @@ static enum lt_err save_row(struct sql_db *db, const struct engine_ledger_row *r
     sql_bind_i64(st, 6, (int64_t)r->rejected);
     e = sql_run(st, err);
     for (size_t i = 0; e == LT_OK && i < r->n_reasons; i++) {
-        e = sql_prepare(db, "INSERT INTO ledger_reject(day, mn, reason, n) VALUES(?1,?2,?3,?4) "
-                            "ON CONFLICT(day, mn, reason) DO UPDATE SET n=?4", &st, err);
+        e = sql_prepare(db,
+                        "INSERT INTO ledger_reject(day, mn, reason, n) VALUES(?1,?2,?3,?4) "
+                        "ON CONFLICT(day, mn, reason) DO UPDATE SET n=?4",
+                        &st, err);
         if (e != LT_OK) {
             break;
         }
@@ -424,7 +432,8 @@ static enum lt_err load_checkpoint(struct ledger *l, const char *dir, int day, u
     int64_t have = 0, seq = 0;
     if (e != LT_OK || (e = sql_begin_read(db, err)) != LT_OK ||
         (e = sql_get_i64(db, "SELECT count(*) FROM sqlite_master WHERE name IN ('ledger','engine_cursor')", NULL, &have,
-                         err)) != LT_OK || have < 2) {
+                         err)) != LT_OK ||
+        have < 2) {
         sql_close(&db);
         return e;
     }

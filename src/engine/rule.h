@@ -1,6 +1,6 @@
 /* rule: every rule of the post as a pure function: values, thresholds and the rule's small state in, change out. No
- * clock, no store: time is an argument. Thresholds come from `rule` records; the defaults here hold where a record leaves
- * a number empty. Numbers are millionths, LT_FIX_NONE is "not given". */
+ * clock, no store: time is an argument. Thresholds come from `rule` records; the defaults here hold where a record
+ * leaves a number empty. Numbers are millionths, LT_FIX_NONE is "not given". */
 #ifndef LT_ENGINE_RULE_H
 #define LT_ENGINE_RULE_H
 #include "base/fix.h"
@@ -25,9 +25,9 @@ enum rule_change { RULE_STAYS, RULE_ENTERS, RULE_LEAVES };
 
 /* ---- hysteresis with a least duration: used by range, impossible, drift ---- */
 struct rule_hold {
-    int64_t since_ms;  /* since when the opposite condition holds, 0: it does not */
-    int64_t began_ms;  /* when the active condition began */
-    uint32_t n;        /* observations that met the condition since it began */
+    int64_t since_ms; /* since when the opposite condition holds, 0: it does not */
+    int64_t began_ms; /* when the active condition began */
+    uint32_t n;       /* observations that met the condition since it began */
     bool active;
 };
 /* enter and leave must not both be true. Becomes active when `enter` held for min_ms without a break, inactive when
@@ -70,35 +70,36 @@ struct rule_run {
 /* Smallest r with p^r <= 10^-6, p the share of equal neighbours; 71 (p = 0.82) until 200 pairs are known. */
 unsigned rule_run_limit(uint32_t same, uint32_t pairs);
 /* One more value (normal, later than the last). A gap of more than 2 h breaks a run: nothing was seen between. */
-enum rule_change rule_run_step(const struct rule_params *p, struct rule_run *r, int64_t value, int64_t at_ms, int32_t day);
+enum rule_change rule_run_step(const struct rule_params *p, struct rule_run *r, int64_t value, int64_t at_ms,
+                               int32_t day);
 
 /* ---- out_of_range, impossible ---- */
 struct rule_range {
-    const char *code;             /* 2017 code, or a prefix of it */
-    int64_t low, high;            /* plausible */
+    const char *code;  /* 2017 code, or a prefix of it */
+    int64_t low, high; /* plausible */
     int64_t impossible_low, impossible_high;
 };
 const struct rule_range *rule_range_find(struct lt_slice code); /* longest prefix; NULL when unknown */
 enum rule_impossible { RULE_POSSIBLE, RULE_NEGATIVE, RULE_O2_HIGH, RULE_TOO_HIGH, RULE_ZS_BELOW };
 /* zs, o2, o2_ref may be LT_FIX_NONE. is_o2: the value is the oxygen content itself. */
-enum rule_impossible rule_impossible_judge(const struct rule_range *r, bool is_o2, int64_t value, int64_t zs, int64_t o2,
-                                           int64_t o2_ref);
+enum rule_impossible rule_impossible_judge(const struct rule_range *r, bool is_o2, int64_t value, int64_t zs,
+                                           int64_t o2, int64_t o2_ref);
 const char *rule_impossible_name(enum rule_impossible i); /* as alarm_text() names it */
 bool rule_out_of_range(const struct rule_range *r, int64_t value);
 
 /* ---- flag_abuse ---- */
 struct rule_flag {
-    int32_t month;          /* YYYYMM the counts belong to */
+    int32_t month; /* YYYYMM the counts belong to */
     uint16_t flagged, starts, suspicious;
-    bool was_flagged;       /* the last hour was */
+    bool was_flagged; /* the last hour was */
     bool active;
 };
 struct rule_flag_hour {
     int32_t month;
-    unsigned month_hours;   /* 720 … 744 */
-    bool flagged;           /* at least half of its values carry a maintenance or calibration mark */
-    bool any_flag;          /* some do */
-    bool would_exceed;      /* the mean of all its values, marks ignored, is above the limit */
+    unsigned month_hours; /* 720 … 744 */
+    bool flagged;         /* at least half of its values carry a maintenance or calibration mark */
+    bool any_flag;        /* some do */
+    bool would_exceed;    /* the mean of all its values, marks ignored, is above the limit */
 };
 /* enter: % of the month's hours (default 5); param1: % of beginnings that hide an exceedance (default 30), at least
  * three. Counts start anew each month. */
@@ -127,10 +128,10 @@ int64_t rule_drift_ms(const struct rule_ring *drift);
 enum rule_change rule_drift_step(const struct rule_params *p, struct rule_hold *h, int64_t drift_ms, int64_t at_ms);
 
 struct rule_double {
-    uint32_t conn[2];     /* current, other */
+    uint32_t conn[2]; /* current, other */
     int64_t last_ms[2];
-    uint32_t swaps;       /* changes back to a connection that was left */
-    int64_t swap_ms;      /* of the last swap */
+    uint32_t swaps;  /* changes back to a connection that was left */
+    int64_t swap_ms; /* of the last swap */
     bool active;
 };
 /* A frame came over `conn`. Two connections that take turns within param1 (default 10) minutes are double. */

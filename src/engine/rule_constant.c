@@ -29,7 +29,8 @@ static void age(struct rule_run *r, int32_t day)
     }
 }
 
-enum rule_change rule_run_step(const struct rule_params *p, struct rule_run *r, int64_t value, int64_t at_ms, int32_t day)
+enum rule_change rule_run_step(const struct rule_params *p, struct rule_run *r, int64_t value, int64_t at_ms,
+                               int32_t day)
 {
     age(r, day);
     bool joined = r->n > 0 && at_ms - r->last_ms <= GAP_MS;

@@ -122,8 +122,8 @@ void values_hour_report(struct values_hour *h, unsigned minute, int64_t avg, int
     }
 }
 
-/* Minutes that one row of reported minute data stands for: the smallest gap between two rows of the hour, and never more
- * than what the device record says. A single row counts for its minute unless the record says more. */
+/* Minutes that one row of reported minute data stands for: the smallest gap between two rows of the hour, and never
+ * more than what the device record says. A single row counts for its minute unless the record says more. */
 static unsigned report_step(uint64_t has, unsigned given)
 {
     unsigned gap = 61, last = 60;
@@ -186,8 +186,8 @@ static void tally_slot(struct tally *t, const struct values_slot *s, unsigned mi
     }
 }
 
-static const struct values_result NOTHING = {.avg = LT_FIX_NONE, .zsavg = LT_FIX_NONE, .min = LT_FIX_NONE,
-                                             .max = LT_FIX_NONE, .cou = LT_FIX_NONE};
+static const struct values_result NOTHING = {
+    .avg = LT_FIX_NONE, .zsavg = LT_FIX_NONE, .min = LT_FIX_NONE, .max = LT_FIX_NONE, .cou = LT_FIX_NONE};
 
 void values_hour_result(const struct values_hour *h, bool water, unsigned rtd_interval_s, unsigned min_interval_min,
                         struct values_result *ret)
@@ -199,7 +199,9 @@ void values_hour_result(const struct values_hour *h, bool water, unsigned rtd_in
         return;
     }
     const struct values_slot *slot = reported ? h->report : h->minute;
-    unsigned step = reported ? report_step(has, min_interval_min) : rtd_interval_s > 60 ? (rtd_interval_s + 59) / 60 : 1;
+    unsigned step = reported              ? report_step(has, min_interval_min)
+                    : rtd_interval_s > 60 ? (rtd_interval_s + 59) / 60
+                                          : 1;
     struct tally t = {.min = INT64_MAX, .max = INT64_MIN};
     for (unsigned m = 0; m < 60; m++) {
         if (has >> m & 1) {
@@ -376,7 +378,8 @@ void values_day_result(const struct values_day *d, bool water, struct values_res
         ret->avg = lt_div_half_even(d->sum, d->n);
         ret->min = d->min;
         ret->max = d->max;
-        ret->zsavg = d->n_zs && mark_is_normal(d->n_zs, d->n, false) ? lt_div_half_even(d->zs_sum, d->n_zs) : LT_FIX_NONE;
+        ret->zsavg =
+            d->n_zs && mark_is_normal(d->n_zs, d->n, false) ? lt_div_half_even(d->zs_sum, d->n_zs) : LT_FIX_NONE;
     }
     if (d->n >= VALUES_HOUR_NEED) {
         ret->state |= VALUES_S_VALID;

@@ -16,23 +16,24 @@ enum {
     VALUES_F_DIFF                             /* reported minus own mean (AVG), when both exist */
 };
 enum values_source { /* SERIES_F_SOURCE */
-    VALUES_NONE,
-    VALUES_REPORTED, /* hour: the device's 2061; day: its 2031 */
-    VALUES_MINUTES,  /* mean of its minute rows (2051) */
-    VALUES_REALTIME, /* mean of minutes made from real-time rows (2011) */
-    VALUES_HOURS     /* day: mean of valid hours */
+                     VALUES_NONE,
+                     VALUES_REPORTED, /* hour: the device's 2061; day: its 2031 */
+                     VALUES_MINUTES,  /* mean of its minute rows (2051) */
+                     VALUES_REALTIME, /* mean of minutes made from real-time rows (2011) */
+                     VALUES_HOURS     /* day: mean of valid hours */
 };
 const char *values_source_name(enum values_source s); /* "reported" … */
-enum values_state { /* SERIES_F_STATE, bits */
-    VALUES_S_VALID = 1,       /* enough valid minutes (45) or hours (20) */
-    VALUES_S_SUBSTITUTED = 2, /* COU was substituted by HJ 75 (amounts only) */
-    VALUES_S_EXEMPT = 4,      /* above the limit in a declared start, stop or maintenance within its quota */
-    VALUES_S_DISPUTED = 8,    /* the device's report contradicts its own minutes: the higher of the two stands */
-    VALUES_S_O2_CAP = 16,     /* oxygen above the cap: not converted */
-    VALUES_S_DERIVED = 32,    /* NOx from NO and NO2 */
-    VALUES_S_AMOUNT = 64,     /* COU computed from concentration and flow, formula (33) */
-    VALUES_S_CONVERTED = 128, /* ZSAVG computed by the post, formula (28) */
-    VALUES_S_EXCEED = 256     /* above its limit */
+enum values_state {                                   /* SERIES_F_STATE, bits */
+                    VALUES_S_VALID = 1,               /* enough valid minutes (45) or hours (20) */
+                    VALUES_S_SUBSTITUTED = 2,         /* COU was substituted by HJ 75 (amounts only) */
+                    VALUES_S_EXEMPT = 4, /* above the limit in a declared start, stop or maintenance within its quota */
+                    VALUES_S_DISPUTED =
+                        8, /* the device's report contradicts its own minutes: the higher of the two stands */
+                    VALUES_S_O2_CAP = 16,     /* oxygen above the cap: not converted */
+                    VALUES_S_DERIVED = 32,    /* NOx from NO and NO2 */
+                    VALUES_S_AMOUNT = 64,     /* COU computed from concentration and flow, formula (33) */
+                    VALUES_S_CONVERTED = 128, /* ZSAVG computed by the post, formula (28) */
+                    VALUES_S_EXCEED = 256     /* above its limit */
 };
 const char *values_state_name(unsigned bit); /* "valid", "substituted" …; NULL for an unknown bit */
 
@@ -49,32 +50,33 @@ bool values_mark_maintenance(int64_t cell); /* M, C */
 
 /* Samples are collected by minute of the hour. */
 struct values_slot {
-    lt_i128 sum, zs_sum;     /* of normal samples; zs_sum of those that carry a converted value */
+    lt_i128 sum, zs_sum; /* of normal samples; zs_sum of those that carry a converted value */
     int64_t min, max;
     uint32_t n, n_zs, total; /* normal samples, of these with a converted value, all samples */
 };
 struct values_hour {
-    struct values_slot minute[60]; /* from real-time rows */
-    struct values_slot report[60]; /* from minute rows, at their starting minute */
-    int64_t cou;                   /* sum of minute amounts of normal rows, LT_FIX_NONE when none was given */
+    struct values_slot minute[60];   /* from real-time rows */
+    struct values_slot report[60];   /* from minute rows, at their starting minute */
+    int64_t cou;                     /* sum of minute amounts of normal rows, LT_FIX_NONE when none was given */
     uint64_t has_minute, has_report; /* bit per minute: the slot is in use */
-    bool cou_lost;                 /* an amount did not fit */
-    lt_i128 all_sum;               /* of every value whatever its mark: what would count without marks */
-    unsigned all_n, flagged;       /* values in all_sum; samples or rows marked maintenance or calibration */
+    bool cou_lost;                   /* an amount did not fit */
+    lt_i128 all_sum;                 /* of every value whatever its mark: what would count without marks */
+    unsigned all_n, flagged;         /* values in all_sum; samples or rows marked maintenance or calibration */
 };
 void values_hour_init(struct values_hour *h);
-/* minute 0..59; value may be LT_FIX_NONE (mark alone); zs may be LT_FIX_NONE. mark: cell, or 0 when the device sent none. */
+/* minute 0..59; value may be LT_FIX_NONE (mark alone); zs may be LT_FIX_NONE. mark: cell, or 0 when the device sent
+ * none. */
 void values_hour_realtime(struct values_hour *h, unsigned minute, int64_t value, int64_t zs, int64_t mark);
 void values_hour_report(struct values_hour *h, unsigned minute, int64_t avg, int64_t min, int64_t max, int64_t zs,
                         int64_t cou, int64_t mark);
 
 struct values_result {
     int64_t avg, zsavg, min, max, cou;
-    unsigned valid;      /* valid minutes or hours */
-    unsigned present;    /* minutes or hours of which anything is known */
-    char mark;           /* by the 75 % rule, 0 when nothing is known */
+    unsigned valid;   /* valid minutes or hours */
+    unsigned present; /* minutes or hours of which anything is known */
+    char mark;        /* by the 75 % rule, 0 when nothing is known */
     enum values_source source;
-    unsigned state;      /* VALUES_S_ bits */
+    unsigned state; /* VALUES_S_ bits */
 };
 /* The post's own hour value. water: one abnormal value makes the mark abnormal; else (flue gas) at least 75 % normal
  * values give N and fewer D (notes under HJ 212-2017 C.16-C.18). rtd_interval_s: of the device, 0 unknown (then each
@@ -83,8 +85,8 @@ struct values_result {
 void values_hour_result(const struct values_hour *h, bool water, unsigned rtd_interval_s, unsigned min_interval_min,
                         struct values_result *ret);
 
-/* Formula (28): c * (21 - o2_ref) / (21 - o2). Above `cap` (clamped to 20.9) the value stays as measured and *ret_capped
- * is set. Half to even to millionths; false on overflow or when c or o2 is none. */
+/* Formula (28): c * (21 - o2_ref) / (21 - o2). Above `cap` (clamped to 20.9) the value stays as measured and
+ * *ret_capped is set. Half to even to millionths; false on overflow or when c or o2 is none. */
 bool values_convert(int64_t c, int64_t o2, int64_t o2_ref, int64_t cap, int64_t *ret, bool *ret_capped);
 /* Formula (21): NOx as NO2 in mg/m3 from NO and NO2. */
 bool values_nox(int64_t no, int64_t no2, int64_t *ret);
@@ -93,8 +95,8 @@ bool values_amount(int64_t c_mgm3, int64_t flow_m3s, int64_t *ret_kg);
 
 /* Chooses between the device's report and the post's own value. `step`: smallest step the factor is printed with
  * (10^-decimals). Contradiction: they differ by more than 5 % of the larger (converted values: 10 %) and more than two
- * steps, while the own value is valid; then the higher of the two stands (converted values compared first), so that neither
- * hides an exceedance. Fills *ret from `own` and the report. */
+ * steps, while the own value is valid; then the higher of the two stands (converted values compared first), so that
+ * neither hides an exceedance. Fills *ret from `own` and the report. */
 struct values_report {
     bool present;
     int64_t avg, zsavg, min, max, cou, mark;

@@ -1,5 +1,6 @@
 /* flow: a life cycle is a table of states and moves; this engine runs them all. The state stands in a field of the
- * record; every move is one change of that record (history, audit and state in one transaction). Time is an argument. */
+ * record; every move is one change of that record (history, audit and state in one transaction). Time is an argument.
+ */
 #ifndef LT_FLOW_H
 #define LT_FLOW_H
 #include "record/record.h"
@@ -8,49 +9,49 @@
 #define FLOW_NEEDS_MAX  4
 
 struct flow_need {
-    const char *field;          /* name in the request; written to the record's field of that name when it has one */
+    const char *field; /* name in the request; written to the record's field of that name when it has one */
     const char *en, *zh;
     enum record_type type;
     bool required;
     const struct record_choice *choices; /* ENUM */
-    bool future;                /* TIME: must lie after now, and at most `max_ms` after it */
+    bool future;                         /* TIME: must lie after now, and at most `max_ms` after it */
     int64_t max_ms;
-    const char *store;          /* record field to write, NULL: same name as `field`, "" none (history only) */
-    size_t max_chars;           /* TEXT; 0: 1,000 */
+    const char *store; /* record field to write, NULL: same name as `field`, "" none (history only) */
+    size_t max_chars;  /* TEXT; 0: 1,000 */
 };
 struct flow_move {
     const char *name, *en, *zh;
-    uint32_t from;              /* bit per state number */
+    uint32_t from; /* bit per state number */
     unsigned to;
-    const char *permission;     /* "alarm:sign" */
+    const char *permission; /* "alarm:sign" */
     struct flow_need needs[FLOW_NEEDS_MAX];
     size_t n_needs;
     /* Further conditions and fields to set (e.g. signed_by); may be NULL. Adds to set[*n], room for 8. */
     enum lt_err (*apply)(const struct record_ctx *x, const struct record_row *row, struct record_set *set, size_t *n,
                          struct lt_error *err);
 };
-struct flow_limit {             /* a deadline by the value of a field; when NULL it holds for all */
+struct flow_limit { /* a deadline by the value of a field; when NULL it holds for all */
     const char *when_value;
     int64_t ms;
 };
 struct flow_state {
     const char *name, *en, *zh;
-    const char *limit_field;    /* "severity" */
+    const char *limit_field;         /* "severity" */
     const struct flow_limit *limits; /* ends with ms 0; NULL: no deadline */
-    bool keeps_due;             /* the deadline was given by the move itself (end of a suppression) */
+    bool keeps_due;                  /* the deadline was given by the move itself (end of a suppression) */
     /* State to enter when the deadline passes; clears *ret_raise when the level stays; may add to set[*n], room for 4.
      * NULL: stays, level + 1. */
     unsigned (*overdue)(const struct record_row *row, bool *ret_raise, struct record_set *set, size_t *n);
 };
 struct flow {
-    const char *kind;           /* record kind */
+    const char *kind; /* record kind */
     const char *state_field, *due_field, *level_field;
-    const char *since_field;    /* gets the time of each change of state; may be NULL */
+    const char *since_field; /* gets the time of each change of state; may be NULL */
     const struct flow_state *states;
     size_t n_states;
     const struct flow_move *moves;
     size_t n_moves;
-    unsigned level_max;         /* escalation stops there; the deadline then stays passed */
+    unsigned level_max; /* escalation stops there; the deadline then stays passed */
     /* Deadline in working time: NULL means hours on the clock. */
     int64_t (*calendar)(int64_t from_ms, int64_t ms);
 };
@@ -82,6 +83,7 @@ void flow_moves(const struct flow *f, const struct record_row *row, const struct
 /* Writes the object {states:[{name,label}],moves:[{name,label,from,to,needs,permission}]} for GET /api/v1/meta. */
 void flow_meta(const struct flow *f, enum lt_lang lang, struct jsonw *w);
 int flow_state_find(const struct flow *f, struct lt_slice name); /* -1 when unknown */
-/* A table's own consistency: every state reachable, every move leads somewhere, names unique. NULL, or what is wrong. */
+/* A table's own consistency: every state reachable, every move leads somewhere, names unique. NULL, or what is wrong.
+ */
 const char *flow_check(const struct flow *f);
 #endif

@@ -12,35 +12,38 @@
 #include "base/slice.h"
 
 #define HJ212_SEGMENT_STD 1024 /* HJ 212-2017 Table 2: a data segment holds 0..1024 bytes */
-#define HJ212_SEGMENT_MAX 4096 /* the most this library takes (option LONG_SEGMENT); derivation: field logs reach 1623 */
-#define HJ212_FRAME_MAX   (HJ212_SEGMENT_MAX + 12)
-#define HJ212_MN_MAX      24   /* HJ 212-2017 Table 3: 24 characters (EPC-96); 2005: 14 */
-#define HJ212_ITEMS_MAX   1024 /* pairs in one data area; derivation: the shortest pair "a=1," is 4 bytes of 4096 */
+#define HJ212_SEGMENT_MAX                                                                                              \
+    4096 /* the most this library takes (option LONG_SEGMENT); derivation: field logs reach 1623 */
+#define HJ212_FRAME_MAX (HJ212_SEGMENT_MAX + 12)
+#define HJ212_MN_MAX    24   /* HJ 212-2017 Table 3: 24 characters (EPC-96); 2005: 14 */
+#define HJ212_ITEMS_MAX 1024 /* pairs in one data area; derivation: the shortest pair "a=1," is 4 bytes of 4096 */
 
 enum hj212_edition { HJ212_2005, HJ212_2017, HJ212_2025, HJ212_EDITIONS };
 
 /* Why bytes were refused. Names (lower case) are stable: they are the ledger's reasons and `hj212 decode`'s "error". */
 #define HJ212_ERRORS(X)                                                                                                \
     X(OK, "ok")                                                                                                        \
-    X(GARBAGE, "garbage")         /* bytes that belong to no frame */                                                  \
-    X(TRUNCATED, "truncated")     /* a frame began and never ended */                                                  \
-    X(LENGTH, "length")           /* length digits wrong, or the length does not lead to a CRC */                      \
-    X(TOO_LONG, "too_long")       /* segment above the limit in force */                                               \
-    X(CRC, "crc")                 /* CRC digits wrong or CRC differs */                                                \
-    X(CRC_ALGORITHM, "crc_algorithm") /* differs, but equals CRC-16/MODBUS or the bytes are swapped: device is misbuilt */ \
-    X(SYNTAX, "syntax")           /* header is not name=value;... or CP is not &&...&& */                              \
+    X(GARBAGE, "garbage")     /* bytes that belong to no frame */                                                      \
+    X(TRUNCATED, "truncated") /* a frame began and never ended */                                                      \
+    X(LENGTH, "length")       /* length digits wrong, or the length does not lead to a CRC */                          \
+    X(TOO_LONG, "too_long")   /* segment above the limit in force */                                                   \
+    X(CRC, "crc")             /* CRC digits wrong or CRC differs */                                                    \
+    X(CRC_ALGORITHM,                                                                                                   \
+      "crc_algorithm")  /* differs, but equals CRC-16/MODBUS or the bytes are swapped: device is misbuilt */           \
+    X(SYNTAX, "syntax") /* header is not name=value;... or CP is not &&...&& */                                        \
     X(HEADER_TWICE, "header_twice") /* a header field stands twice */                                                  \
-    X(MN, "mn")                   /* missing, empty, longer than 24, or a character outside 0-9 A-Z a-z _ - */          \
-    X(QN, "qn") X(ST, "st") X(CN, "cn") X(PW, "pw") X(FLAG, "flag")                                                    \
-    X(EDITION, "edition")         /* version bits of Flag name no known edition */                                     \
-    X(PACKET, "packet")           /* PNUM/PNO missing, zero, or PNO > PNUM or PNUM above the limit */                  \
-    X(CONTROL_BYTE, "control_byte") /* a byte below 0x20 or 0x7F in the segment of a plain frame */                    \
-    X(ITEM, "item")               /* a pair in the data area is not name=value */                                      \
-    X(TIME, "time")               /* a time field is no valid time */                                                  \
-    X(NUMBER, "number")           /* a measured value is no number */                                                  \
-    X(MARK, "mark")               /* a data mark is not one character */                                               \
-    X(TOO_MANY, "too_many")       /* more than HJ212_ITEMS_MAX pairs */                                                \
-    X(CIPHER, "cipher")           /* encrypted data area without a key, or it does not decrypt to text */
+    X(MN, "mn")                     /* missing, empty, longer than 24, or a character outside 0-9 A-Z a-z _ - */       \
+    X(QN, "qn")                                                                                                        \
+    X(ST, "st") X(CN, "cn") X(PW, "pw") X(FLAG, "flag")                                                                \
+        X(EDITION, "edition")           /* version bits of Flag name no known edition */                               \
+        X(PACKET, "packet")             /* PNUM/PNO missing, zero, or PNO > PNUM or PNUM above the limit */            \
+        X(CONTROL_BYTE, "control_byte") /* a byte below 0x20 or 0x7F in the segment of a plain frame */                \
+        X(ITEM, "item")                 /* a pair in the data area is not name=value */                                \
+        X(TIME, "time")                 /* a time field is no valid time */                                            \
+        X(NUMBER, "number")             /* a measured value is no number */                                            \
+        X(MARK, "mark")                 /* a data mark is not one character */                                         \
+        X(TOO_MANY, "too_many")         /* more than HJ212_ITEMS_MAX pairs */                                          \
+        X(CIPHER, "cipher")             /* encrypted data area without a key, or it does not decrypt to text */
 enum hj212_err {
 #define X(n, s) HJ212_E_##n,
     HJ212_ERRORS(X)
@@ -52,26 +55,26 @@ const char *hj212_err_name(enum hj212_err e); /* "crc" … */
 /* Deviations of real devices that may be tolerated, each by name and each counted
  * (bit set in hj212_frame.tolerated). None is on unless asked for, but see HJ212_TOLERATE_DEFAULT. */
 #define HJ212_TOLERANCES(X)                                                                                            \
-    X(LOWER_CRC, "lower_crc")           /* CRC in lower-case hex */                                                    \
-    X(NO_CRLF, "no_crlf")               /* tail missing or LF only, frames glued together */                           \
-    X(CRC_MODBUS, "crc_modbus")         /* plain CRC-16/MODBUS */                                                      \
-    X(CRC_SWAPPED, "crc_swapped")       /* low byte first */                                                           \
-    X(CRC_SHORT, "crc_short")           /* leading zeros missing */                                                    \
-    X(CRC_IGNORED, "crc_ignored")       /* any CRC taken: only for a device that cannot be mended */                   \
-    X(LENGTH_WRONG, "length_wrong")     /* length off, but a CRC that fits stands before CR LF */                      \
-    X(LONG_SEGMENT, "long_segment")     /* 1025..4096 bytes */                                                         \
-    X(HEADER_COMMA, "header_comma")     /* comma for semicolon between header fields, or doubled separators */         \
-    X(HEADER_GLUED, "header_glued")     /* "Flag=5CP=&&": separator missing before CP */                               \
-    X(HEADER_CASE, "header_case")       /* qn, st, FLAG … */                                                           \
-    X(HEADER_BLANK, "header_blank")     /* blanks around header names and in the data area, as printed in the standard */ \
-    X(LONG_MN, "long_mn")               /* 25..64 characters */                                                        \
-    X(LONG_ST, "long_st")               /* ST of three digits */                                                       \
-    X(PACKET_NO_BIT, "packet_no_bit")   /* PNUM/PNO though Flag bit D is 0 */                                          \
-    X(TIME_MS, "time_ms")               /* 17-digit DataTime */                                                        \
-    X(TRAILING_SEP, "trailing_sep")     /* ";&&" or ",;" */                                                            \
-    X(ANY_MARK, "any_mark")             /* data mark of up to four characters */                                       \
-    X(NOT_NUMBER, "not_number")         /* words where a number is due: kept as text, no value */                      \
-    X(BARE_FIELD, "bare_field")         /* ",Flag=N" or "-Rtd=1" without a factor: kept, belongs to no factor */
+    X(LOWER_CRC, "lower_crc")       /* CRC in lower-case hex */                                                        \
+    X(NO_CRLF, "no_crlf")           /* tail missing or LF only, frames glued together */                               \
+    X(CRC_MODBUS, "crc_modbus")     /* plain CRC-16/MODBUS */                                                          \
+    X(CRC_SWAPPED, "crc_swapped")   /* low byte first */                                                               \
+    X(CRC_SHORT, "crc_short")       /* leading zeros missing */                                                        \
+    X(CRC_IGNORED, "crc_ignored")   /* any CRC taken: only for a device that cannot be mended */                       \
+    X(LENGTH_WRONG, "length_wrong") /* length off, but a CRC that fits stands before CR LF */                          \
+    X(LONG_SEGMENT, "long_segment") /* 1025..4096 bytes */                                                             \
+    X(HEADER_COMMA, "header_comma") /* comma for semicolon between header fields, or doubled separators */             \
+    X(HEADER_GLUED, "header_glued") /* "Flag=5CP=&&": separator missing before CP */                                   \
+    X(HEADER_CASE, "header_case")   /* qn, st, FLAG … */                                                             \
+    X(HEADER_BLANK, "header_blank") /* blanks around header names and in the data area, as printed in the standard */  \
+    X(LONG_MN, "long_mn")           /* 25..64 characters */                                                            \
+    X(LONG_ST, "long_st")           /* ST of three digits */                                                           \
+    X(PACKET_NO_BIT, "packet_no_bit") /* PNUM/PNO though Flag bit D is 0 */                                            \
+    X(TIME_MS, "time_ms")             /* 17-digit DataTime */                                                          \
+    X(TRAILING_SEP, "trailing_sep")   /* ";&&" or ",;" */                                                              \
+    X(ANY_MARK, "any_mark")           /* data mark of up to four characters */                                         \
+    X(NOT_NUMBER, "not_number")       /* words where a number is due: kept as text, no value */                        \
+    X(BARE_FIELD, "bare_field")       /* ",Flag=N" or "-Rtd=1" without a factor: kept, belongs to no factor */
 enum hj212_tolerance {
 #define X(n, s) HJ212_TOL_BIT_##n,
     HJ212_TOLERANCES(X)
@@ -102,7 +105,7 @@ struct hj212_cut {
     enum hj212_cut_kind kind;
     enum hj212_err err;
     struct lt_slice raw;
-    size_t used; /* bytes to drop from the front before the next call (includes the tail) */
+    size_t used;        /* bytes to drop from the front before the next call (includes the tail) */
     uint32_t tolerated; /* HJ212_TOL() bits that were needed for cutting: NO_CRLF, LENGTH_WRONG */
 };
 /* Bytes that belong to no frame are given in pieces of at most this many; derivation: no longer than a frame, so
@@ -114,28 +117,28 @@ struct hj212_cut {
  * up reach to the next ##, to the end of the line or to HJ212_JUNK_MAX, whichever comes first, so a bad line is one
  * refusal. Line ends in front are dropped silently. Frames, refusals and their errors depend on the bytes only,
  * never on how they were split over calls; with NO_CRLF allowed a frame whose CRC is right is given at once, without
- * waiting for its tail (a device that sends none would wait for its answer in vain), so the bit NO_CRLF is set only when
- * the byte after the CRC, or `end`, was there to see. `tolerate`: HJ212_TOL() bits. */
+ * waiting for its tail (a device that sends none would wait for its answer in vain), so the bit NO_CRLF is set only
+ * when the byte after the CRC, or `end`, was there to see. `tolerate`: HJ212_TOL() bits. */
 struct hj212_cut hj212_cut(const char *p, size_t n, bool end, uint32_t tolerate);
 
 /* ---- Header ---- */
 struct hj212_frame {
-    struct lt_slice raw;     /* ## … CRC */
-    struct lt_slice segment; /* data segment */
+    struct lt_slice raw;            /* ## … CRC */
+    struct lt_slice segment;        /* data segment */
     struct lt_slice qn, pw, mn, cp; /* cp: between && and && ; qn may be empty */
     enum hj212_err err;
-    uint32_t err_at;         /* offset in raw of what is wrong */
-    uint32_t tolerated;      /* HJ212_TOL() bits that were needed */
-    uint16_t st, cn;         /* 0 when absent in a tolerant reading */
-    uint16_t pnum, pno;      /* 0, 0 when not split */
+    uint32_t err_at;    /* offset in raw of what is wrong */
+    uint32_t tolerated; /* HJ212_TOL() bits that were needed */
+    uint16_t st, cn;    /* 0 when absent in a tolerant reading */
+    uint16_t pnum, pno; /* 0, 0 when not split */
     uint16_t crc;
-    uint8_t flag;            /* 0 when absent */
-    uint8_t edition;         /* enum hj212_edition; without Flag: 2005 */
-    bool has_flag, answer;   /* answer: bit A, the sender wants 9014 / 9013 */
-    bool resent;             /* RF=1 (2025) */
-    bool encrypted;          /* data area is SM4 cipher text (2025) */
-    int64_t qn_at_ms;        /* QN as local time taken as UTC milliseconds (offset 0); INT64_MIN when absent */
-    uint32_t tolerate;       /* what the caller allowed (hj212_decrypt() goes on with it) */
+    uint8_t flag;          /* 0 when absent */
+    uint8_t edition;       /* enum hj212_edition; without Flag: 2005 */
+    bool has_flag, answer; /* answer: bit A, the sender wants 9014 / 9013 */
+    bool resent;           /* RF=1 (2025) */
+    bool encrypted;        /* data area is SM4 cipher text (2025) */
+    int64_t qn_at_ms;      /* QN as local time taken as UTC milliseconds (offset 0); INT64_MIN when absent */
+    uint32_t tolerate;     /* what the caller allowed (hj212_decrypt() goes on with it) */
 };
 /* Checks CRC and reads the header of one raw frame (## … CRC, tail allowed). Returns ret->err; on failure every
  * field that could be read is still filled, the others are zero, so that a refused frame can be filed under its
@@ -149,7 +152,7 @@ struct hj212_frame {
  *  - PW of 0..24 letters and digits.
  * ST "A0".."Z9" (extension range of 2017) is kept as 1100..1359: HJ212_ST_LETTER + (letter - 'A') * 10 + digit. */
 #define HJ212_ST_LETTER 1100
-#define HJ212_PW_MAX 24 /* standard: 6; seen in the field: 24 */
+#define HJ212_PW_MAX    24 /* standard: 6; seen in the field: 24 */
 enum hj212_err hj212_parse(struct lt_slice raw, uint32_t tolerate, struct hj212_frame *ret);
 
 /* Encrypted data areas (HJ 212-2025 6.4). The CRC is made over the plain segment, so a frame of edition 2025 with CN
@@ -164,13 +167,14 @@ enum hj212_err hj212_decrypt(const struct hj212_frame *f, const uint8_t key[16],
 /* ---- Data area ---- */
 #define HJ212_FIELDS(X)                                                                                                \
     X(NONE, "") /* a plain key such as DataTime, PolId: name holds the key */                                          \
-    X(RTD, "Rtd") X(ZSRTD, "ZsRtd") X(MIN, "Min") X(AVG, "Avg") X(MAX, "Max") X(COU, "Cou") X(ZSMIN, "ZsMin")          \
-    X(ZSAVG, "ZsAvg") X(ZSMAX, "ZsMax") X(ZSCOU, "ZsCou") X(FLAG, "Flag") X(EFLAG, "EFlag")                            \
-    X(SAMPLE_TIME, "SampleTime") X(COMPLETE_TIME, "CompleteTime") X(SAMPLE_TYPE, "SampleType")                         \
-    X(SAMPLE_RD, "SampleRd") X(STANDARD_VALUE, "StandardValue") X(RESULT_TYPE, "ResultType") X(DATA, "Data")           \
-    X(DAY_DATA, "DayData") X(NIGHT_DATA, "NightData") X(RS, "RS") X(RT, "RT") X(INFO, "Info") X(SN, "SN")              \
-    X(ALA, "Ala") X(LOW_VALUE, "LowValue") X(UP_VALUE, "UpValue")                                                      \
-    X(OTHER, "?") /* a suffix the standards do not know: kept */
+    X(RTD, "Rtd")                                                                                                      \
+    X(ZSRTD, "ZsRtd") X(MIN, "Min") X(AVG, "Avg") X(MAX, "Max") X(COU, "Cou") X(ZSMIN, "ZsMin") X(ZSAVG, "ZsAvg")      \
+        X(ZSMAX, "ZsMax") X(ZSCOU, "ZsCou") X(FLAG, "Flag") X(EFLAG, "EFlag") X(SAMPLE_TIME, "SampleTime")             \
+            X(COMPLETE_TIME, "CompleteTime") X(SAMPLE_TYPE, "SampleType") X(SAMPLE_RD, "SampleRd")                     \
+                X(STANDARD_VALUE, "StandardValue") X(RESULT_TYPE, "ResultType") X(DATA, "Data") X(DAY_DATA, "DayData") \
+                    X(NIGHT_DATA, "NightData") X(RS, "RS") X(RT, "RT") X(INFO, "Info") X(SN, "SN") X(ALA, "Ala")       \
+                        X(LOW_VALUE, "LowValue") X(UP_VALUE, "UpValue")                                                \
+                            X(OTHER, "?") /* a suffix the standards do not know: kept */
 enum hj212_field {
 #define X(n, s) HJ212_F_##n,
     HJ212_FIELDS(X)
@@ -183,14 +187,14 @@ enum hj212_field hj212_field_find(struct lt_slice name); /* OTHER when unknown *
 enum hj212_value { HJ212_V_TEXT, HJ212_V_NUMBER, HJ212_V_TIME, HJ212_V_EMPTY };
 
 struct hj212_item { /* one name=value; offsets are into the area given to hj212_items() */
-    int64_t number;      /* NUMBER: mantissa; TIME: local time taken as UTC milliseconds */
+    int64_t number; /* NUMBER: mantissa; TIME: local time taken as UTC milliseconds */
     uint16_t name_at, field_at, value_at, value_len;
     uint8_t name_len, field_len; /* field_len 0 for plain keys */
-    uint8_t field;       /* enum hj212_field */
-    uint8_t kind;        /* enum hj212_value */
-    uint8_t decimals;    /* NUMBER: digits after the point, so 12.350 is 12350 and 3 */
+    uint8_t field;               /* enum hj212_field */
+    uint8_t kind;                /* enum hj212_value */
+    uint8_t decimals;            /* NUMBER: digits after the point, so 12.350 is 12350 and 3 */
     uint8_t pad;
-    uint16_t group;      /* pairs joined by comma share a group: 0, 1, 2 … */
+    uint16_t group; /* pairs joined by comma share a group: 0, 1, 2 … */
 };
 
 /* Splits a data area into items; text between // and // is one value. Returns OK or the first error (ITEM, TIME,
@@ -206,8 +210,8 @@ struct hj212_item { /* one name=value; offsets are into the area given to hj212_
  * conditions of ST=45, e.g. p99101-Rtd=St) may hold text. Empty measured values and sample times are EMPTY. Plain keys
  * that name things (PolId, QN, NewPW …) are TEXT, the others are NUMBER when they look like one.
  * An area longer than HJ212_SEGMENT_MAX is HJ212_E_TOO_LONG. */
-enum hj212_err hj212_items(struct lt_slice area, uint32_t tolerate, struct hj212_item *items, size_t cap,
-                           size_t *ret_n, uint32_t *ret_at, uint32_t *tolerated);
+enum hj212_err hj212_items(struct lt_slice area, uint32_t tolerate, struct hj212_item *items, size_t cap, size_t *ret_n,
+                           uint32_t *ret_at, uint32_t *tolerated);
 
 static inline struct lt_slice hj212_name(struct lt_slice area, const struct hj212_item *it)
 {
@@ -230,11 +234,11 @@ const struct hj212_item *hj212_find(struct lt_slice area, const struct hj212_ite
 struct hj212_head {
     struct lt_slice qn, pw, mn; /* qn may be empty (2005) */
     uint16_t st, cn;
-    uint16_t pnum, pno;         /* 0 when not split */
+    uint16_t pnum, pno; /* 0 when not split */
     enum hj212_edition edition;
     bool answer, resent;
-    bool no_flag;               /* 2005 style without Flag */
-    bool flag_given;            /* write `flag` as it stands instead of the one made of edition, answer and pnum */
+    bool no_flag;    /* 2005 style without Flag */
+    bool flag_given; /* write `flag` as it stands instead of the one made of edition, answer and pnum */
     uint8_t flag;
 };
 /* Writes ## … CRC CR LF into ret (cap bytes); returns its length, or 0 when it does not fit or the area is longer than
@@ -242,9 +246,11 @@ struct hj212_head {
 size_t hj212_build(const struct hj212_head *h, struct lt_slice area, char *ret, size_t cap);
 
 /* As hj212_build() with the area enciphered (HJ 212-2025 6.4; the CRC is that of the plain segment). */
-size_t hj212_encrypt_build(const struct hj212_head *h, struct lt_slice area, const uint8_t key[16], char *ret, size_t cap);
+size_t hj212_encrypt_build(const struct hj212_head *h, struct lt_slice area, const uint8_t key[16], char *ret,
+                           size_t cap);
 
-/* The answers, in the edition of the question (2005: QN inside CP). cn: 9011 (code = QnRtn), 9012 (ExeRtn), 9013, 9014. */
+/* The answers, in the edition of the question (2005: QN inside CP). cn: 9011 (code = QnRtn), 9012 (ExeRtn), 9013, 9014.
+ */
 size_t hj212_build_answer(const struct hj212_frame *question, uint16_t cn, int code, char *ret, size_t cap);
 
 /* Splits an area at ';' boundaries (outside //text//) into packets of at most `most` bytes each; returns the number of
@@ -280,10 +286,11 @@ struct hj212_factor {
     const char *code;     /* "a34013" */
     const char *code2005; /* "01" or "" */
     const char *name_zh, *name_en;
-    const char *unit;     /* as printed in HJ 212-2017 Appendix B */
+    const char *unit;        /* as printed in HJ 212-2017 Appendix B */
     uint8_t whole, decimals; /* N5.2 is 5, 2; whole 0: format not known, decimals is then what is usual */
 };
-/* By code of any edition; the last two digits of process codes are the equipment's number, so "g10203" finds "g102xx"; NULL when unknown (unknown factors are kept, never refused). */
+/* By code of any edition; the last two digits of process codes are the equipment's number, so "g10203" finds "g102xx";
+ * NULL when unknown (unknown factors are kept, never refused). */
 const struct hj212_factor *hj212_factor_find(struct lt_slice code);
 /* The 2017 code of a 2005 code, or the code itself. Air codes for st 22, 31, 39, 51; water codes for 21, 32, 52. */
 struct lt_slice hj212_factor_2017(struct lt_slice code, uint16_t st);
@@ -297,12 +304,12 @@ struct hj212_command {
     uint8_t up;       /* field to platform */
     uint8_t editions; /* bit per enum hj212_edition */
     const char *name_zh, *name_en;
-    const char *cp;   /* fields of the data area, e.g. "PolId;SystemTime" */
+    const char *cp; /* fields of the data area, e.g. "PolId;SystemTime" */
 };
 const struct hj212_command *hj212_command_find(uint16_t cn);
 size_t hj212_command_count(void);
 const struct hj212_command *hj212_command_at(size_t i);
-const char *hj212_system_name(uint16_t st, bool english); /* NULL when unknown */
-const char *hj212_mark_name(char mark, bool english);     /* NULL when unknown */
+const char *hj212_system_name(uint16_t st, bool english);           /* NULL when unknown */
+const char *hj212_mark_name(char mark, bool english);               /* NULL when unknown */
 const char *hj212_result_name(uint16_t cn, int code, bool english); /* 9011 QnRtn, 9012 ExeRtn */
 #endif

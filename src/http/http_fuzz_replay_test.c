@@ -1,5 +1,5 @@
 /* Replays the http fuzz target on a corpus. */
-#include "json/fuzz_replay.h"
+#include "base/fuzz_replay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

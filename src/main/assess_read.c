@@ -227,13 +227,17 @@ bool assess_table_end(struct assess_table *t)
         return false;
     }
     if (co == AIRQ_CO_IS_UG) {
-        fprintf(stderr, "lantian assess: CO: more than half of the %lu values are above 50, so they can hardly be mg/m3; "
-                        "if they are ug/m3 say --co-unit ug\n", (unsigned long)t->hourly.co_n);
+        fprintf(stderr,
+                "lantian assess: CO: more than half of the %lu values are above 50, so they can hardly be mg/m3; "
+                "if they are ug/m3 say --co-unit ug\n",
+                (unsigned long)t->hourly.co_n);
         return false;
     }
     if (co == AIRQ_CO_IS_MG) {
-        fprintf(stderr, "lantian assess: CO: more than half of the %lu values are below 20, so they can hardly be ug/m3; "
-                        "if they are mg/m3 say --co-unit mg\n", (unsigned long)t->hourly.co_n);
+        fprintf(stderr,
+                "lantian assess: CO: more than half of the %lu values are below 20, so they can hardly be ug/m3; "
+                "if they are mg/m3 say --co-unit mg\n",
+                (unsigned long)t->hourly.co_n);
         return false;
     }
     if (t->co_line) {

@@ -13,7 +13,7 @@ struct assess_station {
     struct airq_cell *cells; /* a day each */
 };
 struct assess_table {
-    struct airq_hourly hourly; /* the caller fills label_end, co, from, to; the rest zero */
+    struct airq_hourly hourly;                          /* the caller fills label_end, co, from, to; the rest zero */
     struct assess_station station[ASSESS_STATIONS_MAX]; /* in order of appearance, by name after assess_table_end() */
     size_t stations;
     uint16_t slot[2 * ASSESS_STATIONS_MAX]; /* hash of names: station + 1 */

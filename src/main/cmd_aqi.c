@@ -62,8 +62,8 @@ static int64_t value_of(struct table *t, char *cell[], int n, int column, const 
         return AIRQ_NOT_MONITORED;
     if (lt_fix_parse(lt_slice_of(cell[column]), &v) && v >= 0)
         return v;
-    fprintf(stderr, "lantian aqi: line %lu: %s '%s' is not a concentration (a number >= 0, empty, or /)\n", t->line, name,
-            cell[column]);
+    fprintf(stderr, "lantian aqi: line %lu: %s '%s' is not a concentration (a number >= 0, empty, or /)\n", t->line,
+            name, cell[column]);
     t->bad++;
     return AIRQ_NONE;
 }
@@ -166,7 +166,8 @@ int cmd_aqi(int argc, char **argv)
     const char *standard = "2026", *mode = "daily", *lang = "zh";
     const struct opt opts[] = {
         {"--standard", OPT_TEXT, &standard, "2012|2026", "HJ 633-2012 or HJ 633-2026 (default 2026)"},
-        {"--mode", OPT_TEXT, &mode, "daily|realtime", "daily: daily means, O3 daily maximum 8-h mean; realtime: all 1-h"},
+        {"--mode", OPT_TEXT, &mode, "daily|realtime",
+         "daily: daily means, O3 daily maximum 8-h mean; realtime: all 1-h"},
         {"--lang", OPT_TEXT, &lang, "zh|en", "language of category (default zh)"}};
     int r = opt_parse("aqi [--standard 2012|2026] [--mode daily|realtime]      CSV on standard input: a header with "
                       "SO2,NO2,CO,O3,PM10,PM25 (CO in mg/m3, else µg/m3; empty missing, / not monitored)",

@@ -89,8 +89,10 @@ static void tell_gap(const char *whose, const struct airq_gap *g)
         fprintf(stderr, "lantian assess: %s: %s %s: %d valid days, %d are needed; statistics are not valid\n", whose,
                 airq_pollutant_name((enum airq_pollutant)g->pollutant), when, g->days, g->needed);
     else
-        fprintf(stderr, "lantian assess: %s: only %d days of %s are in the period; the standard judges whole months, "
-                        "statistics are not valid\n", whose, g->days, when);
+        fprintf(stderr,
+                "lantian assess: %s: only %d days of %s are in the period; the standard judges whole months, "
+                "statistics are not valid\n",
+                whose, g->days, when);
 }
 
 /* Why the statistics are not valid, on standard error: the figures are given all the same, but marked. */
@@ -160,10 +162,12 @@ static int report(struct job *j)
     else
         of_city(&w, j);
     jsonw_object_end(&w);
-    const bool ok = jsonw_ok(&w) && fwrite(out.p, 1, out.n, stdout) == out.n && putchar('\n') != EOF && fflush(stdout) == 0;
+    const bool ok =
+        jsonw_ok(&w) && fwrite(out.p, 1, out.n, stdout) == out.n && putchar('\n') != EOF && fflush(stdout) == 0;
     lt_buf_fini(&out);
     if (j->gaps > GAPS_TOLD)
-        fprintf(stderr, "lantian assess: and %zu more months or years without enough valid days\n", j->gaps - GAPS_TOLD);
+        fprintf(stderr, "lantian assess: and %zu more months or years without enough valid days\n",
+                j->gaps - GAPS_TOLD);
     if (!ok)
         fprintf(stderr, "lantian assess: the result cannot be written\n");
     return ok ? 0 : 2;
@@ -255,9 +259,10 @@ int cmd_assess(int argc, char **argv)
         {"--scope", OPT_TEXT, &j.scope, "city|station", "all stations as one city (default), or each"},
         {"--standard", OPT_TEXT, &j.standard, "2012|2026t|2026f", "GB 3095-2012; -2026 transition; -2026 final limits"},
         {"--rounding", OPT_TEXT, &j.rounding, "stepwise|final", "day values rounded (default), or only the result"}};
-    const int r = opt_parse("assess --in FILE --co-unit mg|ug --hour-label start|end --from DAY --to DAY --standard S      "
-                            "figures of a period by HJ 663; the header names time,station,PM25,PM10,SO2,NO2,CO,O3",
-                            opts, sizeof opts / sizeof opts[0], argc, argv, NULL, 0, NULL);
+    const int r =
+        opt_parse("assess --in FILE --co-unit mg|ug --hour-label start|end --from DAY --to DAY --standard S      "
+                  "figures of a period by HJ 663; the header names time,station,PM25,PM10,SO2,NO2,CO,O3",
+                  opts, sizeof opts / sizeof opts[0], argc, argv, NULL, 0, NULL);
     if (r)
         return r == 1 ? 0 : 2;
     j.t = calloc(1, sizeof *j.t);

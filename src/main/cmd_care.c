@@ -36,8 +36,8 @@ int cmd_check_config(int argc, char **argv)
 {
     const char *words[1] = {NULL};
     size_t n = 0;
-    int r = opt_parse("check-config [FILE]      prints the settings in force; without FILE the defaults", NULL, 0, argc, argv,
-                      words, 1, &n);
+    int r = opt_parse("check-config [FILE]      prints the settings in force; without FILE the defaults", NULL, 0, argc,
+                      argv, words, 1, &n);
     if (r)
         return r == 1 ? 0 : 2;
     struct config c;
@@ -63,7 +63,8 @@ int cmd_verify_journal(int argc, char **argv)
     const struct opt opts[] = {{"--data", OPT_TEXT, &dir, "DIR", "data directory (required)"},
                                {"--from", OPT_INT, &from, "YYYYMMDD", "first day"},
                                {"--to", OPT_INT, &to, "YYYYMMDD", "last day"}};
-    int r = opt_parse("verify-journal --data DIR [--from YYYYMMDD] [--to YYYYMMDD]", opts, 3, argc, argv, NULL, 0, NULL);
+    int r =
+        opt_parse("verify-journal --data DIR [--from YYYYMMDD] [--to YYYYMMDD]", opts, 3, argc, argv, NULL, 0, NULL);
     if (r)
         return r == 1 ? 0 : 2;
     if (!dir) {
@@ -72,7 +73,8 @@ int cmd_verify_journal(int argc, char **argv)
     }
     char path[1100];
     snprintf(path, sizeof path, "%.1000s/journal", dir);
-    if (access(path, R_OK | X_OK) != 0) { /* a wrong path must not be told from a whole journal only by its zero records */
+    if (access(path, R_OK | X_OK) !=
+        0) { /* a wrong path must not be told from a whole journal only by its zero records */
         fprintf(stderr, "lantian verify-journal: no journal in %s\n", dir);
         return 2;
     }
@@ -132,15 +134,16 @@ static enum lt_err copy_dir(const char *from, const char *to, bool online, struc
     DIR *d = opendir(from);
     if (!d)
         return errno == ENOENT ? LT_OK : lt_fail(err, LT_E_IO, NULL, from, strerror(errno), NULL);
-    enum lt_err e = mkdir(to, 0750) == 0 || errno == EEXIST ? LT_OK : lt_fail(err, LT_E_IO, NULL, to, strerror(errno), NULL);
+    enum lt_err e =
+        mkdir(to, 0750) == 0 || errno == EEXIST ? LT_OK : lt_fail(err, LT_E_IO, NULL, to, strerror(errno), NULL);
     struct dirent *entry;
     while (e == LT_OK && (entry = readdir(d))) {
         char a[1024], b[1024];
         struct stat st;
         snprintf(a, sizeof a, "%s/%s", from, entry->d_name);
         snprintf(b, sizeof b, "%s/%s", to, entry->d_name);
-        if (entry->d_name[0] == '.' || stat(a, &st) != 0 || !S_ISREG(st.st_mode) || strcmp(entry->d_name, "lock") == 0 ||
-            ends_with(a, "-wal") || ends_with(a, "-shm"))
+        if (entry->d_name[0] == '.' || stat(a, &st) != 0 || !S_ISREG(st.st_mode) ||
+            strcmp(entry->d_name, "lock") == 0 || ends_with(a, "-wal") || ends_with(a, "-shm"))
             continue;
         e = online && ends_with(a, ".db") ? copy_db(a, b, err) : copy_plain(a, b, err);
     }
@@ -151,8 +154,8 @@ static enum lt_err copy_dir(const char *from, const char *to, bool online, struc
 static enum lt_err copy_post(const char *from, const char *to, struct lt_error *err)
 {
     char a[1024], b[1024];
-    /* The order matters: what depends on the journal is copied first, so that the copy's journal reaches at least as far
-     * as the copy's cursor. */
+    /* The order matters: what depends on the journal is copied first, so that the copy's journal reaches at least as
+     * far as the copy's cursor. */
     enum lt_err e = copy_dir(from, to, true, err);
     snprintf(a, sizeof a, "%s/series", from);
     snprintf(b, sizeof b, "%s/series", to);
@@ -164,8 +167,9 @@ static enum lt_err copy_post(const char *from, const char *to, struct lt_error *
 int cmd_backup(int argc, char **argv)
 {
     const char *dir = NULL, *to = NULL;
-    const struct opt opts[] = {{"--data", OPT_TEXT, &dir, "DIR", "data directory (required)"},
-                               {"--to", OPT_TEXT, &to, "DIR", "where the copy goes; run again, only what is new is copied of the journal"}};
+    const struct opt opts[] = {
+        {"--data", OPT_TEXT, &dir, "DIR", "data directory (required)"},
+        {"--to", OPT_TEXT, &to, "DIR", "where the copy goes; run again, only what is new is copied of the journal"}};
     int r = opt_parse("backup --data DIR --to DIR      also while the post runs", opts, 2, argc, argv, NULL, 0, NULL);
     if (r)
         return r == 1 ? 0 : 2;
@@ -202,8 +206,9 @@ int cmd_backup(int argc, char **argv)
 int cmd_restore(int argc, char **argv)
 {
     const char *from = NULL, *dir = NULL;
-    const struct opt opts[] = {{"--from", OPT_TEXT, &from, "DIR", "a backup (required)"},
-                               {"--data", OPT_TEXT, &dir, "DIR", "data directory to make (required; must not hold a post)"}};
+    const struct opt opts[] = {
+        {"--from", OPT_TEXT, &from, "DIR", "a backup (required)"},
+        {"--data", OPT_TEXT, &dir, "DIR", "data directory to make (required; must not hold a post)"}};
     int r = opt_parse("restore --from BACKUP --data DIR", opts, 2, argc, argv, NULL, 0, NULL);
     if (r)
         return r == 1 ? 0 : 2;

@@ -50,15 +50,22 @@ int cmd_demo(int argc, char **argv)
     lt_log_set_level(LT_WARN);
     int64_t start = lt_mono_ms();
     struct shown shown = {0};
-    struct demo_config cfg = {.dir = dir, .days = (unsigned)days, .outlets = (unsigned)outlets, .seed = (uint64_t)seed,
-                              .now_ms = lt_wall_ms(), .tz_min = LT_TZ_CHINA, .progress = progress, .user = &shown};
+    struct demo_config cfg = {.dir = dir,
+                              .days = (unsigned)days,
+                              .outlets = (unsigned)outlets,
+                              .seed = (uint64_t)seed,
+                              .now_ms = lt_wall_ms(),
+                              .tz_min = LT_TZ_CHINA,
+                              .progress = progress,
+                              .user = &shown};
     struct demo_result res;
     struct lt_error err;
     enum lt_err e = demo_make(&cfg, &res, &err);
     progress(&shown, NULL, 1);
     if (e != LT_OK)
         return tell_error("demo", &err);
-    printf("demonstration city in %s: %u plants, %u outlets, %llu frames, %llu alarms, %.0f s. Everything in it is invented.\n",
+    printf("demonstration city in %s: %u plants, %u outlets, %llu frames, %llu alarms, %.0f s. Everything in it is "
+           "invented.\n",
            dir, res.enterprises, res.outlets, (unsigned long long)res.frames, (unsigned long long)res.alarms,
            (double)(lt_mono_ms() - start) / 1000);
     return 0;

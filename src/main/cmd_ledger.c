@@ -1,5 +1,5 @@
-/* lantian ledger: received, stored, duplicate, rejected per device and local day of receipt, from the files alone. Exact up
- * to the last committed record, whether the post runs or not. */
+/* lantian ledger: received, stored, duplicate, rejected per device and local day of receipt, from the files alone.
+ * Exact up to the last committed record, whether the post runs or not. */
 #include "main/cmd.h"
 #include "main/opt.h"
 #include "main/tell.h"
@@ -37,11 +37,13 @@ static bool print_row(void *user, const struct engine_ledger_row *r)
     if (s->json)
         return print_json(r);
     if (s->rows++ == 0)
-        printf("%-10s %-24s %10s %10s %10s %10s  %s\n", "day", "mn", "received", "stored", "duplicate", "rejected", "reasons");
+        printf("%-10s %-24s %10s %10s %10s %10s  %s\n", "day", "mn", "received", "stored", "duplicate", "rejected",
+               "reasons");
     printf("%04d-%02d-%02d %-24s", r->day / 10000, r->day / 100 % 100, r->day % 100, r->mn[0] ? r->mn : "(none)");
     print_numbers(r);
     for (size_t i = 0; i < r->n_reasons; i++)
-        printf("%s%s %llu", i ? ", " : "  ", journal_reason_name(r->reason[i].reason), (unsigned long long)r->reason[i].n);
+        printf("%s%s %llu", i ? ", " : "  ", journal_reason_name(r->reason[i].reason),
+               (unsigned long long)r->reason[i].n);
     putchar('\n');
     s->sum.received += r->received;
     s->sum.stored += r->stored;
@@ -80,7 +82,8 @@ int cmd_ledger(int argc, char **argv)
         return r == 1 ? 0 : 2;
     struct stat st;
     if (!dir || stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
-        fprintf(stderr, "lantian ledger: --data needs an existing directory%s%s\n", dir ? ", not " : "", dir ? dir : "");
+        fprintf(stderr, "lantian ledger: --data needs an existing directory%s%s\n", dir ? ", not " : "",
+                dir ? dir : "");
         return 2;
     }
     int day;

@@ -1,5 +1,5 @@
-/* lantian serve: the post. Start order: state, journal, registry, values, engine, API, devices; stop in reverse, so that
- * whatever was acknowledged has been taken in. */
+/* lantian serve: the post. Start order: state, journal, registry, values, engine, API, devices; stop in reverse, so
+ * that whatever was acknowledged has been taken in. */
 #include "alarm/alarm.h"
 #include "api/api.h"
 #include "auth/auth.h"
@@ -54,8 +54,10 @@ static int arguments(int argc, char **argv, struct serve *s)
         const char *given;
         char *to;
         size_t cap;
-    } over[] = {{data, s->cfg.data, sizeof s->cfg.data},       {http, s->cfg.http, sizeof s->cfg.http},
-                {hj212, s->cfg.hj212, sizeof s->cfg.hj212},    {enroll, s->cfg.enroll, sizeof s->cfg.enroll},
+    } over[] = {{data, s->cfg.data, sizeof s->cfg.data},
+                {http, s->cfg.http, sizeof s->cfg.http},
+                {hj212, s->cfg.hj212, sizeof s->cfg.hj212},
+                {enroll, s->cfg.enroll, sizeof s->cfg.enroll},
                 {web_root, s->cfg.web_root, sizeof s->cfg.web_root}};
     for (size_t i = 0; i < sizeof over / sizeof over[0]; i++)
         if (over[i].given)
@@ -68,7 +70,8 @@ static int arguments(int argc, char **argv, struct serve *s)
 /* Demonstration accounts have a known password: they stay on this machine. */
 static bool loopback_only(const struct config *c)
 {
-    return (strncmp(c->http, "127.", 4) == 0 || strncmp(c->http, "[::1]", 5) == 0 || strncmp(c->http, "localhost:", 10) == 0);
+    return (strncmp(c->http, "127.", 4) == 0 || strncmp(c->http, "[::1]", 5) == 0 ||
+            strncmp(c->http, "localhost:", 10) == 0);
 }
 
 /* ---- what units tell each other ---- */
@@ -85,7 +88,8 @@ static void on_disk(void *user, const struct lt_error *err, bool cleared)
     char text[512] = "";
     if (err)
         lt_error_text(err, LT_EN, text, sizeof text);
-    lt_log(cleared ? LT_INFO : LT_ERROR, "recorder.disk", "state=%s error=\"%s\"", cleared ? "works again" : "failing", text);
+    lt_log(cleared ? LT_INFO : LT_ERROR, "recorder.disk", "state=%s error=\"%s\"", cleared ? "works again" : "failing",
+           text);
     atomic_store(&s->disk_faulty, !cleared);
 }
 
@@ -116,8 +120,12 @@ static enum lt_err start_state(struct serve *s, char *once, size_t cap, struct l
 
 static enum lt_err start_taking(struct serve *s, struct lt_error *err)
 {
-    struct recorder_config rc = {.dir = s->cfg.data, .tz_min = (int)s->cfg.tz_min, .tick_s = 10,
-                                 .keep_rejects = (unsigned)s->cfg.keep_rejects, .on_fault = on_disk, .user = s};
+    struct recorder_config rc = {.dir = s->cfg.data,
+                                 .tz_min = (int)s->cfg.tz_min,
+                                 .tick_s = 10,
+                                 .keep_rejects = (unsigned)s->cfg.keep_rejects,
+                                 .on_fault = on_disk,
+                                 .user = s};
     enum lt_err e = recorder_start(&rc, &s->recorder, err);
     if (e != LT_OK)
         return e;
@@ -134,28 +142,49 @@ static enum lt_err start_judging(struct serve *s, struct lt_error *err)
     enum lt_err e = series_open(&sc, &s->series, err);
     if (e != LT_OK)
         return e;
-    struct engine_config ec = {.dir = s->cfg.data, .series = s->series, .series_cache_bytes = cache,
-                               .tail = recorder_tail(s->recorder), .tz_min = (int)s->cfg.tz_min,
-                               .on_event = on_event, .user = s};
+    struct engine_config ec = {.dir = s->cfg.data,
+                               .series = s->series,
+                               .series_cache_bytes = cache,
+                               .tail = recorder_tail(s->recorder),
+                               .tz_min = (int)s->cfg.tz_min,
+                               .on_event = on_event,
+                               .user = s};
     return engine_start(&ec, &s->engine, err);
 }
 
 static enum lt_err start_serving(struct serve *s, struct lt_error *err)
 {
-    struct api_config ac = {.dir = s->cfg.data, .listen = s->cfg.http, .tls_cert = s->cfg.tls_cert, .tls_key = s->cfg.tls_key,
-                            .web_root = s->cfg.web_root[0] ? s->cfg.web_root : NULL, .tz_min = (int)s->cfg.tz_min,
-                            .demo = s->demo, .city_name = s->cfg.city_name, .city_name_en = s->cfg.city_name_en,
-                            .max_conns = (unsigned)s->cfg.http_conns, .max_conns_per_addr = (unsigned)s->cfg.http_conns_per_addr};
-    struct gateway_config gc = {.listen = s->cfg.hj212, .loops = (unsigned)s->cfg.loops,
-                                .enroll_open = strcmp(s->cfg.enroll, "open") == 0, .tz_min = (int)s->cfg.tz_min,
-                                .max_conns = (unsigned)s->cfg.max_conns, .max_conns_per_addr = (unsigned)s->cfg.max_conns_per_addr,
-                                .max_pending = (unsigned)s->cfg.max_pending, .idle_s = (unsigned)s->cfg.idle_s,
-                                .max_rate = (unsigned)s->cfg.max_rate, .on_command = on_command, .user = s};
+    struct api_config ac = {.dir = s->cfg.data,
+                            .listen = s->cfg.http,
+                            .tls_cert = s->cfg.tls_cert,
+                            .tls_key = s->cfg.tls_key,
+                            .web_root = s->cfg.web_root[0] ? s->cfg.web_root : NULL,
+                            .tz_min = (int)s->cfg.tz_min,
+                            .demo = s->demo,
+                            .city_name = s->cfg.city_name,
+                            .city_name_en = s->cfg.city_name_en,
+                            .max_conns = (unsigned)s->cfg.http_conns,
+                            .max_conns_per_addr = (unsigned)s->cfg.http_conns_per_addr};
+    struct gateway_config gc = {.listen = s->cfg.hj212,
+                                .loops = (unsigned)s->cfg.loops,
+                                .enroll_open = strcmp(s->cfg.enroll, "open") == 0,
+                                .tz_min = (int)s->cfg.tz_min,
+                                .max_conns = (unsigned)s->cfg.max_conns,
+                                .max_conns_per_addr = (unsigned)s->cfg.max_conns_per_addr,
+                                .max_pending = (unsigned)s->cfg.max_pending,
+                                .idle_s = (unsigned)s->cfg.idle_s,
+                                .max_rate = (unsigned)s->cfg.max_rate,
+                                .on_command = on_command,
+                                .user = s};
     enum lt_err e = gateway_start(&gc, s->recorder, s->registry, &s->gateway, err);
     if (e != LT_OK)
         return e;
-    struct api_deps deps = {.recorder = s->recorder, .registry = s->registry, .series = s->series, .engine = s->engine,
-                            .bus = s->bus, .gateway = s->gateway};
+    struct api_deps deps = {.recorder = s->recorder,
+                            .registry = s->registry,
+                            .series = s->series,
+                            .engine = s->engine,
+                            .bus = s->bus,
+                            .gateway = s->gateway};
     return api_start(&ac, &deps, &s->api, err);
 }
 

@@ -6,10 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void make_device(struct sim_device *d, unsigned i, uint64_t seed, const char *pw, const char *prefix)
+{
+    sim_device_init(d, i, seed, (enum sim_industry)(i % SIM_INDUSTRIES));
+    memcpy(d->pw, pw, strlen(pw) + 1);
+    if (prefix)
+        snprintf(d->mn, sizeof d->mn, "%s%06u", prefix, i);
+}
+
 int cmd_sim(int argc, char **argv)
 {
     const char *to = NULL, *acked = NULL, *pw = "123456", *prefix = NULL;
-    int64_t devices = 1, window = 1, seed = 1, backlog_s = 0, step_s = 30, timeout_ms = 10000, drain_ms = 15000, sources = 0;
+    int64_t devices = 1, window = 1, seed = 1, backlog_s = 0, step_s = 30, timeout_ms = 10000, drain_ms = 15000,
+            sources = 0;
     double rate = 1, seconds = 10;
     bool city = false, quiet = false;
     const struct opt opts[] = {
@@ -52,17 +61,23 @@ int cmd_sim(int argc, char **argv)
         free(d);
         return 2;
     }
-    for (unsigned i = 0; i < (unsigned)devices; i++) {
-        sim_device_init(&d[i], i, (uint64_t)seed, (enum sim_industry)(i % SIM_INDUSTRIES));
-        memcpy(d[i].pw, pw, strlen(pw) + 1);
-        if (prefix)
-            snprintf(d[i].mn, sizeof d[i].mn, "%s%06u", prefix, i);
-    }
-    struct sim_client_config cfg = {
-        .host = host, .port = port, .devices = d, .n = (unsigned)devices, .city = city, .rate = rate, .seconds = seconds,
-        .window = (unsigned)window, .timeout_ms = (unsigned)timeout_ms, .drain_ms = (unsigned)drain_ms,
-        .backlog_ms = backlog_s * 1000, .step_ms = step_s * 1000, .sources = (unsigned)sources, .acked = log,
-        .progress = !quiet};
+    for (unsigned i = 0; i < (unsigned)devices; i++)
+        make_device(&d[i], i, (uint64_t)seed, pw, prefix);
+    struct sim_client_config cfg = {.host = host,
+                                    .port = port,
+                                    .devices = d,
+                                    .n = (unsigned)devices,
+                                    .city = city,
+                                    .rate = rate,
+                                    .seconds = seconds,
+                                    .window = (unsigned)window,
+                                    .timeout_ms = (unsigned)timeout_ms,
+                                    .drain_ms = (unsigned)drain_ms,
+                                    .backlog_ms = backlog_s * 1000,
+                                    .step_ms = step_s * 1000,
+                                    .sources = (unsigned)sources,
+                                    .acked = log,
+                                    .progress = !quiet};
     struct sim_report rep;
     struct lt_error err;
     enum lt_err e = sim_client_run(&cfg, &rep, &err);

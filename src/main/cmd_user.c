@@ -63,8 +63,8 @@ static enum lt_err add(struct job *j, const char *login, struct lt_error *err)
     if (e == LT_OK)
         e = find(j, "enterprise", "code", j->enterprise, &enterprise, err);
     if (e == LT_OK)
-        e = auth_user_add(&j->x, login, j->name ? j->name : login, j->role ? j->role : "duty", territory, enterprise, &id,
-                          once, sizeof once, err);
+        e = auth_user_add(&j->x, login, j->name ? j->name : login, j->role ? j->role : "duty", territory, enterprise,
+                          &id, once, sizeof once, err);
     if (e == LT_OK)
         printf("user %s made; one-time password: %s\n", login, once);
     return e;

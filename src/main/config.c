@@ -10,7 +10,7 @@
 void config_defaults(struct config *c)
 {
     memset(c, 0, sizeof *c);
-#define STR(name, def, en, zh)                     lt_text_copy(c->name, sizeof c->name, def);
+#define STR(name, def, en, zh)                    lt_text_copy(c->name, sizeof c->name, def);
 #define INT(name, def, least, most, unit, en, zh) c->name = def;
 #include "main/config.def"
 #undef STR
@@ -38,7 +38,7 @@ static enum lt_err fail_at(struct lt_error *err, const char *path, int line, con
 enum lt_err config_load(struct config *c, const char *path, struct lt_error *err)
 {
     cfg_opt_t opts[] = {
-#define STR(name, def, en, zh)                     CFG_STR(#name, def, CFGF_NODEFAULT),
+#define STR(name, def, en, zh)                    CFG_STR(#name, def, CFGF_NODEFAULT),
 #define INT(name, def, least, most, unit, en, zh) CFG_INT(#name, def, CFGF_NODEFAULT),
 #include "main/config.def"
 #undef STR
@@ -58,7 +58,7 @@ enum lt_err config_load(struct config *c, const char *path, struct lt_error *err
 #define STR(name, def, en, zh)                                                                                         \
     if (cfg_size(cfg, #name) && cfg_getstr(cfg, #name))                                                                \
         lt_text_copy(with.name, sizeof with.name, cfg_getstr(cfg, #name));
-#define INT(name, def, least, most, unit, en, zh)                                                                     \
+#define INT(name, def, least, most, unit, en, zh)                                                                      \
     if (cfg_size(cfg, #name))                                                                                          \
         with.name = cfg_getint(cfg, #name);
 #include "main/config.def"
@@ -75,7 +75,7 @@ enum lt_err config_check(const struct config *c, struct lt_error *err)
 {
     char lo[24], hi[24];
 #define STR(name, def, en, zh)
-#define INT(name, def, least, most, unit, en, zh)                                                                     \
+#define INT(name, def, least, most, unit, en, zh)                                                                      \
     if (c->name < (least) || c->name > (most)) {                                                                       \
         snprintf(lo, sizeof lo, "%ld", (long)(least));                                                                 \
         snprintf(hi, sizeof hi, "%ld", (long)(most));                                                                  \
@@ -95,9 +95,9 @@ enum lt_err config_check(const struct config *c, struct lt_error *err)
 
 void config_print(const struct config *c, FILE *to)
 {
-#define STR(name, def, en, zh)                     fprintf(to, "# %s\n%s = \"%s\"\n", en, #name, c->name);
-#define INT(name, def, least, most, unit, en, zh)                                                                     \
-    fprintf(to, "# %s (%ld..%ld%s%s)\n%s = %ld\n", en, (long)(least), (long)(most), unit[0] ? " " : "", unit, #name,  \
+#define STR(name, def, en, zh) fprintf(to, "# %s\n%s = \"%s\"\n", en, #name, c->name);
+#define INT(name, def, least, most, unit, en, zh)                                                                      \
+    fprintf(to, "# %s (%ld..%ld%s%s)\n%s = %ld\n", en, (long)(least), (long)(most), unit[0] ? " " : "", unit, #name,   \
             c->name);
 #include "main/config.def"
 #undef STR

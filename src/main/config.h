@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 struct config {
-#define STR(name, def, en, zh)                     char name[256];
+#define STR(name, def, en, zh)                    char name[256];
 #define INT(name, def, least, most, unit, en, zh) long name;
 #include "main/config.def"
 #undef STR

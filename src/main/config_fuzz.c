@@ -1,4 +1,5 @@
-/* Fuzz target: a configuration file of any bytes is read or refused, and what was read can be printed and read again. */
+/* Fuzz target: a configuration file of any bytes is read or refused, and what was read can be printed and read again.
+ */
 #include "main/config.h"
 
 #include <stdint.h>

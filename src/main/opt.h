@@ -13,7 +13,7 @@ struct opt_list {       /* an option that may be given again */
 struct opt {
     const char *name; /* "--to" */
     enum opt_type type;
-    void *to;         /* const char **, int64_t *, double *, bool *, struct opt_list * */
+    void *to;          /* const char **, int64_t *, double *, bool *, struct opt_list * */
     const char *value; /* name of the value in the help, e.g. "HOST:PORT" */
     const char *help;
 };

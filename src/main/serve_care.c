@@ -57,7 +57,8 @@ static void night(struct serve *s, int64_t wall_ms)
         e = series_compact(s->series, wall_ms - s->cfg.recompress_after_days * LT_DAY_MS, COMPACT_STEP, &left, &err);
     note("compact series", e, &err);
     note("expire journal",
-         journal_expire(s->cfg.data, lt_day_number(wall_ms - s->cfg.keep_journal_days * LT_DAY_MS, tz), &days, &err), &err);
+         journal_expire(s->cfg.data, lt_day_number(wall_ms - s->cfg.keep_journal_days * LT_DAY_MS, tz), &days, &err),
+         &err);
     note("expire series", series_expire(s->series, wall_ms - s->cfg.keep_raw_days * LT_DAY_MS, &removed, &err), &err);
     lt_log(LT_INFO, "care.night", "seconds=%.1f", (double)(lt_mono_ms() - started) / 1000);
 }

@@ -11,14 +11,15 @@
 enum lt_err audit_setup(struct sql_db *db, struct lt_error *err)
 {
     static const struct sql_migration steps[] = {
-        {1, "CREATE TABLE audit(seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, user_id INTEGER NOT NULL,"
-            " user_name TEXT NOT NULL, address TEXT NOT NULL, action TEXT NOT NULL, kind TEXT NOT NULL,"
-            " record_id INTEGER NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL);"
-            "CREATE INDEX audit_record ON audit(kind, record_id);"
-            "CREATE TABLE record_history(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
-            " record_id INTEGER NOT NULL, version INTEGER NOT NULL, at_ms INTEGER NOT NULL, user_id INTEGER NOT NULL,"
-            " user_name TEXT NOT NULL, address TEXT NOT NULL, action TEXT NOT NULL, change TEXT NOT NULL);"
-            "CREATE INDEX record_history_record ON record_history(kind, record_id, id)"},
+        {1,
+         "CREATE TABLE audit(seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, user_id INTEGER NOT NULL,"
+         " user_name TEXT NOT NULL, address TEXT NOT NULL, action TEXT NOT NULL, kind TEXT NOT NULL,"
+         " record_id INTEGER NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL);"
+         "CREATE INDEX audit_record ON audit(kind, record_id);"
+         "CREATE TABLE record_history(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+         " record_id INTEGER NOT NULL, version INTEGER NOT NULL, at_ms INTEGER NOT NULL, user_id INTEGER NOT NULL,"
+         " user_name TEXT NOT NULL, address TEXT NOT NULL, action TEXT NOT NULL, change TEXT NOT NULL);"
+         "CREATE INDEX record_history_record ON record_history(kind, record_id, id)"},
     };
     return sql_migrate(db, "audit", steps, sizeof steps / sizeof steps[0], err);
 }
@@ -175,7 +176,8 @@ enum lt_err audit_verify(struct sql_db *db, int64_t *ret_rows, int64_t *ret_bad_
     *ret_rows = rows;
     /* SQLite's own count of numbers ever given catches rows cut off at the end (as far as it was not changed too). */
     int64_t given = 0;
-    if (e == LT_OK && sql_get_i64(db, "SELECT seq FROM sqlite_sequence WHERE name = 'audit'", NULL, &given, NULL) == LT_OK &&
+    if (e == LT_OK &&
+        sql_get_i64(db, "SELECT seq FROM sqlite_sequence WHERE name = 'audit'", NULL, &given, NULL) == LT_OK &&
         given != rows) {
         *ret_bad_seq = rows + 1;
         e = lt_fail(err, LT_E_CORRUPT, "audit", "audit", "rows are missing at the end", NULL);
@@ -211,15 +213,17 @@ static void write_line(struct sql_stmt *st, int tz_min, struct jsonw *w)
     jsonw_object_end(w);
 }
 
-enum lt_err audit_list(struct sql_db *db, const struct audit_query *q, int tz_min, struct jsonw *w, struct lt_error *err)
+enum lt_err audit_list(struct sql_db *db, const struct audit_query *q, int tz_min, struct jsonw *w,
+                       struct lt_error *err)
 {
     unsigned limit = q->limit == 0 ? 50 : q->limit > 200 ? 200 : q->limit;
     struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db,
-                                "SELECT " COLUMNS " FROM audit WHERE (?1 = 0 OR seq < ?1) AND (?2 = '' OR user_name = ?2"
-                                " OR user_id IN (SELECT id FROM user WHERE login = ?2)) AND (?3 = '' OR kind = ?3)"
-                                " AND (?4 = 0 OR at_ms >= ?4) AND (?5 = 0 OR at_ms < ?5) ORDER BY seq DESC LIMIT ?6",
-                                &st, err);
+    enum lt_err e =
+        sql_prepare(db,
+                    "SELECT " COLUMNS " FROM audit WHERE (?1 = 0 OR seq < ?1) AND (?2 = '' OR user_name = ?2"
+                    " OR user_id IN (SELECT id FROM user WHERE login = ?2)) AND (?3 = '' OR kind = ?3)"
+                    " AND (?4 = 0 OR at_ms >= ?4) AND (?5 = 0 OR at_ms < ?5) ORDER BY seq DESC LIMIT ?6",
+                    &st, err);
     if (e != LT_OK)
         return e;
     sql_bind_i64(st, 1, q->before_seq);

@@ -207,7 +207,8 @@ static void check_device(const struct record_row *old, const struct record_row *
         fault(f, LT_E_FIELD_REQUIRED, "outlet", "outlet", NULL, NULL);
 }
 
-#define SUPPRESS_MAX_MS (90 * LT_DAY_MS) /* a quarter: longer means the rule or the register is wrong, not the alarm */
+#define SUPPRESS_MAX_MS (90 * LT_DAY_MS) /* a quarter: longer means the rule or the register is wrong, not the alarm   \
+                                          */
 
 static void check_suppression(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
                               struct sql_db *db, struct record_faults *f)
@@ -243,7 +244,8 @@ static void check_territory(const struct record_row *old, const struct record_ro
 static void check_role(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
                        struct sql_db *db, struct record_faults *f)
 {
-    if (!auth_covers(who, record_text(now, "permissions")) || (old && !auth_covers(who, record_text(old, "permissions"))))
+    if (!auth_covers(who, record_text(now, "permissions")) ||
+        (old && !auth_covers(who, record_text(old, "permissions"))))
         fault(f, LT_E_DENIED, "permissions", "grant more than you have / 授予超出自身的权限", NULL, NULL);
 }
 
@@ -273,8 +275,11 @@ static void check_user(const struct record_row *old, const struct record_row *no
 /* ---- choices ---- */
 
 typedef const struct record_choice choices[];
-static choices levels = {
-    {"province", "Province", "省"}, {"city", "City", "市"}, {"county", "County", "区县"}, {"township", "Township", "乡镇街道"}, {0}};
+static choices levels = {{"province", "Province", "省"},
+                         {"city", "City", "市"},
+                         {"county", "County", "区县"},
+                         {"township", "Township", "乡镇街道"},
+                         {0}};
 static choices unit_types = {{"city_office", "City office", "市级大气办"},
                              {"county_bureau", "County bureau", "区县分局"},
                              {"department", "Department", "市直部门"},
@@ -297,7 +302,7 @@ static choices industries = {{"thermal_power", "Thermal power", "火电"},
                              {"waste_incineration", "Waste incineration", "垃圾焚烧"},
                              {"heating", "Heating", "供热"},
                              {0}};
-static choices grades = {{"A", "Grade A", "A 级"}, {"B", "Grade B", "B 级"},      {"C", "Grade C", "C 级"},
+static choices grades = {{"A", "Grade A", "A 级"}, {"B", "Grade B", "B 级"},         {"C", "Grade C", "C 级"},
                          {"D", "Grade D", "D 级"}, {"none", "Not graded", "未定级"}, {0}};
 static choices production = {
     {"producing", "Producing", "在产"}, {"stopped", "Stopped", "停产"}, {"closed", "Closed", "关闭"}, {0}};
@@ -306,8 +311,12 @@ static choices device_status = {
     {"pending", "Pending", "待登记"}, {"active", "Active", "启用"}, {"disabled", "Disabled", "停用"}, {0}};
 static choices periods = {{"hour", "Hour", "小时"}, {"day", "Day", "日"}, {0}};
 static choices bases = {{"converted", "Converted", "折算浓度"}, {"measured", "Measured", "实测浓度"}, {0}};
-static choices states = {{"startup", "Start-up", "启炉"}, {"shutdown", "Shutdown", "停炉"}, {"maintenance", "Maintenance", "检修维护"},
-                         {"fault", "Fault", "故障"},      {"stopped", "Stopped", "停运"},   {"other", "Other", "其他"},
+static choices states = {{"startup", "Start-up", "启炉"},
+                         {"shutdown", "Shutdown", "停炉"},
+                         {"maintenance", "Maintenance", "检修维护"},
+                         {"fault", "Fault", "故障"},
+                         {"stopped", "Stopped", "停运"},
+                         {"other", "Other", "其他"},
                          {0}};
 static choices severities = {
     {"urgent", "Urgent", "紧急"}, {"important", "Important", "重要"}, {"normal", "Normal", "一般"}, {0}};
@@ -324,7 +333,8 @@ static choices rule_codes = {{"hour_exceed", "Hourly exceedance", "小时值超�
                              {"disk_fault", "Disk fault", "磁盘故障"},
                              {"engine_behind", "Evaluation behind", "计算滞后"},
                              {0}};
-static choices objects = {{"device", "Device", "设备"}, {"outlet", "Outlet", "排放口"}, {"post", "Command post", "平台"}, {0}};
+static choices objects = {
+    {"device", "Device", "设备"}, {"outlet", "Outlet", "排放口"}, {"post", "Command post", "平台"}, {0}};
 static choices wide_objects = {{"device", "Device", "设备"},
                                {"outlet", "Outlet", "排放口"},
                                {"enterprise", "Enterprise", "企业"},
@@ -426,15 +436,13 @@ static const struct record_field limit_fields[] = {
     {FIX("limit_value", R | L, 0, 1000000, "Limit", "限值"), .unit = "mg/m³"},
     {TEXT("standard", L | Q, 64, "Standard", "执行标准")},
     {DATE("valid_from", R | L | K, "Valid from", "生效日期")},
-    {DATE("valid_to", L, "Valid to", "失效日期"), HINT("the first day on which it no longer holds", "自该日起不再适用")},
+    {DATE("valid_to", L, "Valid to", "失效日期"),
+     HINT("the first day on which it no longer holds", "自该日起不再适用")},
 };
 static const struct record_field state_fields[] = {
-    {REF("outlet", R | L, "outlet", "Outlet", "排放口")},
-    {ENUM("state", R | L, states, "State", "工况")},
-    {TIME("begin_at", R | L, "Begins", "开始时间")},
-    {TIME("end_at", L, "Ends", "结束时间")},
-    {TEXT("reason", L | Q, 500, "Reason", "原因说明")},
-    {TEXT("declared_by", RO | L, 128, "Declared by", "申报人")},
+    {REF("outlet", R | L, "outlet", "Outlet", "排放口")}, {ENUM("state", R | L, states, "State", "工况")},
+    {TIME("begin_at", R | L, "Begins", "开始时间")},      {TIME("end_at", L, "Ends", "结束时间")},
+    {TEXT("reason", L | Q, 500, "Reason", "原因说明")},   {TEXT("declared_by", RO | L, 128, "Declared by", "申报人")},
 };
 static const struct record_field rule_fields[] = {
     {ENUM("code", R | U | L | N | K | CR, rule_codes, "Rule", "规则")},
@@ -525,38 +533,97 @@ static const struct record_field command_fields[] = {
 };
 
 static const struct record_kind kinds[] = {
-    {.name = "territory", .en = "Territories", .zh = "辖区", FIELDS(territory_fields), .territory = "id", .open_read = true,
-     .config = true, .check = check_territory},
-    {.name = "unit", .en = "Units", .zh = "单位", FIELDS(unit_fields), .territory = "territory", .open_read = true,
+    {.name = "territory",
+     .en = "Territories",
+     .zh = "辖区",
+     FIELDS(territory_fields),
+     .territory = "id",
+     .open_read = true,
+     .config = true,
+     .check = check_territory},
+    {.name = "unit",
+     .en = "Units",
+     .zh = "单位",
+     FIELDS(unit_fields),
+     .territory = "territory",
+     .open_read = true,
      .config = true},
     {.name = "person", .en = "People", .zh = "人员", FIELDS(person_fields), .territory = "unit.territory"},
-    {.name = "enterprise", .en = "Enterprises", .zh = "企业", FIELDS(enterprise_fields), .territory = "territory",
-     .enterprise = "id", .config = true},
-    {.name = "outlet", .en = "Outlets", .zh = "排放口", FIELDS(outlet_fields), .territory = "enterprise.territory",
-     .enterprise = "enterprise", .config = true},
-    {.name = "device", .en = "Devices", .zh = "监测设备", FIELDS(device_fields), .territory = "outlet.enterprise.territory",
-     .enterprise = "outlet.enterprise", .config = true, .check = check_device},
-    {.name = "factor_limit", .en = "Emission limits", .zh = "排放限值", FIELDS(limit_fields),
-     .territory = "outlet.enterprise.territory", .enterprise = "outlet.enterprise", .config = true,
+    {.name = "enterprise",
+     .en = "Enterprises",
+     .zh = "企业",
+     FIELDS(enterprise_fields),
+     .territory = "territory",
+     .enterprise = "id",
+     .config = true},
+    {.name = "outlet",
+     .en = "Outlets",
+     .zh = "排放口",
+     FIELDS(outlet_fields),
+     .territory = "enterprise.territory",
+     .enterprise = "enterprise",
+     .config = true},
+    {.name = "device",
+     .en = "Devices",
+     .zh = "监测设备",
+     FIELDS(device_fields),
+     .territory = "outlet.enterprise.territory",
+     .enterprise = "outlet.enterprise",
+     .config = true,
+     .check = check_device},
+    {.name = "factor_limit",
+     .en = "Emission limits",
+     .zh = "排放限值",
+     FIELDS(limit_fields),
+     .territory = "outlet.enterprise.territory",
+     .enterprise = "outlet.enterprise",
+     .config = true,
      .check = check_validity},
-    {.name = "process_state", .en = "Process states", .zh = "工况申报", FIELDS(state_fields),
-     .territory = "outlet.enterprise.territory", .enterprise = "outlet.enterprise", .author = "declared_by",
-     .config = true, .check = check_state},
+    {.name = "process_state",
+     .en = "Process states",
+     .zh = "工况申报",
+     FIELDS(state_fields),
+     .territory = "outlet.enterprise.territory",
+     .enterprise = "outlet.enterprise",
+     .author = "declared_by",
+     .config = true,
+     .check = check_state},
     {.name = "rule", .en = "Rules", .zh = "告警规则", FIELDS(rule_fields), .config = true, .check = check_validity},
-    {.name = "suppression", .en = "Suppressions", .zh = "告警抑制", FIELDS(suppression_fields), .object = true,
-     .author = "author", .config = true, .check = check_suppression},
+    {.name = "suppression",
+     .en = "Suppressions",
+     .zh = "告警抑制",
+     FIELDS(suppression_fields),
+     .object = true,
+     .author = "author",
+     .config = true,
+     .check = check_suppression},
     {.name = "role", .en = "Roles", .zh = "角色", FIELDS(role_fields), .check = check_role},
-    {.name = "user", .en = "Users", .zh = "用户", FIELDS(user_fields), .territory = "territory",
-     .enterprise = "enterprise", .check = check_user},
-    {.name = "alarm", .en = "Alarms", .zh = "告警", FIELDS(alarm_fields), .territory = "territory",
-     .enterprise = "enterprise", .readonly = true,
+    {.name = "user",
+     .en = "Users",
+     .zh = "用户",
+     FIELDS(user_fields),
+     .territory = "territory",
+     .enterprise = "enterprise",
+     .check = check_user},
+    {.name = "alarm",
+     .en = "Alarms",
+     .zh = "告警",
+     FIELDS(alarm_fields),
+     .territory = "territory",
+     .enterprise = "enterprise",
+     .readonly = true,
      .index = "CREATE INDEX IF NOT EXISTS alarm_due_at ON alarm(due_at_ms) WHERE due_at_ms IS NOT NULL;"
               "CREATE INDEX IF NOT EXISTS alarm_state ON alarm(state);"
               "CREATE INDEX IF NOT EXISTS alarm_active ON alarm(active, rule, object_kind, object_id);"
               "CREATE INDEX IF NOT EXISTS alarm_first ON alarm(first_at_ms);"
               "CREATE INDEX IF NOT EXISTS alarm_last ON alarm(last_at_ms);"},
-    {.name = "command", .en = "Device commands", .zh = "设备命令", FIELDS(command_fields),
-     .territory = "device.outlet.enterprise.territory", .enterprise = "device.outlet.enterprise", .readonly = true},
+    {.name = "command",
+     .en = "Device commands",
+     .zh = "设备命令",
+     FIELDS(command_fields),
+     .territory = "device.outlet.enterprise.territory",
+     .enterprise = "device.outlet.enterprise",
+     .readonly = true},
 };
 
 size_t record_kind_count(void)

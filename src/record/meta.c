@@ -106,8 +106,9 @@ static void schema_type(const struct record_field *f, struct jsonw *w)
 {
     static const struct {
         const char *type, *format;
-    } types[] = {{"string", NULL}, {"integer", "int64"}, {"number", NULL},     {"boolean", NULL}, {"string", "date-time"},
-                 {"string", "date-time"}, {"string", NULL}, {"integer", "int64"}, {"object", NULL}};
+    } types[] = {{"string", NULL},  {"integer", "int64"},    {"number", NULL},
+                 {"boolean", NULL}, {"string", "date-time"}, {"string", "date-time"},
+                 {"string", NULL},  {"integer", "int64"},    {"object", NULL}};
     jsonw_kstr(w, "type", types[f->type].type);
     if (types[f->type].format)
         jsonw_kstr(w, "format", types[f->type].format);

@@ -133,7 +133,8 @@ static enum lt_err param_unknown(struct lt_slice name, struct lt_error *err)
     return lt_fail(err, LT_E_FIELD_UNKNOWN, z, z, NULL, NULL);
 }
 
-static enum lt_err param_sort(struct record_query *q, const struct record_kind *k, struct lt_slice v, struct lt_error *err)
+static enum lt_err param_sort(struct record_query *q, const struct record_kind *k, struct lt_slice v,
+                              struct lt_error *err)
 {
     bool down = v.n && v.p[0] == '-';
     struct lt_slice name = {v.p + down, v.n - down};

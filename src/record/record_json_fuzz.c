@@ -1,5 +1,6 @@
-/* Fuzz target: any bytes as the body of a create and an update of every kind, as parameters of a list, and as a CSV import.
- * Whatever is taken must come out again as valid JSON, be rebuilt by record_each_at() and leave the audit chain whole. */
+/* Fuzz target: any bytes as the body of a create and an update of every kind, as parameters of a list, and as a CSV
+ * import. Whatever is taken must come out again as valid JSON, be rebuilt by record_each_at() and leave the audit chain
+ * whole. */
 #include "base/clock.h"
 #include "record/audit.h"
 #include "record/record.h"
@@ -17,8 +18,9 @@ static struct record_ctx x;
 
 static void start(void)
 {
-    static const struct record_set territory[] = {
-        {.field = "code", .s = {"410100", 6}}, {.field = "name", .s = {"city", 4}}, {.field = "level", .s = {"city", 4}}};
+    static const struct record_set territory[] = {{.field = "code", .s = {"410100", 6}},
+                                                  {.field = "name", .s = {"city", 4}},
+                                                  {.field = "level", .s = {"city", 4}}};
     int64_t id;
     if (db)
         return;

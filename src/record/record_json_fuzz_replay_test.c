@@ -1,5 +1,5 @@
 /* Replays the record fuzz target on a corpus. */
-#include "json/fuzz_replay.h"
+#include "base/fuzz_replay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -7,9 +7,12 @@ int main(void)
 {
     static const char *const corpus[] = {
         "{\"code\":\"410102\",\"name\":\"区\",\"level\":\"county\",\"parent\":1,\"center_lon\":113.5}",
-        "{\"mn\":\"A1\",\"pw\":\"x\",\"sm4_key\":\"00112233445566778899aabbccddeeff\",\"allow\":\"10.0.0.0/8\",\"st\":\"31\"}",
-        "{\"code\":\"91410100MA44000001\",\"name\":\"厂\",\"industry\":\"钢铁\",\"territory\":\"410100\",\"protected\":\"是\"}",
-        "{\"code\":\"silence\",\"severity\":\"urgent\",\"enabled\":true,\"enter_fix\":\"1,234.5\",\"valid_from\":\"2026-01-05\"}",
+        "{\"mn\":\"A1\",\"pw\":\"x\",\"sm4_key\":\"00112233445566778899aabbccddeeff\",\"allow\":\"10.0.0.0/"
+        "8\",\"st\":\"31\"}",
+        "{\"code\":\"91410100MA44000001\",\"name\":\"厂\",\"industry\":\"钢铁\",\"territory\":\"410100\",\"protected\":"
+        "\"是\"}",
+        "{\"code\":\"silence\",\"severity\":\"urgent\",\"enabled\":true,\"enter_fix\":\"1,234.5\",\"valid_from\":"
+        "\"2026-01-05\"}",
         "{\"object_kind\":\"post\",\"reason\":\"r\",\"until_at\":\"2026.12.1 8:00\",\"author\":\"me\"}",
         "{\"code\":\"r\",\"name\":\"r\",\"permissions\":\"device:read,*:write\"}",
         "q=a%25&sort=-name&limit=7&code=1,2,3&name.not=null&center_lon.min=1.5",

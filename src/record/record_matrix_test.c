@@ -1,5 +1,6 @@
 /* The authorisation matrix, made from the declarations: every kind × every role × own or other territory × read, write,
- * delete. What is expected is computed from the role's list and the place of the record, not from the code under test. */
+ * delete. What is expected is computed from the role's list and the place of the record, not from the code under test.
+ */
 #include "record/record_testing.h"
 
 /* The preset roles' lists in short: what matters is each shape of permission. */
@@ -14,8 +15,10 @@ static const struct role {
     {"devices", "device:read,device:write,outlet:read", false},
     {"people", "user:*,role:*,audit:read", false},
     {"admin", "*", false},
-    {"plant", "enterprise:read,outlet:read,device:read,process_state:read,process_state:write,alarm:read,rule:read,"
-              "territory:read,suppression:read,suppression:write", true},
+    {"plant",
+     "enterprise:read,outlet:read,device:read,process_state:read,process_state:write,alarm:read,rule:read,"
+     "territory:read,suppression:read,suppression:write",
+     true},
     {"plant_all", "*", true},
 };
 
@@ -56,16 +59,19 @@ static void fill(struct world *w)
             {"enterprise", c->plant[i]},
             {"outlet", c->outlet[i]},
             {"device", c->device[i]},
-            {"factor_limit", INSERT(c, "factor_limit", RECORD_SET_I("outlet", c->outlet[i]), RECORD_SET_Z("factor", "a21026"),
-                                    RECORD_SET_I("limit_value", 35000000), RECORD_SET_I("valid_from", T0))},
-            {"process_state", INSERT(c, "process_state", RECORD_SET_I("outlet", c->outlet[i]), RECORD_SET_Z("state", "fault"),
-                                     RECORD_SET_I("begin_at", T0))},
+            {"factor_limit",
+             INSERT(c, "factor_limit", RECORD_SET_I("outlet", c->outlet[i]), RECORD_SET_Z("factor", "a21026"),
+                    RECORD_SET_I("limit_value", 35000000), RECORD_SET_I("valid_from", T0))},
+            {"process_state", INSERT(c, "process_state", RECORD_SET_I("outlet", c->outlet[i]),
+                                     RECORD_SET_Z("state", "fault"), RECORD_SET_I("begin_at", T0))},
             {"rule", rule},
-            {"suppression", INSERT(c, "suppression", RECORD_SET_Z("object_kind", "device"), RECORD_SET_I("object_id", c->device[i]),
-                                   RECORD_SET_Z("reason", "r"), RECORD_SET_I("until_at", T0 + LT_DAY_MS))},
+            {"suppression",
+             INSERT(c, "suppression", RECORD_SET_Z("object_kind", "device"), RECORD_SET_I("object_id", c->device[i]),
+                    RECORD_SET_Z("reason", "r"), RECORD_SET_I("until_at", T0 + LT_DAY_MS))},
             {"role", role},
-            {"user", INSERT(c, "user", RECORD_SET_Z("login", name), RECORD_SET_Z("name", name), RECORD_SET_I("role", role),
-                            RECORD_SET_I("territory", c->county[i]), RECORD_SET_I("enterprise", c->plant[i]))},
+            {"user",
+             INSERT(c, "user", RECORD_SET_Z("login", name), RECORD_SET_Z("name", name), RECORD_SET_I("role", role),
+                    RECORD_SET_I("territory", c->county[i]), RECORD_SET_I("enterprise", c->plant[i]))},
             {"alarm", INSERT(c, "alarm", RECORD_SET_Z("key", name), RECORD_SET_Z("rule", "silence"),
                              RECORD_SET_Z("severity", "normal"), RECORD_SET_Z("object_kind", "device"),
                              RECORD_SET_I("object_id", c->device[i]), RECORD_SET_I("territory", c->county[i]),
@@ -142,8 +148,11 @@ static const char *change_body(const struct record_kind *k)
 {
     static const struct {
         const char *kind, *body;
-    } bodies[] = {{"device", "\"note\":\"n\""},      {"factor_limit", "\"standard\":\"n\""}, {"process_state", "\"reason\":\"n\""},
-                  {"rule", "\"min_duration_min\":7"}, {"suppression", "\"reason\":\"n\""}};
+    } bodies[] = {{"device", "\"note\":\"n\""},
+                  {"factor_limit", "\"standard\":\"n\""},
+                  {"process_state", "\"reason\":\"n\""},
+                  {"rule", "\"min_duration_min\":7"},
+                  {"suppression", "\"reason\":\"n\""}};
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
         if (strcmp(bodies[i].kind, k->name) == 0)
             return bodies[i].body;
@@ -155,13 +164,13 @@ static bool may_write(const struct record_kind *k, const struct role *r, int sid
     return !k->readonly && listed(r->permissions, k->name, "write") && own_side(k, r, side, true);
 }
 
-static void check_write(struct city *c, struct record_ctx *x, const struct record_kind *k, const struct role *r, int64_t id,
-                        int side)
+static void check_write(struct city *c, struct record_ctx *x, const struct record_kind *k, const struct role *r,
+                        int64_t id, int side)
 {
     struct lt_error err = {0};
     char body[80];
-    bool want = may_write(k, r, side), want_delete = !k->readonly && listed(r->permissions, k->name, "delete") &&
-                                                     own_side(k, r, side, true);
+    bool want = may_write(k, r, side),
+         want_delete = !k->readonly && listed(r->permissions, k->name, "delete") && own_side(k, r, side, true);
     assert_int_equal(sql_begin(c->db, &err), LT_OK);
     snprintf(body, sizeof body, "{\"version\":1,%s}", change_body(k));
     json_t *v = json_of(body);
@@ -193,8 +202,8 @@ static void check_create(struct city *c, struct record_ctx *x, const struct role
         {"process_state", "\"state\":\"fault\",\"begin_at\":\"2026-11-25T08:00:00+08:00\"", "outlet", c->outlet[side]},
         {"enterprise", "\"code\":\"91410100MA44ZZZZZZ\",\"name\":\"n\",\"industry\":\"steel\"", "territory",
          c->county[side]},
-        {"suppression", "\"object_kind\":\"device\",\"reason\":\"n\",\"until_at\":\"2026-11-26T08:00:00+08:00\"", "object_id",
-         c->device[side]},
+        {"suppression", "\"object_kind\":\"device\",\"reason\":\"n\",\"until_at\":\"2026-11-26T08:00:00+08:00\"",
+         "object_id", c->device[side]},
     };
     for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
         char body[300];
@@ -271,6 +280,7 @@ static void nothing_crosses_the_border(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_matrix_holds), cmocka_unit_test(nothing_crosses_the_border)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_matrix_holds),
+                                       cmocka_unit_test(nothing_crosses_the_border)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

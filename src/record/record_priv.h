@@ -4,8 +4,8 @@
 #include "record/audit.h"
 #include "record/record.h"
 
-/* Text of SQL made from declarations, with the values to bind beside it. Only names that stand in kinds.c ever enter the
- * text; everything that came from outside is a bind. */
+/* Text of SQL made from declarations, with the values to bind beside it. Only names that stand in kinds.c ever enter
+ * the text; everything that came from outside is a bind. */
 #define RECORD_BINDS_MAX 256 /* 16 filters of up to 8 values, the scope's at most 8, cursor 3, searches 8 */
 struct record_bind {
     bool text;
@@ -64,8 +64,8 @@ struct record_write {
     struct record_faults own_faults;
 };
 enum lt_err record_write_begin(struct record_write *w, const struct record_ctx *x, const struct record_kind *k,
-                               int64_t id, const char *action, struct record_faults *faults, struct lt_error *err)
-    LT_MUST_CHECK;
+                               int64_t id, const char *action, struct record_faults *faults,
+                               struct lt_error *err) LT_MUST_CHECK;
 /* Checks all, then writes record, history and audit. Inside a transaction. *ret_changed: something was different. */
 enum lt_err record_write_end(struct record_write *w, bool *ret_changed, struct lt_error *err) LT_MUST_CHECK;
 void record_write_fini(struct record_write *w);
@@ -79,7 +79,7 @@ enum lt_err record_fetch(const struct record_ctx *x, const struct record_kind *k
                          struct record_row *ret, struct lt_error *err) LT_MUST_CHECK;
 void record_item(const struct record_ctx *x, const struct record_row *r, struct jsonw *w,
                  void (*extra)(void *user, const struct record_row *row, struct jsonw *w), void *user);
-enum lt_err record_need(const struct record_ctx *x, const struct record_kind *k, const char *verb, struct lt_error *err)
-    LT_MUST_CHECK;
+enum lt_err record_need(const struct record_ctx *x, const struct record_kind *k, const char *verb,
+                        struct lt_error *err) LT_MUST_CHECK;
 const char *record_label(const char *en, const char *zh, enum lt_lang lang);
 #endif

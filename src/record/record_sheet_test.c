@@ -6,8 +6,9 @@
 
 static void fill(struct city *c, int n)
 {
-    static const char *const names[] = {"=cmd|' /C calc'!A0", "+86 公司", "-负号厂", "@厂", "'单引号", "'=双重",
-                                        "引号\"逗号,厂", "第一行\n第二行", "普通 企业", "Ｆｕｌｌ"};
+    static const char *const names[] = {
+        "=cmd|' /C calc'!A0", "+86 公司",       "-负号厂",   "@厂",     "'单引号", "'=双重",
+        "引号\"逗号,厂",      "第一行\n第二行", "普通 企业", "Ｆｕｌｌ"};
     assert_int_equal(sql_begin(c->db, NULL), LT_OK);
     for (int i = 0; i < n; i++) {
         char code[32], name[80];
@@ -15,8 +16,8 @@ static void fill(struct city *c, int n)
         snprintf(name, sizeof name, "%s%d", names[i % 10], i);
         INSERT(c, "enterprise", RECORD_SET_Z("code", code), RECORD_SET_Z("name", name),
                RECORD_SET_Z("industry", i % 2 ? "steel" : "cement"), RECORD_SET_I("territory", c->county[i % 2]),
-               RECORD_SET_I("protected", i % 3 == 0), RECORD_SET_I("lon", 113000000 + i * 37), RECORD_SET_I("lat", -1 - i),
-               i % 4 ? RECORD_SET_I("unit", c->unit[i % 2]) : RECORD_SET_NULL("unit"));
+               RECORD_SET_I("protected", i % 3 == 0), RECORD_SET_I("lon", 113000000 + i * 37),
+               RECORD_SET_I("lat", -1 - i), i % 4 ? RECORD_SET_I("unit", c->unit[i % 2]) : RECORD_SET_NULL("unit"));
     }
     assert_int_equal(sql_commit(c->db, NULL), LT_OK);
 }
@@ -63,8 +64,8 @@ static void round_trip(enum record_format fmt)
     assert_int_equal(sum.errors, 0);
     assert_int_equal(sum.rows, ROWS + 2);
     assert_int_equal(sum.created, ROWS);
-    print_message("%s: %d rows, %zu bytes, out %.2f s, in %.2f s\n", fmt == RECORD_CSV ? "csv" : "xlsx", ROWS, first.n, t1 - t0,
-                  t2 - t1);
+    print_message("%s: %d rows, %zu bytes, out %.2f s, in %.2f s\n", fmt == RECORD_CSV ? "csv" : "xlsx", ROWS, first.n,
+                  t1 - t0, t2 - t1);
     /* the two cities hold the same now: their CSV is equal byte by byte */
     struct lt_buf ca = LT_BUF_INIT(64u << 20);
     assert_int_equal(record_export(&a->x, kind_of("enterprise"), &q, RECORD_CSV, &ca, &err), LT_OK);
@@ -130,8 +131,9 @@ static void errors_name_the_cell_and_nothing_is_written(void **state)
     const struct {
         int row;
         const char *column, *code;
-    } want[] = {{3, "统一社会信用代码*", "FIELD_FORMAT"}, {4, "Industry", "FIELD_CHOICE"}, {4, "territory", "REF_MISSING"},
-                {4, "民生保障", "FIELD_TYPE"},            {4, "企业名称（必填）", "FIELD_REQUIRED"}, {5, "经度(°)", "FIELD_RANGE"}};
+    } want[] = {{3, "统一社会信用代码*", "FIELD_FORMAT"},  {4, "Industry", "FIELD_CHOICE"},
+                {4, "territory", "REF_MISSING"},           {4, "民生保障", "FIELD_TYPE"},
+                {4, "企业名称（必填）", "FIELD_REQUIRED"}, {5, "经度(°)", "FIELD_RANGE"}};
     const json_t *list = json_object_get(report, "errors");
     assert_int_equal(json_array_size(list), sizeof want / sizeof want[0]);
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {

@@ -70,16 +70,17 @@ static void every_fault_of_a_row_is_named(void **state)
     struct record_faults f;
     struct lt_error err;
     int64_t id = 0;
-    enum lt_err e = create(&c->x, "enterprise",
-                           "{\"code\":\"9.14E+17\",\"name\":\"\",\"industry\":\"bakery\",\"territory\":99999,\"lon\":200,"
-                           "\"protected\":\"maybe\",\"nonsense\":1,\"grade\":\"A\"}",
-                           &id, &f, &err);
+    enum lt_err e =
+        create(&c->x, "enterprise",
+               "{\"code\":\"9.14E+17\",\"name\":\"\",\"industry\":\"bakery\",\"territory\":99999,\"lon\":200,"
+               "\"protected\":\"maybe\",\"nonsense\":1,\"grade\":\"A\"}",
+               &id, &f, &err);
     assert_int_not_equal(e, LT_OK);
     const struct {
         const char *field;
         enum lt_err code;
-    } want[] = {{"code", LT_E_FIELD_FORMAT},  {"name", LT_E_FIELD_REQUIRED}, {"industry", LT_E_FIELD_CHOICE},
-                {"territory", LT_E_REF_MISSING}, {"lon", LT_E_FIELD_RANGE},  {"protected", LT_E_FIELD_TYPE},
+    } want[] = {{"code", LT_E_FIELD_FORMAT},     {"name", LT_E_FIELD_REQUIRED}, {"industry", LT_E_FIELD_CHOICE},
+                {"territory", LT_E_REF_MISSING}, {"lon", LT_E_FIELD_RANGE},     {"protected", LT_E_FIELD_TYPE},
                 {"nonsense", LT_E_FIELD_UNKNOWN}};
     assert_int_equal(f.n, sizeof want / sizeof want[0]);
     for (size_t i = 0; i < f.n; i++) {
@@ -100,10 +101,13 @@ static void values_come_back_as_they_went_in(void **state)
     struct city *c = *state;
     struct lt_error err = {0};
     int64_t id = 0;
-    assert_int_equal(create(&c->x, "enterprise",
-                            "{\"code\":\"91410100MA44ABCDE9\",\"name\":\"＝危险厂 \\\"引号\\\"\",\"industry\":\"水泥\",\"grade\":\"B\","
-                            "\"protected\":true,\"territory\":\"410102\",\"unit\":\"甲区分局\",\"lon\":113.123456,\"lat\":\"34.5\"}",
-                            &id, NULL, &err), LT_OK);
+    assert_int_equal(
+        create(
+            &c->x, "enterprise",
+            "{\"code\":\"91410100MA44ABCDE9\",\"name\":\"＝危险厂 \\\"引号\\\"\",\"industry\":\"水泥\",\"grade\":\"B\","
+            "\"protected\":true,\"territory\":\"410102\",\"unit\":\"甲区分局\",\"lon\":113.123456,\"lat\":\"34.5\"}",
+            &id, NULL, &err),
+        LT_OK);
     json_t *v = item(&c->x, "enterprise", id);
     assert_string_equal(STR(v, "industry"), "cement");
     assert_string_equal(STR(v, "territory_name"), "甲区");
@@ -160,20 +164,25 @@ static void rules_between_fields(void **state)
     int64_t id = 0;
     char body[300];
     snprintf(body, sizeof body,
-             "{\"outlet\":%lld,\"factor\":\"a21026\",\"limit_value\":35,\"valid_from\":\"2026-06-01\",\"valid_to\":\"2026-05-01\"}",
+             "{\"outlet\":%lld,\"factor\":\"a21026\",\"limit_value\":35,\"valid_from\":\"2026-06-01\",\"valid_to\":"
+             "\"2026-05-01\"}",
              (long long)c->outlet[0]);
     assert_int_equal(create(&c->x, "factor_limit", body, &id, NULL, &err), LT_E_FIELD_RANGE);
     assert_string_equal(err.field, "valid_to");
-    assert_int_equal(create(&c->x, "device", "{\"mn\":\"X1\",\"status\":\"active\"}", &id, NULL, &err), LT_E_FIELD_REQUIRED);
+    assert_int_equal(create(&c->x, "device", "{\"mn\":\"X1\",\"status\":\"active\"}", &id, NULL, &err),
+                     LT_E_FIELD_REQUIRED);
     snprintf(body, sizeof body, "{\"version\":1,\"parent\":%lld}", (long long)c->county[0]);
     assert_int_equal(update(&c->x, "territory", c->root, body, &err), LT_E_BAD_INPUT); /* a ring */
     assert_int_equal(create(&c->x, "suppression",
-                            "{\"object_kind\":\"post\",\"reason\":\"x\",\"until_at\":\"2020-01-01T00:00:00+08:00\"}", &id, NULL,
-                            &err), LT_E_FIELD_RANGE);
+                            "{\"object_kind\":\"post\",\"reason\":\"x\",\"until_at\":\"2020-01-01T00:00:00+08:00\"}",
+                            &id, NULL, &err),
+                     LT_E_FIELD_RANGE);
     assert_int_equal(create(&c->x, "device", "{\"mn\":\"X2\",\"allow\":\"10.0.0.0/8, 300.1.1.1\"}", &id, NULL, &err),
                      LT_E_FIELD_FORMAT);
-    assert_int_equal(create(&c->x, "device", "{\"mn\":\"X2\",\"allow\":\"10.0.0.0/8, fd00::/8\",\"tolerate\":\"no_crlf\"}", &id,
-                            NULL, &err), LT_OK);
+    assert_int_equal(create(&c->x, "device",
+                            "{\"mn\":\"X2\",\"allow\":\"10.0.0.0/8, fd00::/8\",\"tolerate\":\"no_crlf\"}", &id, NULL,
+                            &err),
+                     LT_OK);
 }
 
 static void secrets_go_in_and_never_out(void **state)
@@ -196,10 +205,12 @@ static void secrets_go_in_and_never_out(void **state)
     assert_string_equal(json_string_value(json_array_get(pair, 1)), "changed");
     json_decref(v);
     int64_t n = 0;
-    assert_int_equal(sql_get_i64(c->db,
-                                 "SELECT (SELECT count(*) FROM record_history WHERE instr(change, '-pw') OR instr(change, "
-                                 "'aabbcc')) + (SELECT count(*) FROM audit WHERE instr(detail, '-pw') OR instr(detail, 'aabbcc'))",
-                                 NULL, &n, &err), LT_OK);
+    assert_int_equal(
+        sql_get_i64(c->db,
+                    "SELECT (SELECT count(*) FROM record_history WHERE instr(change, '-pw') OR instr(change, "
+                    "'aabbcc')) + (SELECT count(*) FROM audit WHERE instr(detail, '-pw') OR instr(detail, 'aabbcc'))",
+                    NULL, &n, &err),
+        LT_OK);
     assert_int_equal(n, 0);
     struct record_query q = {0};
     assert_int_equal(record_export(&c->x, kind_of("device"), &q, RECORD_CSV, &b, &err), LT_OK);
@@ -207,9 +218,11 @@ static void secrets_go_in_and_never_out(void **state)
     assert_null(strstr(b.p, "-pw"));
     assert_null(strstr(b.p, "aabbcc"));
     assert_int_equal(record_query_param(&q, kind_of("device"), LT_LIT("pw"), LT_LIT("x"), &err), LT_E_FIELD_UNKNOWN);
-    assert_int_equal(record_query_param(&q, kind_of("device"), LT_LIT("sort"), LT_LIT("sm4_key"), &err), LT_E_FIELD_UNKNOWN);
+    assert_int_equal(record_query_param(&q, kind_of("device"), LT_LIT("sort"), LT_LIT("sm4_key"), &err),
+                     LT_E_FIELD_UNKNOWN);
     /* a wrong secret is not repeated in the message */
-    assert_int_equal(update(&c->x, "device", c->device[0], "{\"version\":2,\"sm4_key\":\"not-hex\"}", &err), LT_E_FIELD_FORMAT);
+    assert_int_equal(update(&c->x, "device", c->device[0], "{\"version\":2,\"sm4_key\":\"not-hex\"}", &err),
+                     LT_E_FIELD_FORMAT);
     assert_null(strstr(err.arg[1], "not-hex"));
     lt_buf_fini(&b);
 }
@@ -237,7 +250,8 @@ static void the_past_can_be_rebuilt(void **state)
     struct lt_error err = {0};
     struct past p;
     c->x.now_ms = T0 + 1000;
-    assert_int_equal(update(&c->x, "outlet", c->outlet[0], "{\"version\":1,\"name\":\"second\",\"height_m\":80.5}", &err), LT_OK);
+    assert_int_equal(
+        update(&c->x, "outlet", c->outlet[0], "{\"version\":1,\"name\":\"second\",\"height_m\":80.5}", &err), LT_OK);
     c->x.now_ms = T0 + 2000;
     assert_int_equal(update(&c->x, "outlet", c->outlet[0], "{\"version\":2,\"name\":\"third\"}", &err), LT_OK);
     c->x.now_ms = T0 + 3000;
@@ -248,7 +262,7 @@ static void the_past_can_be_rebuilt(void **state)
         int n;
         const char *first;
         int64_t version;
-    } want[] = {{T0 - 1, 0, "", 0},         {T0, 2, "1号排放口", 1},  {T0 + 999, 2, "1号排放口", 1},
+    } want[] = {{T0 - 1, 0, "", 0},          {T0, 2, "1号排放口", 1},    {T0 + 999, 2, "1号排放口", 1},
                 {T0 + 1000, 2, "second", 2}, {T0 + 2500, 2, "third", 3}, {T0 + 3000, 1, "1号排放口", 1}};
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
         p = (struct past){0};
@@ -269,7 +283,8 @@ static void make_many(struct city *c, int n)
         if (i % 3)
             INSERT(c, "device", RECORD_SET_Z("mn", mn), RECORD_SET_I("st", i % 5 + 1));
         else /* some without a note, to sort NULLs */
-            INSERT(c, "device", RECORD_SET_Z("mn", mn), RECORD_SET_Z("name", "仪器"), RECORD_SET_I("outlet", c->outlet[i % 2]));
+            INSERT(c, "device", RECORD_SET_Z("mn", mn), RECORD_SET_Z("name", "仪器"),
+                   RECORD_SET_I("outlet", c->outlet[i % 2]));
     }
     assert_int_equal(sql_commit(c->db, NULL), LT_OK);
 }
@@ -312,7 +327,8 @@ static void pages_neither_skip_nor_repeat(void **state)
     lt_buf_fini(&b);
 }
 
-static size_t count_of(struct record_ctx *x, const char *kind, const char *a, const char *av, const char *b, const char *bv)
+static size_t count_of(struct record_ctx *x, const char *kind, const char *a, const char *av, const char *b,
+                       const char *bv)
 {
     const char *const params[2][2] = {{a, av}, {b, bv}};
     json_t *v = list(x, kind, params, b ? 2 : 1);
@@ -336,7 +352,8 @@ static void filters_and_search(void **state)
     assert_int_equal(count_of(&c->x, "enterprise", "name", "乙钢厂", NULL, NULL), 1);
     struct record_query q = {0};
     struct lt_error err;
-    assert_int_equal(record_query_param(&q, kind_of("device"), LT_LIT("1=1;--"), LT_LIT("x"), &err), LT_E_FIELD_UNKNOWN);
+    assert_int_equal(record_query_param(&q, kind_of("device"), LT_LIT("1=1;--"), LT_LIT("x"), &err),
+                     LT_E_FIELD_UNKNOWN);
     assert_int_equal(record_query_param(&q, kind_of("device"), LT_LIT("limit"), LT_LIT("201"), &err), LT_E_FIELD_RANGE);
     assert_int_equal(record_query_param(&q, kind_of("device"), LT_LIT("st"), LT_LIT("one"), &err), LT_OK);
     struct lt_buf b = LT_BUF_INIT(1u << 20);
@@ -395,7 +412,8 @@ static void setup_twice_and_new_columns(void **state)
     struct lt_error err = {0};
     assert_int_equal(record_setup(c->db, &err), LT_OK);
     /* a table from before a field was declared gets the column */
-    assert_int_equal(sql_exec(c->db, "DROP INDEX outlet_enterprise; ALTER TABLE outlet DROP COLUMN height_m", &err), LT_OK);
+    assert_int_equal(sql_exec(c->db, "DROP INDEX outlet_enterprise; ALTER TABLE outlet DROP COLUMN height_m", &err),
+                     LT_OK);
     assert_int_equal(record_setup(c->db, &err), LT_OK);
     assert_int_equal(update(&c->x, "outlet", c->outlet[0], "{\"version\":1,\"height_m\":120}", &err), LT_OK);
 }
@@ -468,7 +486,8 @@ static void nobody_gives_more_than_he_has(void **state)
     int64_t id = 0;
     int64_t small = INSERT(c, "role", RECORD_SET_Z("code", "small"), RECORD_SET_Z("name", "s"),
                            RECORD_SET_Z("permissions", "device:read"));
-    int64_t big = INSERT(c, "role", RECORD_SET_Z("code", "big"), RECORD_SET_Z("name", "b"), RECORD_SET_Z("permissions", "*"));
+    int64_t big =
+        INSERT(c, "role", RECORD_SET_Z("code", "big"), RECORD_SET_Z("name", "b"), RECORD_SET_Z("permissions", "*"));
     struct auth_ctx w = person("w", "device:read,user:read,user:write,role:read,role:write", c->county[0], 0);
     struct record_ctx x = as(c, &w);
     char body[300];
@@ -483,7 +502,8 @@ static void nobody_gives_more_than_he_has(void **state)
     snprintf(body, sizeof body, "{\"login\":\"u2\",\"name\":\"u\",\"role\":%lld,\"territory\":%lld}", (long long)small,
              (long long)c->county[1]);
     assert_int_not_equal(create(&x, "user", body, &id, NULL, &err), LT_OK);
-    assert_int_equal(create(&x, "role", "{\"code\":\"r\",\"name\":\"r\",\"permissions\":\"*\"}", &id, NULL, &err), LT_E_DENIED);
+    assert_int_equal(create(&x, "role", "{\"code\":\"r\",\"name\":\"r\",\"permissions\":\"*\"}", &id, NULL, &err),
+                     LT_E_DENIED);
     assert_int_equal(update(&x, "role", small, "{\"version\":1,\"permissions\":\"device:write\"}", &err), LT_E_DENIED);
     assert_int_equal(update(&x, "role", big, "{\"version\":1,\"name\":\"mine\"}", &err), LT_E_DENIED);
 }
@@ -511,7 +531,8 @@ static void *write_loop(void *arg)
         int64_t height = record_i64(&r, "height_m", 0), version = r.version;
         record_row_fini(&r);
         const struct record_set set[] = {RECORD_SET_I("height_m", height + LT_FIX_ONE)};
-        enum lt_err e = record_change(&x, record_kind_find(LT_LIT("outlet")), w->outlet, version, "update", set, 1, &err);
+        enum lt_err e =
+            record_change(&x, record_kind_find(LT_LIT("outlet")), w->outlet, version, "update", set, 1, &err);
         w->done += e == LT_OK;
         w->stale += e == LT_E_STALE;
         if (e != LT_OK && e != LT_E_STALE)

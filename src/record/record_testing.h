@@ -57,8 +57,8 @@ static inline void city_side(struct city *c, int i)
                         RECORD_SET_I("territory", c->county[i]));
     snprintf(code, sizeof code, "91410100MA44%06d", i);
     c->plant[i] = INSERT(c, "enterprise", RECORD_SET_Z("code", code), RECORD_SET_Z("name", i ? "乙钢厂" : "甲电厂"),
-                         RECORD_SET_Z("industry", i ? "steel" : "thermal_power"), RECORD_SET_I("territory", c->county[i]),
-                         RECORD_SET_I("unit", c->unit[i]));
+                         RECORD_SET_Z("industry", i ? "steel" : "thermal_power"),
+                         RECORD_SET_I("territory", c->county[i]), RECORD_SET_I("unit", c->unit[i]));
     snprintf(code, sizeof code, "DA00%d", i);
     c->outlet[i] = INSERT(c, "outlet", RECORD_SET_Z("code", code), RECORD_SET_Z("name", "1号排放口"),
                           RECORD_SET_I("enterprise", c->plant[i]));

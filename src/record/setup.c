@@ -8,8 +8,9 @@ static const char *sql_type(const struct record_field *f)
 
 static void create_text(struct lt_buf *b, const struct record_kind *k)
 {
-    lt_buf_addf(b, "CREATE TABLE IF NOT EXISTS \"%s\"(id INTEGER PRIMARY KEY AUTOINCREMENT, version INTEGER NOT NULL,"
-                   " created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0",
+    lt_buf_addf(b,
+                "CREATE TABLE IF NOT EXISTS \"%s\"(id INTEGER PRIMARY KEY AUTOINCREMENT, version INTEGER NOT NULL,"
+                " created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0",
                 k->name);
     for (size_t i = 0; i < k->n; i++) {
         const struct record_field *f = &k->fields[i];
@@ -60,7 +61,8 @@ static void index_text(struct lt_buf *b, const struct record_kind *k)
             lt_buf_addf(b, "CREATE UNIQUE INDEX IF NOT EXISTS \"%s_%s\" ON \"%s\"(\"%s\") WHERE deleted = 0;", k->name,
                         f->name, k->name, f->name);
         else if (f->type == RECORD_REF)
-            lt_buf_addf(b, "CREATE INDEX IF NOT EXISTS \"%s_%s\" ON \"%s\"(\"%s\");", k->name, f->name, k->name, f->name);
+            lt_buf_addf(b, "CREATE INDEX IF NOT EXISTS \"%s_%s\" ON \"%s\"(\"%s\");", k->name, f->name, k->name,
+                        f->name);
     }
     if (k->index)
         lt_buf_adds(b, k->index);

@@ -25,7 +25,8 @@ static bool in_sheet(const struct record_field *f)
 
 /* ---- export ---- */
 
-struct export {
+struct export
+{
     const struct record_ctx *x;
     const struct record_kind *k;
     struct sheet_column cols[SHEET_COLS_MAX];
@@ -123,7 +124,8 @@ static struct lt_slice cell_text(struct export *ex, const struct record_field *f
     case RECORD_FIX:
         return keep_z(mem, z, lt_fix_format_short(v->i, z));
     case RECORD_BOOL:
-        return lt_slice_of(v->i ? record_label("yes", "是", ex->x->who->lang) : record_label("no", "否", ex->x->who->lang));
+        return lt_slice_of(v->i ? record_label("yes", "是", ex->x->who->lang)
+                                : record_label("no", "否", ex->x->who->lang));
     case RECORD_TIME:
         lt_time_format_iso(v->i, ex->x->tz_min, z);
         return keep_z(mem, z, 19); /* local time without its offset */
@@ -157,8 +159,8 @@ static bool export_row(void *user, const struct record_row *r)
     }
     snprintf(id, sizeof id, "%lld", (long long)r->id);
     for (unsigned c = 0; c < ex->n; c++)
-        cells[c] = ex->field[c] < 0 ? lt_slice_of(id)
-                                    : cell_text(ex, &ex->k->fields[ex->field[c]], &r->v[ex->field[c]], &mem);
+        cells[c] =
+            ex->field[c] < 0 ? lt_slice_of(id) : cell_text(ex, &ex->k->fields[ex->field[c]], &r->v[ex->field[c]], &mem);
     if (ex->xlsx)
         ex->e = sheet_xlsx_row(ex->xlsx, cells, ex->err);
     else
@@ -367,7 +369,8 @@ static void take_cells(struct import *im, struct parsed *p, struct record_write 
             continue;
         bool locked = (f->flags & RECORD_F_READONLY) || ((f->flags & RECORD_F_CREATE) && !create);
         if (locked && !im->x->who->system) {
-            /* a sheet that was exported shows them; taken back unchanged they are no fault, and on create they are left */
+            /* a sheet that was exported shows them; taken back unchanged they are no fault, and on create they are left
+             */
             if (create || record_same(f, &w->now.v[i], &p->v[i]) || f->type == RECORD_TIME)
                 continue;
             lt_fail(&fault, LT_E_FIELD_READONLY, f->name, record_label(f->en, f->zh, im->x->who->lang), NULL, NULL);
@@ -414,8 +417,8 @@ static enum lt_err write_parsed(struct import *im, unsigned row, struct parsed *
 /* Errors that concern this row; anything else (disk, memory) ends the import. */
 static bool of_the_row(enum lt_err e)
 {
-    static const enum lt_err codes[] = {LT_E_NOT_FOUND, LT_E_DENIED_TERRITORY, LT_E_DENIED, LT_E_DUPLICATE, LT_E_STALE,
-                                        LT_E_TOO_LARGE, LT_E_FIELD_TYPE};
+    static const enum lt_err codes[] = {LT_E_NOT_FOUND, LT_E_DENIED_TERRITORY, LT_E_DENIED,    LT_E_DUPLICATE,
+                                        LT_E_STALE,     LT_E_TOO_LARGE,        LT_E_FIELD_TYPE};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (codes[i] == e)
             return true;
@@ -468,8 +471,8 @@ static bool import_row(void *user, const struct sheet_row *r)
 static enum lt_err note_import(struct import *im, struct lt_error *err)
 {
     char detail[96];
-    int n = snprintf(detail, sizeof detail, "{\"rows\":%u,\"created\":%u,\"updated\":%u}", im->sum.rows, im->sum.created,
-                     im->sum.updated);
+    int n = snprintf(detail, sizeof detail, "{\"rows\":%u,\"created\":%u,\"updated\":%u}", im->sum.rows,
+                     im->sum.created, im->sum.updated);
     const struct audit_entry a = {.who = im->x->who,
                                   .at_ms = im->x->now_ms,
                                   .action = "import",
@@ -501,7 +504,8 @@ enum lt_err record_import(const struct record_ctx *x, const struct record_kind *
                           enum record_format fmt, bool dry_run, struct jsonw *w, struct record_import *ret,
                           struct lt_error *err)
 {
-    enum lt_err e = k->readonly ? lt_fail(err, LT_E_BAD_METHOD, NULL, "import", NULL, NULL) : record_need(x, k, "write", err);
+    enum lt_err e =
+        k->readonly ? lt_fail(err, LT_E_BAD_METHOD, NULL, "import", NULL, NULL) : record_need(x, k, "write", err);
     if (e != LT_OK)
         return e;
     struct import *im = calloc(1, sizeof *im);

@@ -93,7 +93,8 @@ void record_from_stmt(struct sql_stmt *st, const struct record_kind *k, struct r
 /* ---- the territory filter ---- */
 
 #define SUBTREE                                                                                                        \
-    "(WITH RECURSIVE s(id) AS (SELECT ? UNION SELECT c.id FROM territory c JOIN s ON c.parent = s.id) SELECT id FROM s)"
+    "(WITH RECURSIVE s(id) AS (SELECT ? UNION SELECT c.id FROM territory c JOIN s ON c.parent = s.id) SELECT id FROM " \
+    "s)"
 
 /* Takes the first step of a path "outlet.enterprise.territory". */
 static struct lt_slice path_step(const char **path)
@@ -104,7 +105,8 @@ static struct lt_slice path_step(const char **path)
     return s;
 }
 
-/* `alias.outlet IN (SELECT id FROM outlet WHERE enterprise IN (… last <test>))`: the test stands at the end of the path. */
+/* `alias.outlet IN (SELECT id FROM outlet WHERE enterprise IN (… last <test>))`: the test stands at the end of the
+ * path. */
 static void path_open(struct record_sql *q, const char *alias, const char *path, const char *test)
 {
     unsigned depth = 0;
@@ -129,8 +131,9 @@ static void or_unassigned(struct record_sql *q, const char *alias, const char *p
     struct lt_slice first = path_step(&path);
     if (lt_slice_is(first, "id"))
         return;
-    lt_buf_addf(&q->text, " OR (%s.\"%.*s\" IS NULL AND EXISTS (SELECT 1 FROM territory WHERE id = ? AND parent IS NULL))",
-                alias, (int)first.n, first.p);
+    lt_buf_addf(&q->text,
+                " OR (%s.\"%.*s\" IS NULL AND EXISTS (SELECT 1 FROM territory WHERE id = ? AND parent IS NULL))", alias,
+                (int)first.n, first.p);
     record_sql_i64(q, territory);
 }
 
@@ -167,7 +170,8 @@ static void scope_object(struct record_sql *q, const struct auth_ctx *who)
         lt_buf_adds(&q->text, "0)");
         return;
     }
-    lt_buf_adds(&q->text, "(t.object_kind = 'post' AND EXISTS (SELECT 1 FROM territory WHERE id = ? AND parent IS NULL)))");
+    lt_buf_adds(&q->text,
+                "(t.object_kind = 'post' AND EXISTS (SELECT 1 FROM territory WHERE id = ? AND parent IS NULL)))");
     record_sql_i64(q, who->territory);
 }
 

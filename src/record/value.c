@@ -99,8 +99,12 @@ static bool loose_date(struct lt_slice s, int tz_min, int64_t *ret)
         for (int k = 0; k < 6; k++)
             if (s.n - i >= 3 && memcmp(s.p + i, seps[k], 3) == 0 && k == n - 1)
                 len = 3;
-        if (s.p[i] == '\0' || (len == 0 && !strchr(n < 3 ? "./-" : n == 3 ? " T" : ":", s.p[i]) &&
-                                 !(s.p[i] == ' ' && !in_number)))
+        if (s.p[i] == '\0' || (len == 0 &&
+                               !strchr(n < 3    ? "./-"
+                                       : n == 3 ? " T"
+                                                : ":",
+                                       s.p[i]) &&
+                               !(s.p[i] == ' ' && !in_number)))
             return false;
         if (n == 0)
             return false;
@@ -131,8 +135,8 @@ static enum lt_err wrong_type(const struct record_ctx *x, const struct record_fi
                                            {"可选值", "choice"},
                                            {"编号", "record number"},
                                            {"JSON 对象", "JSON object"}};
-    return lt_fail(err, LT_E_FIELD_TYPE, f->name, record_label(f->en, f->zh, x->who->lang), names[f->type][x->who->lang],
-                   NULL);
+    return lt_fail(err, LT_E_FIELD_TYPE, f->name, record_label(f->en, f->zh, x->who->lang),
+                   names[f->type][x->who->lang], NULL);
 }
 
 /* ---- one reader per type ---- */
@@ -142,8 +146,8 @@ static bool parse_bool(struct lt_slice s, int64_t *ret)
     static const struct {
         const char *text;
         int value;
-    } words[] = {{"true", 1}, {"1", 1},  {"是", 1}, {"yes", 1}, {"TRUE", 1}, {"√", 1}, {"false", 0},
-                 {"0", 0},    {"否", 0}, {"no", 0}, {"FALSE", 0}, {"×", 0}};
+    } words[] = {{"true", 1},  {"1", 1}, {"是", 1}, {"yes", 1}, {"TRUE", 1},  {"√", 1},
+                 {"false", 0}, {"0", 0}, {"否", 0}, {"no", 0},  {"FALSE", 0}, {"×", 0}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (lt_slice_is(s, words[i].text)) {
             *ret = words[i].value;
@@ -208,8 +212,8 @@ static enum lt_err ref_missing(const struct record_ctx *x, const struct record_f
 }
 
 /* Finds the one record whose `column` is s and which the caller may see; 0 none, -1 several. */
-static enum lt_err ref_by(const struct record_ctx *x, const struct record_kind *k, const char *column, struct lt_slice s,
-                          bool number, int64_t *ret, struct lt_error *err)
+static enum lt_err ref_by(const struct record_ctx *x, const struct record_kind *k, const char *column,
+                          struct lt_slice s, bool number, int64_t *ret, struct lt_error *err)
 {
     struct record_sql q = RECORD_SQL_INIT;
     struct sql_stmt *st = NULL;
@@ -377,8 +381,7 @@ enum lt_err record_parse_json(const struct record_ctx *x, const struct record_fi
 
 /* ---- checking ---- */
 
-static enum lt_err check_number(const struct record_field *f, int64_t v, const char *label,
-                                struct lt_error *err)
+static enum lt_err check_number(const struct record_field *f, int64_t v, const char *label, struct lt_error *err)
 {
     char lo[32], hi[32];
     if (f->max <= f->min || (v >= f->min && v <= f->max))
@@ -393,8 +396,7 @@ static enum lt_err check_number(const struct record_field *f, int64_t v, const c
     return lt_fail(err, LT_E_FIELD_RANGE, f->name, label, lo, hi);
 }
 
-static enum lt_err check_text(const struct record_field *f, struct lt_slice s, const char *label,
-                              struct lt_error *err)
+static enum lt_err check_text(const struct record_field *f, struct lt_slice s, const char *label, struct lt_error *err)
 {
     char given[96], most[24];
     if (f->max > 0 && lt_text_chars(s) > (size_t)f->max) {

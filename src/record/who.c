@@ -104,7 +104,7 @@ bool auth_covers(const struct auth_ctx *who, struct lt_slice wanted)
         if (w.n == 0)
             continue;
         if (!split(w, &kind, &verb))
-            return false; /* "*" and nonsense */
+            return false;  /* "*" and nonsense */
         bool same = false; /* a wildcard is covered by the same wildcard only */
         const char *q = who->permissions, *qend = q + strlen(q);
         while (q < qend && !same)

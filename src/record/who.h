@@ -6,19 +6,19 @@
 #include "base/slice.h"
 
 struct auth_ctx {
-    int64_t user_id;          /* 0: the post itself or the command line */
+    int64_t user_id; /* 0: the post itself or the command line */
     char login[65], name[129];
     char role[33];
-    char permissions[2048];   /* "device:read,alarm:sign" … */
-    int64_t territory;        /* 0 none: then nothing that has a territory is visible (unless `everywhere`) */
-    int64_t enterprise;       /* not 0: a plant's user, sees only this enterprise */
+    char permissions[2048]; /* "device:read,alarm:sign" … */
+    int64_t territory;      /* 0 none: then nothing that has a territory is visible (unless `everywhere`) */
+    int64_t enterprise;     /* not 0: a plant's user, sees only this enterprise */
     int64_t unit;
-    char address[64];         /* where the request came from */
+    char address[64]; /* where the request came from */
     enum lt_lang lang;
-    bool must_change;         /* one-time password: only the change of password is allowed */
-    bool everywhere;          /* no territory filter: the post itself, and "*" without territory or enterprise */
-    bool system;              /* the post itself: may write read-only fields */
-    int64_t session_id;       /* 0 for tokens and the command line */
+    bool must_change;   /* one-time password: only the change of password is allowed */
+    bool everywhere;    /* no territory filter: the post itself, and "*" without territory or enterprise */
+    bool system;        /* the post itself: may write read-only fields */
+    int64_t session_id; /* 0 for tokens and the command line */
     int64_t token_id;
 };
 

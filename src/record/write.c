@@ -90,7 +90,8 @@ static enum lt_err check_unique(struct record_write *w, size_t i, struct lt_erro
     bool row = false;
     lt_buf_addf(&text, "SELECT 1 FROM \"%s\" WHERE \"%s\" = ?1 AND id != ?2 AND deleted = 0", w->k->name, f->name);
     lt_buf_addc(&text, '\0');
-    enum lt_err e = text.failed ? lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL) : sql_prepare(w->x->db, text.p, &st, err);
+    enum lt_err e =
+        text.failed ? lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL) : sql_prepare(w->x->db, text.p, &st, err);
     lt_buf_fini(&text);
     if (e != LT_OK)
         return e;
@@ -208,7 +209,8 @@ static enum lt_err put_row(struct record_write *w, struct lt_error *err)
     else
         update_text(&text, w->k);
     lt_buf_addc(&text, '\0');
-    enum lt_err e = text.failed ? lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL) : sql_prepare(w->x->db, text.p, &st, err);
+    enum lt_err e =
+        text.failed ? lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL) : sql_prepare(w->x->db, text.p, &st, err);
     lt_buf_fini(&text);
     if (e != LT_OK)
         return e;
@@ -295,10 +297,11 @@ enum lt_err record_history_add(const struct record_ctx *x, const struct record_r
                                struct lt_slice change, struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(x->db,
-                                "INSERT INTO record_history(kind, record_id, version, at_ms, user_id, user_name, address,"
-                                " action, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                                &st, err);
+    enum lt_err e =
+        sql_prepare(x->db,
+                    "INSERT INTO record_history(kind, record_id, version, at_ms, user_id, user_name, address,"
+                    " action, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                    &st, err);
     if (e != LT_OK)
         return e;
     sql_bind_str(st, 1, row->kind->name);
@@ -490,8 +493,8 @@ static enum lt_err used_by(const struct record_ctx *x, const struct record_kind 
     int64_t one = 0;
     lt_buf_addf(&text, "SELECT 1 FROM \"%s\" WHERE \"%s\" = ?1 AND deleted = 0 LIMIT 1", by->name, f->name);
     lt_buf_addc(&text, '\0');
-    enum lt_err e =
-        text.failed ? lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL) : sql_get_i64(x->db, text.p, &row->id, &one, NULL);
+    enum lt_err e = text.failed ? lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL)
+                                : sql_get_i64(x->db, text.p, &row->id, &one, NULL);
     lt_buf_fini(&text);
     if (e == LT_E_NOT_FOUND)
         return LT_OK;
@@ -583,8 +586,8 @@ static enum lt_err write_set(const struct record_ctx *x, const struct record_kin
     return e;
 }
 
-enum lt_err record_insert(const struct record_ctx *x, const struct record_kind *k, const struct record_set *set, size_t n,
-                          int64_t *ret_id, struct lt_error *err)
+enum lt_err record_insert(const struct record_ctx *x, const struct record_kind *k, const struct record_set *set,
+                          size_t n, int64_t *ret_id, struct lt_error *err)
 {
     return write_set(x, k, 0, 0, "create", set, n, ret_id, err);
 }

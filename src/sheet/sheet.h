@@ -16,13 +16,14 @@
 
 /* ---- reading ---- */
 struct sheet_row {
-    unsigned row;              /* as a spreadsheet counts, from 1 */
-    unsigned n;                /* cells; missing ones at the end are not counted */
+    unsigned row;                         /* as a spreadsheet counts, from 1 */
+    unsigned n;                           /* cells; missing ones at the end are not counted */
     struct lt_slice cell[SHEET_COLS_MAX]; /* borrowed until the callback returns */
 };
-/* Calls each() per row (rows without any text are left out) until it returns false. XLSX: the first visible sheet; numbers
- * as shortest decimals, cells in a date format as ISO "2026-11-25" or "2026-11-25T08:00:00", booleans TRUE or FALSE; of
- * formulas the stored result; errors (#REF!) as text. Errors: TOO_LARGE, LIMIT, BAD_INPUT with place, CORRUPT. */
+/* Calls each() per row (rows without any text are left out) until it returns false. XLSX: the first visible sheet;
+ * numbers as shortest decimals, cells in a date format as ISO "2026-11-25" or "2026-11-25T08:00:00", booleans TRUE or
+ * FALSE; of formulas the stored result; errors (#REF!) as text. Errors: TOO_LARGE, LIMIT, BAD_INPUT with place,
+ * CORRUPT. */
 enum lt_err sheet_read_csv(struct lt_slice file, bool (*each)(void *user, const struct sheet_row *r), void *user,
                            struct lt_error *err) LT_MUST_CHECK;
 enum lt_err sheet_read_xlsx(struct lt_slice file, bool (*each)(void *user, const struct sheet_row *r), void *user,
@@ -34,7 +35,7 @@ bool sheet_is_xlsx(struct lt_slice file);
 enum sheet_type { SHEET_TEXT, SHEET_NUMBER, SHEET_DATE, SHEET_DATETIME };
 struct sheet_column {
     const char *title;
-    enum sheet_type type;      /* NUMBER cells hold a decimal; DATE and DATETIME an ISO time without offset */
+    enum sheet_type type; /* NUMBER cells hold a decimal; DATE and DATETIME an ISO time without offset */
 };
 /* CSV: UTF-8 with mark, CRLF; cells of text that begin with = + - @ TAB or CR get a leading apostrophe (a spreadsheet
  * would run them); the reader takes it off again. */

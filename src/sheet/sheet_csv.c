@@ -24,7 +24,8 @@ static bool is_armed(struct lt_slice s)
 {
     while (s.n && s.p[0] == '\'')
         s = (struct lt_slice){s.p + 1, s.n - 1};
-    return s.n && (s.p[0] == '=' || s.p[0] == '+' || s.p[0] == '-' || s.p[0] == '@' || s.p[0] == '\t' || s.p[0] == '\r');
+    return s.n &&
+           (s.p[0] == '=' || s.p[0] == '+' || s.p[0] == '-' || s.p[0] == '@' || s.p[0] == '\t' || s.p[0] == '\r');
 }
 
 static struct lt_slice disarm(struct lt_slice s)
@@ -97,8 +98,8 @@ enum lt_err sheet_read_csv(struct lt_slice file, bool (*each)(void *user, const 
     if (file.n >= 3 && memcmp(file.p, "\xEF\xBB\xBF", 3) == 0)
         file = (struct lt_slice){file.p + 3, file.n - 3};
     if (!lt_text_is_utf8(file) || (file.n && memchr(file.p, 0, file.n)))
-        return lt_fail(err, LT_E_BAD_INPUT, NULL, "not UTF-8: save the sheet as “CSV UTF-8” / 不是 UTF-8 编码，请另存为“CSV UTF-8”",
-                       NULL, NULL);
+        return lt_fail(err, LT_E_BAD_INPUT, NULL,
+                       "not UTF-8: save the sheet as “CSV UTF-8” / 不是 UTF-8 编码，请另存为“CSV UTF-8”", NULL, NULL);
     struct csv c = {.rest = file};
     enum lt_err e = sheet_line_init(&c.row, err);
     if (e == LT_OK)

@@ -1,5 +1,5 @@
-/* Fuzz target: any bytes as CSV; what was read, written again, reads the same. As XLSX: the bytes themselves, and the bytes
- * as the sheet part of a package. */
+/* Fuzz target: any bytes as CSV; what was read, written again, reads the same. As XLSX: the bytes themselves, and the
+ * bytes as the sheet part of a package. */
 #include "sheet/sheet.h"
 
 #include <assert.h>
@@ -65,7 +65,8 @@ static void as_part(const uint8_t *data, size_t size)
 {
     static const char book[] = "<workbook xmlns:r=\"r\"><sheets><sheet r:id=\"a\"/></sheets></workbook>";
     static const char rels[] = "<R><Relationship Id=\"a\" Target=\"s.xml\"/></R>";
-    static const char styles[] = "<s><cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"22\"/></cellXfs></s>";
+    static const char styles[] =
+        "<s><cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"22\"/></cellXfs></s>";
     zip_error_t ze;
     zip_source_t *src = zip_source_buffer_create(NULL, 0, 0, &ze);
     assert(src);

@@ -20,5 +20,6 @@ enum lt_err sheet_line_end(struct sheet_line *l, bool (*each)(void *user, const 
 void sheet_cell_begin(struct sheet_line *l);
 void sheet_cell_add(struct sheet_line *l, const char *p, size_t n);
 struct lt_slice sheet_cell_text(const struct sheet_line *l);
-enum lt_err sheet_cell_put(struct sheet_line *l, unsigned col, struct lt_slice text, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err sheet_cell_put(struct sheet_line *l, unsigned col, struct lt_slice text,
+                           struct lt_error *err) LT_MUST_CHECK;
 #endif

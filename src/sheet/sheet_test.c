@@ -19,8 +19,8 @@ static bool on_row(void *user, const struct sheet_row *r)
     struct got *g = user;
     g->rows++;
     for (unsigned c = 0; c < r->n && g->n < sizeof g->text - 200; c++) {
-        int k = snprintf(g->text + g->n, sizeof g->text - g->n, "%s%.*s", c ? "|" : "", (int)(r->cell[c].n < 100 ? r->cell[c].n : 100),
-                         r->cell[c].p);
+        int k = snprintf(g->text + g->n, sizeof g->text - g->n, "%s%.*s", c ? "|" : "",
+                         (int)(r->cell[c].n < 100 ? r->cell[c].n : 100), r->cell[c].p);
         g->n += (size_t)k;
     }
     if (g->n < sizeof g->text - 200)
@@ -38,7 +38,10 @@ static enum lt_err csv(struct lt_slice s, struct got *g)
 static void csv_after_the_rfc(void **state)
 {
     struct got g;
-    assert_int_equal(csv(LT_LIT("\xEF\xBB\xBF" "a,b,c\r\n1,\"x, \"\"y\"\"\",\n,,\n\"two\nlines\",'=1+1,''=2\r\nlast"), &g), LT_OK);
+    assert_int_equal(csv(LT_LIT("\xEF\xBB\xBF"
+                                "a,b,c\r\n1,\"x, \"\"y\"\"\",\n,,\n\"two\nlines\",'=1+1,''=2\r\nlast"),
+                         &g),
+                     LT_OK);
     assert_string_equal(g.text, "a|b|c/1\n1|x, \"y\"/2\ntwo\nlines|=1+1|'=2/4\nlast/5\n");
     assert_int_equal(csv(LT_LIT(""), &g), LT_OK);
     assert_int_equal(g.rows, 0);
@@ -78,16 +81,16 @@ static void csv_bounds(void **state)
 /* ---- XLSX made by hand ---- */
 
 #define WORKBOOK                                                                                                       \
-    "<workbook xmlns:r=\"r\"><sheets><sheet name=\"x\" sheetId=\"1\" state=\"hidden\" r:id=\"rId9\"/>"                \
+    "<workbook xmlns:r=\"r\"><sheets><sheet name=\"x\" sheetId=\"1\" state=\"hidden\" r:id=\"rId9\"/>"                 \
     "<sheet name=\"s\" sheetId=\"2\" r:id=\"rId1\"/></sheets></workbook>"
 #define RELS                                                                                                           \
-    "<Relationships><Relationship Id=\"rId9\" Target=\"worksheets/hidden.xml\"/>"                                     \
+    "<Relationships><Relationship Id=\"rId9\" Target=\"worksheets/hidden.xml\"/>"                                      \
     "<Relationship Id=\"rId1\" Target=\"worksheets/sheet1.xml\"/></Relationships>"
-#define STYLES                                                                                                         \
+#define STYLES                                                                                                           \
     "<styleSheet><numFmts><numFmt numFmtId=\"164\" formatCode=\"yyyy&quot;年&quot;m&quot;月&quot;d&quot;日&quot;\"/>" \
-    "<numFmt numFmtId=\"165\" formatCode=\"[Red]0.00&quot;day&quot;\"/><numFmt numFmtId=\"166\" "                     \
-    "formatCode=\"yyyy-mm-dd hh:mm\"/></numFmts><cellStyleXfs><xf numFmtId=\"14\"/></cellStyleXfs>"                   \
-    "<cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"164\"/><xf numFmtId=\"165\"/>"                  \
+    "<numFmt numFmtId=\"165\" formatCode=\"[Red]0.00&quot;day&quot;\"/><numFmt numFmtId=\"166\" "                        \
+    "formatCode=\"yyyy-mm-dd hh:mm\"/></numFmts><cellStyleXfs><xf numFmtId=\"14\"/></cellStyleXfs>"                      \
+    "<cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"164\"/><xf numFmtId=\"165\"/>"                     \
     "<xf numFmtId=\"166\"/></cellXfs></styleSheet>"
 
 static void pack(struct lt_buf *out, const char *const parts[][2], size_t n)
@@ -117,8 +120,11 @@ static void pack(struct lt_buf *out, const char *const parts[][2], size_t n)
 static enum lt_err xlsx(const char *sheet, const char *strings, struct got *g, struct lt_error *err)
 {
     struct lt_buf b = LT_BUF_INIT(128u << 20);
-    const char *const parts[][2] = {{"xl/workbook.xml", WORKBOOK}, {"xl/_rels/workbook.xml.rels", RELS}, {"xl/styles.xml", STYLES},
-                                    {"xl/worksheets/sheet1.xml", sheet}, {"xl/sharedStrings.xml", strings}};
+    const char *const parts[][2] = {{"xl/workbook.xml", WORKBOOK},
+                                    {"xl/_rels/workbook.xml.rels", RELS},
+                                    {"xl/styles.xml", STYLES},
+                                    {"xl/worksheets/sheet1.xml", sheet},
+                                    {"xl/sharedStrings.xml", strings}};
     pack(&b, parts, strings ? 5 : 4);
     *g = (struct got){.n = 0};
     enum lt_err e = sheet_read_xlsx(lt_buf_slice(&b), on_row, g, err);
@@ -130,19 +136,21 @@ static void xlsx_of_others(void **state)
 {
     struct got g;
     struct lt_error err;
-    enum lt_err e = xlsx("<x:worksheet xmlns:x=\"m\"><x:sheetData>"
-                         "<x:row r=\"1\"><x:c r=\"A1\" t=\"s\"><x:v>0</x:v></x:c><x:c r=\"C1\" t=\"s\"><x:v>1</x:v></x:c></x:row>"
-                         "<x:row r=\"3\" hidden=\"1\"><x:c r=\"A3\" s=\"1\"><x:v>46351</x:v></x:c>"
-                         "<x:c r=\"B3\" s=\"2\"><x:v>46351.5</x:v></x:c><x:c r=\"C3\" s=\"3\"><x:v>35.100000000000001</x:v></x:c>"
-                         "<x:c r=\"D3\"><x:v>9.1410100000000006E+17</x:v></x:c><x:c r=\"E3\"><x:v>1E-3</x:v></x:c>"
-                         "<x:c r=\"F3\" s=\"4\"><x:v>46351.333333333336</x:v></x:c></x:row>"
-                         "<x:row><x:c t=\"b\"><x:v>1</x:v></x:c><x:c t=\"inlineStr\"><x:is><x:t>in</x:t><x:rPh><x:t>no</x:t></x:rPh>"
-                         "</x:is></x:c><x:c t=\"str\"><x:f>A1</x:f><x:v>calc</x:v></x:c><x:c t=\"e\"><x:v>#REF!</x:v></x:c>"
-                         "<x:c><x:v>123456789012345</x:v></x:c></x:row></x:sheetData></x:worksheet>",
-                         "<sst><si><t>名称</t></si><si><r><t>富</t></r><r><t>文本</t></r><rPh><t>no</t></rPh></si></sst>", &g, &err);
+    enum lt_err e = xlsx(
+        "<x:worksheet xmlns:x=\"m\"><x:sheetData>"
+        "<x:row r=\"1\"><x:c r=\"A1\" t=\"s\"><x:v>0</x:v></x:c><x:c r=\"C1\" t=\"s\"><x:v>1</x:v></x:c></x:row>"
+        "<x:row r=\"3\" hidden=\"1\"><x:c r=\"A3\" s=\"1\"><x:v>46351</x:v></x:c>"
+        "<x:c r=\"B3\" s=\"2\"><x:v>46351.5</x:v></x:c><x:c r=\"C3\" s=\"3\"><x:v>35.100000000000001</x:v></x:c>"
+        "<x:c r=\"D3\"><x:v>9.1410100000000006E+17</x:v></x:c><x:c r=\"E3\"><x:v>1E-3</x:v></x:c>"
+        "<x:c r=\"F3\" s=\"4\"><x:v>46351.333333333336</x:v></x:c></x:row>"
+        "<x:row><x:c t=\"b\"><x:v>1</x:v></x:c><x:c t=\"inlineStr\"><x:is><x:t>in</x:t><x:rPh><x:t>no</x:t></x:rPh>"
+        "</x:is></x:c><x:c t=\"str\"><x:f>A1</x:f><x:v>calc</x:v></x:c><x:c t=\"e\"><x:v>#REF!</x:v></x:c>"
+        "<x:c><x:v>123456789012345</x:v></x:c></x:row></x:sheetData></x:worksheet>",
+        "<sst><si><t>名称</t></si><si><r><t>富</t></r><r><t>文本</t></r><rPh><t>no</t></rPh></si></sst>", &g, &err);
     assert_int_equal(e, LT_OK);
-    assert_string_equal(g.text, "名称||富文本/1\n2026-11-25|2026-11-25T12:00:00|35.1|9.14101e+17|0.001|2026-11-25T08:00:00/3\n"
-                                "TRUE|in|calc|#REF!|123456789012345/4\n");
+    assert_string_equal(g.text,
+                        "名称||富文本/1\n2026-11-25|2026-11-25T12:00:00|35.1|9.14101e+17|0.001|2026-11-25T08:00:00/3\n"
+                        "TRUE|in|calc|#REF!|123456789012345/4\n");
 }
 
 #define CELL(c) "<worksheet><sheetData><row r=\"1\">" c "</row></sheetData></worksheet>"
@@ -208,24 +216,28 @@ static void bombs(void **state)
 
 static void written_is_read_again(void **state)
 {
-    static const struct sheet_column cols[] = {{"文本", SHEET_TEXT}, {"数", SHEET_NUMBER}, {"日", SHEET_DATE}, {"时", SHEET_DATETIME}};
+    static const struct sheet_column cols[] = {
+        {"文本", SHEET_TEXT}, {"数", SHEET_NUMBER}, {"日", SHEET_DATE}, {"时", SHEET_DATETIME}};
     const struct lt_slice rows[][4] = {
         {LT_LIT("=1+1"), LT_LIT("-0.000001"), LT_LIT("2026-11-25"), LT_LIT("2026-11-25T08:00:00")},
-        {LT_LIT("914101000000000012"), LT_LIT("1234567890123456789"), LT_LIT("1970-01-01"), LT_LIT("2024-02-29T23:59:59")},
+        {LT_LIT("914101000000000012"), LT_LIT("1234567890123456789"), LT_LIT("1970-01-01"),
+         LT_LIT("2024-02-29T23:59:59")},
         {LT_LIT("a\nb"), LT_LIT("123456789.123456"), LT_LIT(""), LT_LIT("")},
     };
     struct sheet_writer *w = NULL;
     struct lt_buf b = LT_BUF_INIT(4u << 20);
     struct lt_error err;
     struct got g = {.n = 0};
-    assert_int_equal(sheet_xlsx_create("企业/名单[很长很长很长很长很长很长很长很长很长很长很长很长]", cols, 4, &w, &err), LT_OK);
+    assert_int_equal(
+        sheet_xlsx_create("企业/名单[很长很长很长很长很长很长很长很长很长很长很长很长]", cols, 4, &w, &err), LT_OK);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(sheet_xlsx_row(w, rows[i], &err), LT_OK);
     assert_int_equal(sheet_xlsx_finish(&w, &b, &err), LT_OK);
     assert_true(sheet_is_xlsx(lt_buf_slice(&b)));
     assert_int_equal(sheet_read_xlsx(lt_buf_slice(&b), on_row, &g, &err), LT_OK);
-    assert_string_equal(g.text, "文本|数|日|时/1\n=1+1|-0.000001|2026-11-25|2026-11-25T08:00:00/2\n"
-                                "914101000000000012|1234567890123456789|1970-01-01|2024-02-29T23:59:59/3\na\nb|123456789.123456/4\n");
+    assert_string_equal(
+        g.text, "文本|数|日|时/1\n=1+1|-0.000001|2026-11-25|2026-11-25T08:00:00/2\n"
+                "914101000000000012|1234567890123456789|1970-01-01|2024-02-29T23:59:59/3\na\nb|123456789.123456/4\n");
     g = (struct got){.stop_at = 2};
     assert_int_equal(sheet_read_xlsx(lt_buf_slice(&b), on_row, &g, &err), LT_OK); /* the caller has seen enough */
     assert_int_equal(g.rows, 2);

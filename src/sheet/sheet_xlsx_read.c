@@ -10,15 +10,15 @@
 #include <stdlib.h>
 #include <zip.h>
 
-#define PIECE        65536
-#define ENTRIES_MAX  4096             /* parts of the package; a sheet of ours has 12, one full of pictures some hundred */
-#define STRINGS_MAX  (1u << 20)       /* shared strings: 20,000 rows of 50 different texts */
+#define PIECE         65536
+#define ENTRIES_MAX   4096       /* parts of the package; a sheet of ours has 12, one full of pictures some hundred */
+#define STRINGS_MAX   (1u << 20) /* shared strings: 20,000 rows of 50 different texts */
 #define STRINGS_BYTES (48u << 20)
-#define STYLES_MAX   65536            /* Excel's own limit is 65,490 */
-#define FORMATS_MAX  4096
-#define SERIAL_MAX   2958466          /* 1 January 10000 */
-#define SERIAL_1970  25569            /* days from 30 December 1899 */
-#define SHIFT_1904   1462
+#define STYLES_MAX    65536 /* Excel's own limit is 65,490 */
+#define FORMATS_MAX   4096
+#define SERIAL_MAX    2958466 /* 1 January 10000 */
+#define SERIAL_1970   25569   /* days from 30 December 1899 */
+#define SHIFT_1904    1462
 
 struct strings {
     struct lt_buf bytes;
@@ -46,7 +46,7 @@ struct xlsx {
     struct {
         unsigned id;
         uint8_t date;
-    } *formats;
+    } * formats;
     unsigned n_formats;
     bool in_xfs;
     /* rows */
@@ -124,8 +124,8 @@ static enum lt_err feed(struct xlsx *x, zip_file_t *f, zip_uint64_t packed, stru
 }
 
 /* Parses one part. LT_E_NOT_FOUND when the package has none of that name. */
-static enum lt_err parse_part(struct xlsx *x, const char *name, XML_StartElementHandler start, XML_EndElementHandler end,
-                              XML_CharacterDataHandler text)
+static enum lt_err parse_part(struct xlsx *x, const char *name, XML_StartElementHandler start,
+                              XML_EndElementHandler end, XML_CharacterDataHandler text)
 {
     zip_stat_t st;
     if (zip_stat(x->zip, name, ZIP_FL_NOCASE, &st) != 0)
@@ -134,7 +134,8 @@ static enum lt_err parse_part(struct xlsx *x, const char *name, XML_StartElement
         return lt_fail(x->err, LT_E_TOO_LARGE, NULL, "XLSX", "80 MB", NULL);
     zip_file_t *f = zip_fopen_index(x->zip, st.index, 0);
     if (!f)
-        return lt_fail(x->err, LT_E_BAD_INPUT, NULL, "XLSX: a part is damaged or encrypted / 文件已损坏或加密", NULL, NULL);
+        return lt_fail(x->err, LT_E_BAD_INPUT, NULL, "XLSX: a part is damaged or encrypted / 文件已损坏或加密", NULL,
+                       NULL);
     enum lt_err e = LT_OK;
     x->parser = XML_ParserCreate(NULL);
     x->stopped = false;
@@ -373,8 +374,9 @@ static void XMLCALL sheet_text(void *user, const char *s, int n)
         sheet_cell_add(&x->row, s, (size_t)n);
 }
 
-/* A spreadsheet keeps binary doubles; fifteen digits give back the decimal that was typed. Larger whole numbers have lost
- * digits already (an 18-digit code became 9.14E+17): they keep the exponent, so that no check takes them for the code. */
+/* A spreadsheet keeps binary doubles; fifteen digits give back the decimal that was typed. Larger whole numbers have
+ * lost digits already (an 18-digit code became 9.14E+17): they keep the exponent, so that no check takes them for the
+ * code. */
 static struct lt_slice number_text(double v, char ret[64])
 {
     int n = snprintf(ret, 64, "%.15g", v);
@@ -396,8 +398,9 @@ static struct lt_slice date_text(double serial, bool is_1904, uint8_t kind, char
     int64_t ms = (seconds - (int64_t)SERIAL_1970 * 86400) * 1000;
     struct lt_civil c = lt_civil_of(ms, 0);
     bool time = kind == 2 || c.hour || c.minute || c.second;
-    int n = time ? snprintf(ret, 64, "%04d-%02d-%02dT%02d:%02d:%02d", c.year, c.month, c.day, c.hour, c.minute, c.second)
-                 : snprintf(ret, 64, "%04d-%02d-%02d", c.year, c.month, c.day);
+    int n = time
+                ? snprintf(ret, 64, "%04d-%02d-%02dT%02d:%02d:%02d", c.year, c.month, c.day, c.hour, c.minute, c.second)
+                : snprintf(ret, 64, "%04d-%02d-%02d", c.year, c.month, c.day);
     return (struct lt_slice){ret, (size_t)n};
 }
 
@@ -512,11 +515,12 @@ enum lt_err sheet_read_xlsx(struct lt_slice file, bool (*each)(void *user, const
     struct xlsx *x = calloc(1, sizeof *x);
     if (!x)
         return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    *x = (struct xlsx){.each = each, .user = user, .err = err, .go_on = true, .strings.bytes = LT_BUF_INIT(STRINGS_BYTES)};
+    *x = (struct xlsx){
+        .each = each, .user = user, .err = err, .go_on = true, .strings.bytes = LT_BUF_INIT(STRINGS_BYTES)};
     x->date_style = calloc(STYLES_MAX, 1);
     x->formats = calloc(FORMATS_MAX, sizeof *x->formats);
-    enum lt_err e = x->date_style && x->formats ? sheet_line_init(&x->row, err)
-                                                : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    enum lt_err e =
+        x->date_style && x->formats ? sheet_line_init(&x->row, err) : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     if (e == LT_OK)
         e = open_zip(file, &x->zip, err);
     if (e == LT_OK && zip_get_num_entries(x->zip, 0) > ENTRIES_MAX)

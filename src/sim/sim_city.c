@@ -1,5 +1,5 @@
-/* CITY: each device keeps its schedule on the wall clock. A device that was silent runs its schedule through from where it
- * stopped, which is back-filling: hour, day and minute data with their old data times, real-time data not. */
+/* CITY: each device keeps its schedule on the wall clock. A device that was silent runs its schedule through from where
+ * it stopped, which is back-filling: hour, day and minute data with their old data times, real-time data not. */
 #include "sim/sim_priv.h"
 #include "base/clock.h"
 
@@ -25,7 +25,9 @@ static int64_t period_ms(const struct sim_device *d, enum sim_kind kind)
 /* Devices do not all speak at the same instant: each has its own delay behind the end of a period. */
 static int64_t delay_ms(const struct sim_device *d, enum sim_kind kind)
 {
-    int64_t spread = kind == SIM_RTD ? d->rtd_interval_s * LT_SEC_MS : kind == SIM_MIN ? 20 * LT_SEC_MS : 50 * LT_SEC_MS;
+    int64_t spread = kind == SIM_RTD   ? d->rtd_interval_s * LT_SEC_MS
+                     : kind == SIM_MIN ? 20 * LT_SEC_MS
+                                       : 50 * LT_SEC_MS;
     return (int64_t)(d->seed % (uint64_t)spread);
 }
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-    LAT_FINE = 100000, /* 10 µs steps */
+    LAT_FINE = 100000,  /* 10 µs steps */
     LAT_COARSE = 60000, /* 1 ms steps */
     TX_LIMIT = 1 << 20,
     RESENDS = 3,
@@ -364,7 +364,8 @@ static void run(struct sim_client *c, const struct addrinfo *to)
     uint64_t said_acks = 0;
     for (;;) {
         int64_t now = lt_mono_us(), wall = lt_wall_ms();
-        bool over = (cfg->seconds > 0 && (double)(now - start) >= cfg->seconds * 1e6) || (cfg->stop && atomic_load(cfg->stop));
+        bool over =
+            (cfg->seconds > 0 && (double)(now - start) >= cfg->seconds * 1e6) || (cfg->stop && atomic_load(cfg->stop));
         if (over && !stop_us) {
             stop_us = now;
             c->rep->seconds = (double)(now - start) / 1e6;
@@ -430,6 +431,7 @@ void sim_report_print(const struct sim_report *r, FILE *to)
             "\"rate\":%.1f,\"latency_ms\":{\"p50\":%.2f,\"p90\":%.2f,\"p99\":%.2f,\"p999\":%.2f,\"max\":%.2f}}\n",
             (unsigned long long)r->sent, (unsigned long long)r->acknowledged, (unsigned long long)r->resent,
             (unsigned long long)r->lost, (unsigned long long)r->commands, (unsigned long long)r->connects,
-            (unsigned long long)r->disconnects, (unsigned long long)r->connect_failures, (unsigned long long)r->bytes_out,
-            (unsigned long long)r->bytes_in, r->seconds, r->rate, r->p50_ms, r->p90_ms, r->p99_ms, r->p999_ms, r->max_ms);
+            (unsigned long long)r->disconnects, (unsigned long long)r->connect_failures,
+            (unsigned long long)r->bytes_out, (unsigned long long)r->bytes_in, r->seconds, r->rate, r->p50_ms,
+            r->p90_ms, r->p99_ms, r->p999_ms, r->max_ms);
 }

@@ -18,33 +18,34 @@
 #define SIM_WINDOW_MAX 64 /* unanswered frames per device */
 
 struct sim_client_config {
-    const char *host;         /* address in numbers, or a name */
+    const char *host; /* address in numbers, or a name */
     unsigned port;
     struct sim_device *devices;
     unsigned n;
-    bool city;                /* CITY, else LOAD */
-    double rate;              /* LOAD: frames a second of all devices together; 0: as fast as answers come */
-    double seconds;           /* how long to send; 0: until *stop */
-    unsigned window;          /* unanswered frames per device, 1..SIM_WINDOW_MAX (default 1) */
-    unsigned timeout_ms;      /* before a frame is sent again (default 10,000) */
-    unsigned drain_ms;        /* at the end, wait this long for answers (default 15,000) */
-    int64_t backlog_ms;       /* LOAD: data times start this long ago and advance step_ms a frame; 0: data time is now */
-    int64_t step_ms;          /* LOAD with backlog: default 30,000 */
-    int64_t history_from_ms;  /* CITY: back-fills from here on when first connected; 0: nothing */
-    unsigned sources;         /* source addresses 127.0.0.1 … 127.0.0.n for more than 20,000 connections; 0: unbound */
-    FILE *acked;              /* every acknowledged frame is written here, one per line; NULL: not */
-    atomic_bool *stop;        /* may be NULL */
-    bool progress;            /* a line a second on standard error */
+    bool city;               /* CITY, else LOAD */
+    double rate;             /* LOAD: frames a second of all devices together; 0: as fast as answers come */
+    double seconds;          /* how long to send; 0: until *stop */
+    unsigned window;         /* unanswered frames per device, 1..SIM_WINDOW_MAX (default 1) */
+    unsigned timeout_ms;     /* before a frame is sent again (default 10,000) */
+    unsigned drain_ms;       /* at the end, wait this long for answers (default 15,000) */
+    int64_t backlog_ms;      /* LOAD: data times start this long ago and advance step_ms a frame; 0: data time is now */
+    int64_t step_ms;         /* LOAD with backlog: default 30,000 */
+    int64_t history_from_ms; /* CITY: back-fills from here on when first connected; 0: nothing */
+    unsigned sources;        /* source addresses 127.0.0.1 … 127.0.0.n for more than 20,000 connections; 0: unbound */
+    FILE *acked;             /* every acknowledged frame is written here, one per line; NULL: not */
+    atomic_bool *stop;       /* may be NULL */
+    bool progress;           /* a line a second on standard error */
 };
 
 struct sim_report {
     uint64_t sent, acknowledged, resent, lost, commands, connects, disconnects, connect_failures, bytes_out, bytes_in;
-    double seconds, rate;                          /* of acknowledged frames while sending */
+    double seconds, rate;                           /* of acknowledged frames while sending */
     double p50_ms, p90_ms, p99_ms, p999_ms, max_ms; /* from (first) sending to answer */
 };
 
 /* Runs until done; *ret is filled also on failure. */
-enum lt_err sim_client_run(const struct sim_client_config *cfg, struct sim_report *ret, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err sim_client_run(const struct sim_client_config *cfg, struct sim_report *ret,
+                           struct lt_error *err) LT_MUST_CHECK;
 
 /* Writes the report as one JSON object and a newline. */
 void sim_report_print(const struct sim_report *r, FILE *to);

@@ -16,8 +16,8 @@ static void reply(struct sim_client *c, struct sim_conn *k, const struct hj212_f
 static void answer(struct sim_client *c, struct sim_conn *k, const struct hj212_frame *f, const char *area)
 {
     char out[512];
-    struct hj212_head h = {.qn = f->qn, .pw = f->pw, .mn = f->mn, .st = f->st, .cn = f->cn,
-                           .edition = (enum hj212_edition)f->edition};
+    struct hj212_head h = {
+        .qn = f->qn, .pw = f->pw, .mn = f->mn, .st = f->st, .cn = f->cn, .edition = (enum hj212_edition)f->edition};
     size_t n = hj212_build(&h, lt_slice_of(area), out, sizeof out);
     if (n)
         sim_conn_send(c, k, out, n);
@@ -48,7 +48,8 @@ static int history(struct sim_client *c, struct sim_conn *k, const struct hj212_
     from -= off;
     to -= off;
     unsigned sent = 0;
-    for (int64_t t = from - (from + off) % step_ms; t <= to && t + step_ms <= wall_ms && sent < 1440; t += step_ms, sent++) {
+    for (int64_t t = from - (from + off) % step_ms; t <= to && t + step_ms <= wall_ms && sent < 1440;
+         t += step_ms, sent++) {
         char out[SIM_FRAME_CAP];
         k->last_qn_ms = wall_ms > k->last_qn_ms ? wall_ms : k->last_qn_ms + 1;
         size_t n = sim_frame(k->dev, kind, t, k->last_qn_ms, true, out, sizeof out);

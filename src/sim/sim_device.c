@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 /* Typical levels and limits of ultra-low-emission plants. Limits: GB 13223-2011 with the ultra-low values of 2015
- * (10/35/50), GB 28662/28664 ultra-low (10/35/50), GB 16171-2024, GB 4915-2013, GB 26453-2022, GB 18485-2014, GB 13271-2014;
- * invented outlets, so the figures only have to be of the right size. */
+ * (10/35/50), GB 28662/28664 ultra-low (10/35/50), GB 16171-2024, GB 4915-2013, GB 26453-2022, GB 18485-2014, GB
+ * 13271-2014; invented outlets, so the figures only have to be of the right size. */
 static const struct sim_profile profiles[SIM_INDUSTRIES] = {
     {"thermal_power", 6, 5.2, 3.1, 14, 31, 0, 0, 10, 35, 50, 0, 52, 12, 14, 32, 0.82, "GB 13223-2011"},
     {"steel", 16, 15.1, 4.2, 17, 33, 0, 0, 10, 35, 50, 0, 96, 9, 15, 26, 0.97, "GB 28662-2012"},
@@ -65,7 +65,9 @@ void sim_device_init(struct sim_device *d, unsigned index, uint64_t seed, enum s
     uint64_t h = mix(seed, index);
     *d = (struct sim_device){.seed = h,
                              .industry = industry,
-                             .edition = index % 20 == 7 ? HJ212_2005 : index % 5 == 3 ? HJ212_2025 : HJ212_2017,
+                             .edition = index % 20 == 7  ? HJ212_2005
+                                        : index % 5 == 3 ? HJ212_2025
+                                                         : HJ212_2017,
                              .tz_min = LT_TZ_CHINA,
                              .rtd_interval_s = 30,
                              .min_interval_min = 10,
@@ -90,8 +92,8 @@ static struct plan plan_of_day(const struct sim_device *d, int64_t day_ms)
         double up_to;
         enum sim_event event;
         double hours_least, hours_more;
-    } table[] = {{0.020, SIM_EXCEED, 1.2, 3.0},      {0.032, SIM_SILENT, 0.7, 3.0},  {0.038, SIM_CONSTANT, 8, 10},
-                 {0.043, SIM_CLOCK, 6, 12},          {0.063, SIM_MAINTENANCE, 1, 3}, {0.083, SIM_STOPPED, 5, 14},
+    } table[] = {{0.020, SIM_EXCEED, 1.2, 3.0}, {0.032, SIM_SILENT, 0.7, 3.0},  {0.038, SIM_CONSTANT, 8, 10},
+                 {0.043, SIM_CLOCK, 6, 12},     {0.063, SIM_MAINTENANCE, 1, 3}, {0.083, SIM_STOPPED, 5, 14},
                  {0.088, SIM_BROKEN, 1, 4}};
     struct plan p = {.event = SIM_NORMAL, .strength = how};
     if (!d->misbehaves)
@@ -120,8 +122,8 @@ enum sim_event sim_event_at(const struct sim_device *d, int64_t at_ms, double *r
 
 const char *sim_event_name(enum sim_event e)
 {
-    static const char *const names[SIM_EVENTS] = {"normal",      "exceed",  "silent", "constant", "clock",
-                                                  "maintenance", "stopped", "broken"};
+    static const char *const names[SIM_EVENTS] = {"normal", "exceed",      "silent",  "constant",
+                                                  "clock",  "maintenance", "stopped", "broken"};
     return names[e];
 }
 
@@ -181,11 +183,15 @@ static void stack_at(const struct sim_device *d, int64_t at_ms, struct stack *re
         .nox = p->nox * level * exp(0.6 * own) * (1 + 0.5 * (up - 1)),
         .co = p->co * level,
         .voc = p->voc * level * exp(2 * own) * up,
-        .temp = event == SIM_STOPPED ? 24 + white : p->temp_c * (0.9 + 0.1 * load) + 1.2 * noise(d->seed ^ 25, t, 20 * LT_MIN_MS),
+        .temp = event == SIM_STOPPED ? 24 + white
+                                     : p->temp_c * (0.9 + 0.1 * load) + 1.2 * noise(d->seed ^ 25, t, 20 * LT_MIN_MS),
         .moisture = event == SIM_STOPPED ? 2 : p->moisture + 0.5 * noise(d->seed ^ 26, t, 30 * LT_MIN_MS),
-        .velocity = event == SIM_STOPPED ? 0.2 : p->velocity_mps * (0.35 + 0.65 * load) * (1 + 0.03 * white + 0.1 * rel),
+        .velocity =
+            event == SIM_STOPPED ? 0.2 : p->velocity_mps * (0.35 + 0.65 * load) * (1 + 0.03 * white + 0.1 * rel),
         .pressure = -0.12 - 0.06 * load + 0.004 * white,
-        .mark = event == SIM_STOPPED ? 'F' : event == SIM_MAINTENANCE ? 'M' : 'N',
+        .mark = event == SIM_STOPPED       ? 'F'
+                : event == SIM_MAINTENANCE ? 'M'
+                                           : 'N',
     };
     struct lt_civil c = lt_civil_of(at_ms, d->tz_min);
     if (ret->mark == 'N' && c.hour == (int)(d->seed % 6) + 9 && c.minute < 12 && d->seed % 7 == (uint64_t)(c.day % 7))
@@ -287,7 +293,8 @@ static void put_number(struct lt_buf *b, double v, unsigned decimals)
 {
     static const double scale[] = {1, 10, 100, 1000};
     char text[32];
-    lt_buf_add(b, text, lt_fix_format(llround(v * scale[decimals]) * (int64_t)(1000000 / scale[decimals]), decimals, text));
+    lt_buf_add(b, text,
+               lt_fix_format(llround(v * scale[decimals]) * (int64_t)(1000000 / scale[decimals]), decimals, text));
 }
 
 static void put(struct lt_buf *b, const struct sim_device *d, const struct factor_def *f, const char *field, double v)
@@ -302,7 +309,8 @@ static void put(struct lt_buf *b, const struct sim_device *d, const struct facto
 }
 
 /* Means over a period, from samples `step_ms` apart (a minute, so that hour data agree with minute data). */
-static void put_period(struct lt_buf *b, const struct sim_device *d, int64_t from_ms, int64_t length_ms, int64_t step_ms)
+static void put_period(struct lt_buf *b, const struct sim_device *d, int64_t from_ms, int64_t length_ms,
+                       int64_t step_ms)
 {
     const struct sim_profile *p = &profiles[d->industry];
     struct stat st[FACTORS] = {0};

@@ -9,18 +9,32 @@
 #include "hj212/hj212.h"
 
 enum sim_industry { /* the 15 of the enterprise record, in its order */
-    SIM_THERMAL_POWER, SIM_STEEL, SIM_COKING, SIM_CEMENT, SIM_GLASS, SIM_NONFERROUS, SIM_REFRACTORY, SIM_CERAMICS,
-    SIM_BRICK, SIM_CASTING, SIM_LIME, SIM_CHEMICAL, SIM_COATING, SIM_WASTE_INCINERATION, SIM_HEATING, SIM_INDUSTRIES
+                    SIM_THERMAL_POWER,
+                    SIM_STEEL,
+                    SIM_COKING,
+                    SIM_CEMENT,
+                    SIM_GLASS,
+                    SIM_NONFERROUS,
+                    SIM_REFRACTORY,
+                    SIM_CERAMICS,
+                    SIM_BRICK,
+                    SIM_CASTING,
+                    SIM_LIME,
+                    SIM_CHEMICAL,
+                    SIM_COATING,
+                    SIM_WASTE_INCINERATION,
+                    SIM_HEATING,
+                    SIM_INDUSTRIES
 };
 
 struct sim_profile {
-    const char *industry;              /* code of the record field */
-    double o2_ref, o2_run;             /* %, reference and while running; o2_ref 0: no conversion */
-    double pm, so2, nox, co, voc;      /* typical converted mg/m3; 0: not monitored */
+    const char *industry;                             /* code of the record field */
+    double o2_ref, o2_run;                            /* %, reference and while running; o2_ref 0: no conversion */
+    double pm, so2, nox, co, voc;                     /* typical converted mg/m3; 0: not monitored */
     double limit_pm, limit_so2, limit_nox, limit_voc; /* hourly limits used for the invented outlets */
     double temp_c, moisture, velocity_mps, area_m2;
-    double night;                      /* load at night relative to day, 1 = continuous process */
-    const char *standard;              /* where the limits come from */
+    double night;         /* load at night relative to day, 1 = continuous process */
+    const char *standard; /* where the limits come from */
 };
 const struct sim_profile *sim_profile(enum sim_industry i);
 
@@ -32,9 +46,10 @@ struct sim_device {
     enum hj212_edition edition;
     int tz_min;
     unsigned rtd_interval_s, min_interval_min;
-    double dirt;      /* factor on all concentrations, around 0.6 of the limit's room */
-    bool misbehaves;  /* takes part in the events below */
-    struct sim_memo *memo; /* NULL, or memory that saves work when neighbouring periods are asked for; see sim_memo_create */
+    double dirt;     /* factor on all concentrations, around 0.6 of the limit's room */
+    bool misbehaves; /* takes part in the events below */
+    struct sim_memo
+        *memo; /* NULL, or memory that saves work when neighbouring periods are asked for; see sim_memo_create */
 };
 /* Values of the last 64 minutes of one device. Changes no result. */
 struct sim_memo *sim_memo_create(void);

@@ -16,21 +16,21 @@ struct sim_slot { /* a frame under way */
 struct sim_conn {
     struct sim_device *dev;
     unsigned index;
-    int fd;               /* -1: not connected */
+    int fd; /* -1: not connected */
     bool connecting, want_write;
-    int64_t retry_us;     /* when to connect again */
+    int64_t retry_us; /* when to connect again */
     unsigned failures;
     struct sim_slot *slots;
     unsigned head, count; /* ring of the window */
     char rx[SIM_RX_CAP];
     size_t rx_n;
-    char *tx;             /* bytes the socket did not take yet */
+    char *tx; /* bytes the socket did not take yet */
     size_t tx_n, tx_cap;
     int64_t last_qn_ms;   /* QNs of one device never repeat */
     int64_t next_data_ms; /* LOAD with backlog */
     uint64_t made;
     /* CITY: next moments of the schedule; back-fill runs them through in order */
-    int64_t next_ms[5];   /* by enum sim_kind */
+    int64_t next_ms[5]; /* by enum sim_kind */
     bool rtd_off;
 };
 
@@ -42,7 +42,7 @@ struct sim_client {
     unsigned window;
     char *pool[SIM_POOL]; /* value texts behind "DataTime=…" */
     size_t pool_n[SIM_POOL];
-    uint32_t *latency;    /* histogram of 10 µs steps to 1 s, then 1 ms steps to 61 s */
+    uint32_t *latency; /* histogram of 10 µs steps to 1 s, then 1 ms steps to 61 s */
     double tokens;
     unsigned turn;
 };

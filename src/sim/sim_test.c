@@ -30,7 +30,8 @@ static void frames_are_valid_and_repeatable(void **state)
             assert_true(n > 0);
             assert_int_equal(sim_frame(&d, (enum sim_kind)kind, T0 + i * LT_DAY_MS, T0 + i, false, b, sizeof b), n);
             assert_memory_equal(a, b, n);
-            assert_int_equal(hj212_parse((struct lt_slice){a, n}, HJ212_TOLERATE_DEFAULT | HJ212_TOL(LONG_SEGMENT), &f), HJ212_E_OK);
+            assert_int_equal(hj212_parse((struct lt_slice){a, n}, HJ212_TOLERATE_DEFAULT | HJ212_TOL(LONG_SEGMENT), &f),
+                             HJ212_E_OK);
             assert_int_equal(f.edition, d.edition);
             assert_int_equal(hj212_items(f.cp, HJ212_TOLERATE_DEFAULT, items, 256, &n_items, &at, NULL), HJ212_E_OK);
             assert_non_null(hj212_find(f.cp, items, n_items, "DataTime"));
@@ -134,8 +135,15 @@ static void unanswered_frames_are_sent_again(void **state)
     assert_int_equal(pthread_create(&t, NULL, serve, &p), 0);
     struct sim_device d;
     sim_device_init(&d, 0, 1, SIM_STEEL);
-    struct sim_client_config cfg = {.host = "127.0.0.1", .port = ntohs(a.sin_port), .devices = &d, .n = 1, .rate = 100,
-                                    .seconds = 1.5, .window = 16, .timeout_ms = 150, .drain_ms = 5000};
+    struct sim_client_config cfg = {.host = "127.0.0.1",
+                                    .port = ntohs(a.sin_port),
+                                    .devices = &d,
+                                    .n = 1,
+                                    .rate = 100,
+                                    .seconds = 1.5,
+                                    .window = 16,
+                                    .timeout_ms = 150,
+                                    .drain_ms = 5000};
     struct sim_report rep;
     assert_int_equal(sim_client_run(&cfg, &rep, NULL), LT_OK);
     assert_true(rep.sent > 50);

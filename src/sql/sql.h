@@ -20,9 +20,9 @@ void sql_close(struct sql_db **db); /* rolls back what is open; NULL is fine */
 /* A statement ready for binding. `text` is kept in the cache by content (at most 256 texts; the longest unused goes
  * first). The same text may be in use several times at once. */
 enum lt_err sql_prepare(struct sql_db *db, const char *text, struct sql_stmt **ret, struct lt_error *err) LT_MUST_CHECK;
-void sql_bind_i64(struct sql_stmt *st, int pos, int64_t v);           /* positions from 1 */
-void sql_bind_text(struct sql_stmt *st, int pos, struct lt_slice v);  /* copied; p NULL binds NULL */
-void sql_bind_str(struct sql_stmt *st, int pos, const char *z);       /* copied; NULL binds NULL */
+void sql_bind_i64(struct sql_stmt *st, int pos, int64_t v);          /* positions from 1 */
+void sql_bind_text(struct sql_stmt *st, int pos, struct lt_slice v); /* copied; p NULL binds NULL */
+void sql_bind_str(struct sql_stmt *st, int pos, const char *z);      /* copied; NULL binds NULL */
 void sql_bind_blob(struct sql_stmt *st, int pos, const void *p, size_t n);
 void sql_bind_null(struct sql_stmt *st, int pos);
 /* *ret_row: a row stands ready. At the end false. */
@@ -34,22 +34,22 @@ void sql_rewind(struct sql_stmt *st);   /* ready for new bindings, to run again 
 
 int sql_cols(const struct sql_stmt *st);
 const char *sql_col_name(struct sql_stmt *st, int col);
-bool sql_col_null(struct sql_stmt *st, int col);             /* columns from 0 */
-int64_t sql_col_i64(struct sql_stmt *st, int col);           /* 0 for NULL */
-struct lt_slice sql_col_text(struct sql_stmt *st, int col);  /* "" for NULL; valid until the next step or release */
+bool sql_col_null(struct sql_stmt *st, int col);            /* columns from 0 */
+int64_t sql_col_i64(struct sql_stmt *st, int col);          /* 0 for NULL */
+struct lt_slice sql_col_text(struct sql_stmt *st, int col); /* "" for NULL; valid until the next step or release */
 struct lt_slice sql_col_blob(struct sql_stmt *st, int col);
 
 /* Shorthands. sql_exec: several statements without values (schema). sql_get_i64: first column of the first row with at
  * most one bound number; LT_E_NOT_FOUND when there is no row. */
 enum lt_err sql_exec(struct sql_db *db, const char *text, struct lt_error *err) LT_MUST_CHECK;
-enum lt_err sql_get_i64(struct sql_db *db, const char *text, const int64_t *bind, int64_t *ret, struct lt_error *err)
-    LT_MUST_CHECK;
+enum lt_err sql_get_i64(struct sql_db *db, const char *text, const int64_t *bind, int64_t *ret,
+                        struct lt_error *err) LT_MUST_CHECK;
 int64_t sql_last_id(struct sql_db *db);
 int64_t sql_changes(struct sql_db *db);
 
 /* ---- transactions ---- */
-/* The outermost is BEGIN IMMEDIATE (waits at most 5 s for another writer, then LT_E_BUSY); inner ones are savepoints, at
- * most 8 deep. So a function may open its own scope whether or not its caller did. */
+/* The outermost is BEGIN IMMEDIATE (waits at most 5 s for another writer, then LT_E_BUSY); inner ones are savepoints,
+ * at most 8 deep. So a function may open its own scope whether or not its caller did. */
 enum lt_err sql_begin(struct sql_db *db, struct lt_error *err) LT_MUST_CHECK;
 enum lt_err sql_commit(struct sql_db *db, struct lt_error *err) LT_MUST_CHECK; /* on failure the scope is rolled back */
 void sql_rollback(struct sql_db *db);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define BACKUP_PAGES 256 /* a step of 1 MiB: a writer waits for one step at most */
+#define BACKUP_PAGES 256  /* a step of 1 MiB: a writer waits for one step at most */
 #define BACKUP_RETRY 6000 /* steps that may find the database busy, 10 ms each */
 
 static enum lt_err applied(struct sql_db *db, const char *unit, int64_t *ret, struct lt_error *err)

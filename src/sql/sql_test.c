@@ -101,8 +101,11 @@ static void errors_are_mapped(void **state)
 {
     struct sql_db *db = open_db(), *none = NULL;
     struct lt_error err = {0};
-    assert_int_equal(sql_exec(db, "CREATE TABLE p(id INTEGER PRIMARY KEY);"
-                                  "CREATE TABLE t(a INTEGER REFERENCES p(id), b TEXT UNIQUE)", &err), LT_OK);
+    assert_int_equal(sql_exec(db,
+                              "CREATE TABLE p(id INTEGER PRIMARY KEY);"
+                              "CREATE TABLE t(a INTEGER REFERENCES p(id), b TEXT UNIQUE)",
+                              &err),
+                     LT_OK);
     assert_int_equal(add(db, 7, "x", &err), LT_E_IN_USE); /* foreign key */
     assert_int_equal(sql_exec(db, "INSERT INTO p VALUES (7)", &err), LT_OK);
     assert_int_equal(add(db, 7, "x", &err), LT_OK);
@@ -237,7 +240,7 @@ static void migrations_run_once(void **state)
     assert_int_equal(sql_migrate(db, "u", steps, 2, &err), LT_OK);
     assert_int_equal(count(db), 2);
     assert_int_equal(sql_migrate(db, "u", steps, 3, &err), LT_E_INTERNAL);
-    assert_int_equal(count(db), 2); /* the broken step left nothing */
+    assert_int_equal(count(db), 2);                                           /* the broken step left nothing */
     assert_int_equal(sql_migrate(db, "u", steps, 1, &err), LT_E_UNSUPPORTED); /* an older program */
     sql_close(&db);
 }
@@ -247,8 +250,11 @@ static void backup_while_writing(void **state)
     struct sql_db *db = open_db(), *copy = NULL;
     struct lt_error err = {0};
     assert_int_equal(sql_exec(db, "CREATE TABLE t(a INTEGER, b TEXT)", &err), LT_OK);
-    assert_int_equal(sql_exec(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
-                                  " INSERT INTO t SELECT i, hex(randomblob(100)) FROM n", &err), LT_OK);
+    assert_int_equal(sql_exec(db,
+                              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
+                              " INSERT INTO t SELECT i, hex(randomblob(100)) FROM n",
+                              &err),
+                     LT_OK);
     char to[96];
     snprintf(to, sizeof to, "%s/b.db", dir);
     assert_int_equal(sql_backup(db, to, &err), LT_OK);

@@ -1,7 +1,7 @@
 /* Replays a fuzz target as an ordinary test: a small corpus, then seeded random mutations of it. Included by test
  * programs only. */
-#ifndef LT_JSON_FUZZ_REPLAY_H
-#define LT_JSON_FUZZ_REPLAY_H
+#ifndef LT_BASE_FUZZ_REPLAY_H
+#define LT_BASE_FUZZ_REPLAY_H
 #include "base/rand.h"
 
 #include <stdio.h>
