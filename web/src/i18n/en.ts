@@ -278,6 +278,14 @@ export const en: Messages = {
     error: 'Fault',
     period: 'Period',
   },
+  inputValue: {
+    converted: 'converted',
+    measured: 'measured',
+    reported: 'reported by the device',
+    minutes: 'computed from minute values',
+    realtime: 'computed from real-time values',
+    hours: 'computed from hour values',
+  },
   historyAction: {
     create: 'Created',
     update: 'Changed',

@@ -276,6 +276,14 @@ export const zh = {
     error: '错误',
     period: '周期',
   },
+  inputValue: {
+    converted: '折算',
+    measured: '实测',
+    reported: '设备上报',
+    minutes: '由分钟值计算',
+    realtime: '由实时值计算',
+    hours: '由小时值计算',
+  },
   historyAction: {
     create: '新建',
     update: '修改',
