@@ -303,6 +303,7 @@ export const en: Messages = {
     logout: 'Signed out',
     login_failed: 'Sign-in failed',
     password: 'Changed password',
+    password_reset: 'Password reset',
     command: 'Sent a command',
     enroll: 'Enrolled a device',
     export: 'Exported',

@@ -301,6 +301,7 @@ export const zh = {
     logout: '退出',
     login_failed: '登录失败',
     password: '修改密码',
+    password_reset: '重置密码',
     command: '下发命令',
     enroll: '设备登记',
     export: '导出',
