@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RTD_HOURS = 6, COMMIT_RECORDS = 2000 };
+enum { RTD_HOURS = 6, MIN_HOURS = 72, COMMIT_RECORDS = 2000 };
 
 struct event { /* one thing that reaches the post */
     int64_t at_ms;
@@ -72,16 +72,18 @@ static bool frame(struct hour *h, const struct sim_device *d, uint32_t device, e
 }
 
 /* All that one device has to tell of the hour that starts at from_ms. */
-static bool device_hour(struct hour *h, const struct sim_device *d, uint32_t device, int64_t from_ms, bool realtime,
+static bool device_hour(struct hour *h, const struct sim_device *d, uint32_t device, int64_t from_ms, int64_t left_ms,
                         uint64_t *made)
 {
     int64_t delay = (int64_t)(d->seed % 20000), to = from_ms + LT_HOUR_MS, step = d->min_interval_min * LT_MIN_MS;
     bool ok = true;
-    for (int64_t t = from_ms; ok && t < to; t += step)
+    /* Loggers keep the fine data of their last days only; of earlier days they tell hours and days. */
+    bool fine = left_ms <= MIN_HOURS * LT_HOUR_MS, realtime = left_ms <= RTD_HOURS * LT_HOUR_MS;
+    for (int64_t t = from_ms; ok && fine && t < to; t += step)
         ok = frame(h, d, device, SIM_MIN, t, t + step + delay, made);
     for (int64_t t = from_ms; ok && realtime && t < to; t += 2 * LT_MIN_MS)
         ok = frame(h, d, device, SIM_RTD, t, t + delay % 2000, made);
-    for (int64_t t = from_ms; ok && t < to; t += 30 * LT_MIN_MS)
+    for (int64_t t = from_ms; ok && fine && t < to; t += 30 * LT_MIN_MS)
         ok = frame(h, d, device, SIM_STATE, t, t + delay, made);
     if (ok)
         ok = frame(h, d, device, SIM_HOUR, from_ms, to + delay + 3000, made);
@@ -164,7 +166,7 @@ enum lt_err demo_journal(const struct demo_config *cfg, const struct demo_plan *
     int64_t end = lt_hour_start(cfg->now_ms, cfg->tz_min);
     for (int64_t t = from_ms; e == LT_OK && t < end; t += LT_HOUR_MS) {
         for (size_t i = 0; e == LT_OK && i < n; i++)
-            if (!device_hour(&h, &d[i], (uint32_t)i, t, end - t <= RTD_HOURS * LT_HOUR_MS, ret_frames))
+            if (!device_hour(&h, &d[i], (uint32_t)i, t, end - t, ret_frames))
                 e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
         if (e == LT_OK)
             e = write_out(&h, j, d, t + LT_HOUR_MS < end ? t + LT_HOUR_MS : cfg->now_ms, err);
