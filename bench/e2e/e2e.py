@@ -130,7 +130,7 @@ def backlog(frames):
     with Post() as post:
         post.start()
         secs = max(10, frames / 60000)
-        old = sim(post, "--devices", 1500, "--rate", 0, "--window", 32, "--seconds", secs, "--backlog", 86400,
+        old = sim(post, "--devices", 600, "--rate", 0, "--window", 64, "--seconds", secs, "--backlog", 86400,
                   "--mn-prefix", "OLD", "--timeout", 60000)
         time.sleep(1)
         live = sim(post, "--devices", 300, "--rate", 300, "--seconds", secs - 2, "--mn-prefix", "LIVE")
