@@ -21,11 +21,15 @@ enum airq_average {            /* what a concentration is the mean of; columns o
 };
 
 struct airq_scale; /* a standard's tables, with validity dates */
-/* By name: "2012", "2026"; NULL when unknown. */
+/* By name: "2012", "2026", "epa"; NULL when unknown. */
 const struct airq_scale *airq_scale_find(struct lt_slice name);
 /* The Chinese scale in force on a local day (YYYYMMDD): HJ 633-2012 until 2026-02-28, HJ 633-2026 from 2026-03-01. */
 const struct airq_scale *airq_scale_on(int yyyymmdd);
 const char *airq_scale_standard(const struct airq_scale *s); /* "HJ 633-2026" */
+
+/* What the scale takes for a pollutant: "µg/m3", "mg/m3"; US EPA: "ppm" (O3, CO), "ppb" (SO2, NO2). Its concentrations are
+ * millionths of that. */
+const char *airq_scale_unit(const struct airq_scale *s, enum airq_pollutant p);
 
 #define AIRQ_NA (-1)
 /* Index of one pollutant, rounded up, 0..500; AIRQ_NA when the value is missing, negative, or beyond what this average
@@ -35,8 +39,9 @@ const char *airq_scale_standard(const struct airq_scale *s); /* "HJ 633-2026" */
 int airq_iaqi(const struct airq_scale *s, enum airq_pollutant p, enum airq_average avg, int64_t conc);
 
 struct airq_input {
-    int64_t conc[AIRQ_POLLUTANTS]; /* AIRQ_DAY: daily means, O3 daily max 8-h; AIRQ_HOUR: all 1-h */
-    int64_t so2_24h, o3_1h;        /* for the 2012 exceptions; else AIRQ_NONE */
+    int64_t conc[AIRQ_POLLUTANTS]; /* AIRQ_DAY: daily means, O3 daily max 8-h; AIRQ_HOUR: all 1-h; US EPA, both: PM 24-h
+                                      means or NowCast, O3 and CO 8-h, SO2 and NO2 1-h */
+    int64_t so2_24h, o3_1h;        /* for the 2012 exceptions and US EPA (the higher one counts); else AIRQ_NONE */
 };
 struct airq_result {
     int iaqi[AIRQ_POLLUTANTS]; /* AIRQ_NA */
@@ -46,6 +51,10 @@ struct airq_result {
 };
 void airq_index(const struct airq_scale *s, enum airq_average avg, const struct airq_input *in,
                 struct airq_result *ret);
+
+/* US EPA NowCast of PM from the last 12 hours, newest first (AIRQ_NONE missing): weights w^i with w = min/max, at least
+ * 1/2; two of the newest three are needed, else AIRQ_NONE. Weights are held to 2^-60. */
+int64_t airq_nowcast(const int64_t conc[12]);
 
 const char *airq_level_name(const struct airq_scale *s, int level, bool english); /* "良", "Good"; "" for 0 */
 uint32_t airq_level_rgb(const struct airq_scale *s, int level);                   /* 0xRRGGBB */

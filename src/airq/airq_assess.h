@@ -43,13 +43,21 @@ struct airq_cell {
 /* Adds the hour that begins at `hour` (0..23); ticks[] is -1 where missing, else 0..airq_most(). False, and nothing is
  * changed, when the hour is there already. */
 bool airq_cell_add(struct airq_cell *c, int hour, const int32_t ticks[AIRQ_POLLUTANTS]);
+/* The same, but hours whose bit is set in dust_hours lose PM10 and PM2.5: hours deducted for sand dust leave the daily
+ * value, and a day left with fewer than 20 has none. */
+bool airq_cell_add_dust(struct airq_cell *c, int hour, const int32_t ticks[AIRQ_POLLUTANTS], uint32_t dust_hours);
 
+enum { /* what is decided for a day of sand dust or another exceptional event; two switches, as practised */
+       AIRQ_DUST_STRIP = 1,    /* PM10 and PM2.5 leave the concentration statistics */
+       AIRQ_DUST_RECOMPUTE = 2 /* AQI is taken without PM10 and PM2.5, as if not monitored */
+};
 enum { AIRQ_O3_1H = AIRQ_POLLUTANTS, AIRQ_DAY_ITEMS }; /* item 6: largest 1-h O3, for HJ 633-2012 beyond 800 µg/m3 */
 #define AIRQ_WIDE_NONE ((lt_i128)-1)
 struct airq_day {
     lt_i128 value[AIRQ_DAY_ITEMS]; /* for statistics, wide; AIRQ_WIDE_NONE: not valid. O3: daily maximum 8-h mean */
     int64_t
         judged[AIRQ_DAY_ITEMS]; /* for limits and index: millionths, rounded once to whole µg/m3, CO 0.1; AIRQ_NONE */
+    unsigned dust;              /* AIRQ_DUST_ bits, 0 from airq_cell_day() and airq_city_day(): the caller sets them */
 };
 /* GB 3095 table 4: a mean needs 20 hours, an 8-h mean 6. HJ 663: O3 needs 14 of the 17 windows that end at 08:00 ..
  * 24:00; with fewer it counts only when above the limit. */
@@ -67,13 +75,16 @@ void airq_city_day(const struct airq_standard *s, enum airq_rounding r, const st
 
 struct airq_period_item {
     int64_t mean, percentile, max; /* millionths, rounded to airq_standard_decimals(); AIRQ_NONE without a valid day */
+    int64_t judged_mean, judged_percentile; /* rounded once to what is compared with limits: whole µg/m3, CO 0.1 */
     int days_valid, exceed_days;
 };
 struct airq_period {
     int days_valid, days_good, days_heavy; /* days with an AQI; <= 100; > 200 */
     int category[6];                       /* days by level 1..6 */
     int primary[AIRQ_POLLUTANTS];          /* days on which it was (one of) the primary pollutants */
+    int days_dust, days_dust_polluted;     /* days with a dust bit; of them with AQI > 100 when PM is kept */
     int64_t good_share_pct, composite;     /* millionths, one and two decimals; AIRQ_NONE */
+    lt_i128 part[AIRQ_POLLUTANTS];         /* what the composite takes, wide ticks, for airq_period_composite() */
     struct airq_period_item item[AIRQ_POLLUTANTS];
 };
 #define AIRQ_PERIOD_DAYS_MAX 36600 /* a hundred years: the sums stay below 2^127 */
