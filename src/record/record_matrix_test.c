@@ -77,6 +77,14 @@ static void fill(struct world *w)
                              RECORD_SET_I("object_id", c->device[i]), RECORD_SET_I("territory", c->county[i]),
                              RECORD_SET_I("enterprise", c->plant[i]))},
             {"command", INSERT(c, "command", RECORD_SET_I("device", c->device[i]), RECORD_SET_I("cn", 1062))},
+            {"air_target", INSERT(c, "air_target", RECORD_SET_Z("name", name), RECORD_SET_I("territory", c->county[i]),
+                                  RECORD_SET_I("enterprise", c->plant[i]), RECORD_SET_Z("indicator", "pm25"),
+                                  RECORD_SET_Z("period", "year"), RECORD_SET_I("start_day", T0),
+                                  RECORD_SET_I("end_day", T0), RECORD_SET_I("value", 38000000))},
+            {"rank_scheme", INSERT(c, "rank_scheme", RECORD_SET_Z("code", name), RECORD_SET_Z("name", name),
+                                   RECORD_SET_Z("member", "county"), RECORD_SET_Z("keys", "composite"))},
+            {"peer_figure", INSERT(c, "peer_figure", RECORD_SET_Z("peer_group", "168"), RECORD_SET_Z("city", name),
+                                   RECORD_SET_I("from_day", T0), RECORD_SET_I("to_day", T0))},
         };
         assert_int_equal(sizeof made / sizeof made[0], record_kind_count()); /* a new kind must be added here */
         for (size_t k = 0; k < record_kind_count(); k++)
@@ -148,11 +156,9 @@ static const char *change_body(const struct record_kind *k)
 {
     static const struct {
         const char *kind, *body;
-    } bodies[] = {{"device", "\"note\":\"n\""},
-                  {"factor_limit", "\"standard\":\"n\""},
-                  {"process_state", "\"reason\":\"n\""},
-                  {"rule", "\"min_duration_min\":7"},
-                  {"suppression", "\"reason\":\"n\""}};
+    } bodies[] = {{"device", "\"note\":\"n\""},          {"factor_limit", "\"standard\":\"n\""},
+                  {"process_state", "\"reason\":\"n\""}, {"rule", "\"min_duration_min\":7"},
+                  {"suppression", "\"reason\":\"n\""},   {"peer_figure", "\"source\":\"n\""}};
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
         if (strcmp(bodies[i].kind, k->name) == 0)
             return bodies[i].body;
