@@ -9,7 +9,6 @@ const post = process.env.LT_URL ?? 'http://127.0.0.1:8080'
 // first paint is left to the bundler; everything behind a click is gathered here.
 const CHUNKS: [string, RegExp][] = [
   ['ol', /node_modules\/(ol|rbush|quickselect|earcut|pbf)\//],
-  ['echarts', /node_modules\/(echarts|zrender|tslib)\//],
   ['base', /node_modules\/(vue|@vue|vue-router|vue-i18n|@intlify)\/|plugin-vue:export-helper/],
   ['kit', /node_modules\/(reka-ui|@floating-ui|@vueuse|@internationalized|aria-hidden|defu|ohash)\//],
   ['table', /node_modules\/@tanstack\/(vue-table|table-core)\//],
@@ -33,7 +32,7 @@ export default defineConfig({
     __VUE_I18N_FULL_INSTALL__: false,
     __VUE_I18N_LEGACY_API__: false,
     __INTLIFY_PROD_DEVTOOLS__: false,
-    __INTLIFY_DROP_MESSAGE_COMPILER__: false,
+    __INTLIFY_DROP_MESSAGE_COMPILER__: true,
   },
   build: {
     // Domestic browsers are often Chromium 86 and later.

@@ -108,7 +108,7 @@ test('an outlet shows values against limits, a chart with a table, and its devic
   const v = await visitor('analyst', '/outlets/1')
   const { page } = v
   await page.getByText('折算').first().waitFor()
-  await page.locator('canvas').first().waitFor({ timeout: 20000 })
+  await page.locator('svg.chart').first().waitFor({ timeout: 20000 })
   await page.getByText('数据表').first().click()
   await page.locator('table').nth(1).waitFor()
   const summary = await api(page, '/outlet/1/summary')

@@ -12,10 +12,10 @@ let printing = false
 function apply() {
   const next = printing ? 'light' : forced ?? (choice.value === 'system' ? (system.matches ? 'dark' : 'light') : choice.value)
   document.documentElement.dataset.theme = next
-  applied.value = next // last: canvases read their colours from the document when this changes
+  applied.value = next // last: canvases (map) read their colours from the document when this changes
 }
 system.addEventListener('change', apply)
-// Paper is white: charts are drawn with the light theme's colours while the page is printed.
+// Paper is white: maps are drawn with the light theme's colours while the page is printed.
 window.addEventListener('beforeprint', () => { printing = true; apply() })
 window.addEventListener('afterprint', () => { printing = false; apply() })
 apply()
