@@ -7,24 +7,29 @@
 
 #define LOOK                                                                                                           \
     "territory:read,unit:read,person:read,enterprise:read,outlet:read,device:read,factor_limit:read,"                  \
-    "process_state:read,rule:read,suppression:read,alarm:read,command:read,system:read"
+    "process_state:read,rule:read,suppression:read,alarm:read,command:read,system:read,"                               \
+    "station:read,air_event:read,air_mapping:read,air_review:read"
+/* who brings in hourly values and proposes corrections of them */
+#define AIR_WORK ",air:import,air_mapping:write,air_review:propose"
 
 static const struct {
     const char *code, *zh, *en, *permissions;
 } presets[] = {
     {"duty", "值班员", "Duty officer",
-     LOOK ",process_state:write,suppression:write,alarm:sign,alarm:handle,alarm:confirm,alarm:suppress,command:send"},
+     LOOK ",process_state:write,suppression:write,alarm:sign,alarm:handle,alarm:confirm,alarm:suppress,command:"
+          "send" AIR_WORK},
     {"analyst", "研判", "Analyst",
      LOOK ",enterprise:write,outlet:write,device:write,factor_limit:write,factor_limit:delete,process_state:write,"
           "process_state:delete,rule:write,suppression:write,suppression:delete,person:write,alarm:sign,alarm:handle,"
-          "alarm:confirm,alarm:suppress,command:send"},
+          "alarm:confirm,alarm:suppress,command:send,station:write,air_event:write,air_event:delete,"
+          "air_mapping:delete,air:push,air:undo,air_review:approve" AIR_WORK},
     {"county", "区县", "County office",
-     LOOK ",enterprise:write,outlet:write,person:write,process_state:write,alarm:sign,alarm:handle"},
+     LOOK ",enterprise:write,outlet:write,person:write,process_state:write,alarm:sign,alarm:handle,air_review:propose"},
     {"department", "部门", "Department", LOOK ",alarm:sign,alarm:handle"},
     {"inspector", "执法", "Inspector", LOOK ",alarm:sign,alarm:handle,alarm:confirm"},
     {"plant", "企业", "Plant",
      "territory:read,unit:read,enterprise:read,outlet:read,device:read,factor_limit:read,process_state:read,"
-     "process_state:write,rule:read,alarm:read,alarm:sign,alarm:handle"},
+     "process_state:write,rule:read,alarm:read,alarm:sign,alarm:handle,station:read"},
     {"leader", "领导", "Leader", LOOK},
     {"auditor", "审计", "Auditor", LOOK ",user:read,role:read,audit:read"},
     {"admin", "管理员", "Administrator", "*"},

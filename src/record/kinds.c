@@ -288,6 +288,23 @@ static void check_user(const struct record_row *old, const struct record_row *no
         fault(f, LT_E_DENIED_TERRITORY, "enterprise", "enterprise", NULL, NULL);
 }
 
+static void check_station(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
+                          struct sql_db *db, struct record_faults *f)
+{
+    after(now, "opened", "closed", f);
+    bool micro = lt_slice_is(record_text(now, "type"), "micro");
+    if (micro && record_i64(now, "evaluated", 0)) /* a micro-station is never part of a figure of the standard */
+        fault(f, LT_E_BAD_INPUT, "evaluated", "a micro-station cannot be evaluated / 微站不得参与评价", NULL, NULL);
+}
+
+static void check_air_event(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
+                            struct sql_db *db, struct record_faults *f)
+{
+    const struct record_value *a = record_value(now, "day_from"), *b = record_value(now, "day_to");
+    if (!a->null && !b->null && b->i < a->i)
+        fault(f, LT_E_FIELD_RANGE, "day_to", "day_to", "day_from", "∞");
+}
+
 /* First and last day may be the same; a percentage needs its base; nothing is a part of itself. */
 static void days_in_order(const struct record_row *r, const char *first, const char *last, struct record_faults *f)
 {
@@ -886,6 +903,26 @@ static const struct record_kind kinds[] = {
      .territory = "device.outlet.enterprise.territory",
      .enterprise = "device.outlet.enterprise",
      .readonly = true},
+    {.name = "station",
+     .en = "Air stations",
+     .zh = "空气站",
+     FIELDS(station_fields),
+     .territory = "territory",
+     .check = check_station},
+    {.name = "air_event",
+     .en = "Dust and exceptional days",
+     .zh = "沙尘与异常事件",
+     FIELDS(air_event_fields),
+     .territory = "territory",
+     .check = check_air_event},
+    {.name = "air_mapping", .en = "Import mappings", .zh = "导入列对应", FIELDS(air_mapping_fields)},
+    {.name = "air_review",
+     .en = "Data reviews",
+     .zh = "数据审核",
+     FIELDS(air_review_fields),
+     .territory = "station.territory",
+     .readonly = true,
+     .index = "CREATE INDEX IF NOT EXISTS air_review_state ON air_review(state);"},
     {.name = "air_target",
      .en = "Air targets",
      .zh = "空气质量目标",
