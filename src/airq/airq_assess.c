@@ -1,5 +1,6 @@
 /* Day, city and period figures; see airq_assess.h for the numbers they are made of. */
 #include "airq/airq_assess.h"
+#include "airq/airq_rules.h"
 #include "base/clock.h"
 
 enum { HOURS_MIN = 20, WINDOW = 8, WINDOW_MIN = 6, WINDOWS_MIN = 14 };
@@ -8,7 +9,8 @@ enum { HOURS_MIN = 20, WINDOW = 8, WINDOW_MIN = 6, WINDOWS_MIN = 14 };
 
 struct airq_standard {
     const char *name, *scale;
-    int day[AIRQ_POLLUTANTS], index[AIRQ_POLLUTANTS]; /* whole units */
+    int day[AIRQ_POLLUTANTS], index[AIRQ_POLLUTANTS];   /* grade II, whole units */
+    int day_1[AIRQ_POLLUTANTS], year_1[AIRQ_POLLUTANTS]; /* grade I */
     unsigned decimals[AIRQ_POLLUTANTS];
 };
 
@@ -17,16 +19,22 @@ static const struct airq_standard standards[] = {
      .scale = "2012",
      .day = {[AIRQ_SO2] = 150, [AIRQ_NO2] = 80, [AIRQ_CO] = 4, [AIRQ_PM10] = 150, [AIRQ_PM25] = 75, [AIRQ_O3] = 160},
      .index = {[AIRQ_SO2] = 60, [AIRQ_NO2] = 40, [AIRQ_CO] = 4, [AIRQ_PM10] = 70, [AIRQ_PM25] = 35, [AIRQ_O3] = 160},
+     .day_1 = {[AIRQ_SO2] = 50, [AIRQ_NO2] = 80, [AIRQ_CO] = 4, [AIRQ_PM10] = 50, [AIRQ_PM25] = 35, [AIRQ_O3] = 100},
+     .year_1 = {[AIRQ_SO2] = 20, [AIRQ_NO2] = 40, [AIRQ_PM10] = 40, [AIRQ_PM25] = 15},
      .decimals = {[AIRQ_CO] = 1}},
     {.name = "2026t", /* GB 3095-2026 until 2030-12-31; HJ 663-2026: PM2.5 with one decimal */
      .scale = "2026",
      .day = {[AIRQ_SO2] = 150, [AIRQ_NO2] = 80, [AIRQ_CO] = 4, [AIRQ_PM10] = 120, [AIRQ_PM25] = 60, [AIRQ_O3] = 160},
      .index = {[AIRQ_SO2] = 60, [AIRQ_NO2] = 40, [AIRQ_CO] = 4, [AIRQ_PM10] = 60, [AIRQ_PM25] = 30, [AIRQ_O3] = 160},
+     .day_1 = {[AIRQ_SO2] = 50, [AIRQ_NO2] = 80, [AIRQ_CO] = 4, [AIRQ_PM10] = 50, [AIRQ_PM25] = 35, [AIRQ_O3] = 100},
+     .year_1 = {[AIRQ_SO2] = 20, [AIRQ_NO2] = 40, [AIRQ_PM10] = 40, [AIRQ_PM25] = 15},
      .decimals = {[AIRQ_CO] = 1, [AIRQ_PM25] = 1}},
     {.name = "2026f", /* GB 3095-2026 from 2031-01-01 */
      .scale = "2026",
      .day = {[AIRQ_SO2] = 50, [AIRQ_NO2] = 50, [AIRQ_CO] = 4, [AIRQ_PM10] = 100, [AIRQ_PM25] = 50, [AIRQ_O3] = 160},
      .index = {[AIRQ_SO2] = 20, [AIRQ_NO2] = 30, [AIRQ_CO] = 4, [AIRQ_PM10] = 50, [AIRQ_PM25] = 25, [AIRQ_O3] = 160},
+     .day_1 = {[AIRQ_SO2] = 50, [AIRQ_NO2] = 50, [AIRQ_CO] = 4, [AIRQ_PM10] = 50, [AIRQ_PM25] = 25, [AIRQ_O3] = 100},
+     .year_1 = {[AIRQ_SO2] = 20, [AIRQ_NO2] = 30, [AIRQ_PM10] = 20, [AIRQ_PM25] = 10},
      .decimals = {[AIRQ_CO] = 1, [AIRQ_PM25] = 1}},
 };
 
@@ -68,6 +76,17 @@ int64_t airq_standard_day_limit(const struct airq_standard *s, enum airq_polluta
 int64_t airq_standard_index_limit(const struct airq_standard *s, enum airq_pollutant p)
 {
     return s->index[p] * INT64_C(1000000);
+}
+
+int64_t airq_limit_year(const struct airq_standard *s, enum airq_grade g, enum airq_pollutant p)
+{
+    /* what the composite divides by is the annual limit of grade II where there is one */
+    return !airq_has_mean(p) ? AIRQ_NONE : (g == AIRQ_GRADE_1 ? s->year_1[p] : s->index[p]) * INT64_C(1000000);
+}
+
+int64_t airq_limit_day(const struct airq_standard *s, enum airq_grade g, enum airq_pollutant p)
+{
+    return (g == AIRQ_GRADE_1 ? s->day_1[p] : s->day[p]) * INT64_C(1000000);
 }
 
 int airq_percent(enum airq_pollutant p)
@@ -141,6 +160,15 @@ bool airq_cell_add(struct airq_cell *c, int hour, const int32_t ticks[AIRQ_POLLU
     return true;
 }
 
+bool airq_cell_add_dust(struct airq_cell *c, int hour, const int32_t ticks[AIRQ_POLLUTANTS], uint32_t dust_hours)
+{
+    int32_t kept[AIRQ_POLLUTANTS];
+    memcpy(kept, ticks, sizeof kept);
+    if (dust_hours >> hour & 1)
+        kept[AIRQ_PM10] = kept[AIRQ_PM25] = -1;
+    return airq_cell_add(c, hour, kept);
+}
+
 /* The day's value from s/n ticks, which is exact: one rounding for statistics, one for judging, never in a chain. */
 static void set_ratio(const struct airq_standard *s, enum airq_rounding r, int item, int64_t sum, int64_t n,
                       struct airq_day *ret)
@@ -197,6 +225,7 @@ void airq_cell_day(const struct airq_standard *s, enum airq_rounding r, const st
             set_none(p, ret);
     }
     ozone_day(s, r, c, ret);
+    ret->dust = 0;
 }
 
 /* ---- city and day ---- */
@@ -213,6 +242,7 @@ void airq_city_add(struct airq_city *c, const struct airq_day *station)
 void airq_city_day(const struct airq_standard *s, enum airq_rounding r, const struct airq_city *c, uint32_t total,
                    struct airq_day *ret)
 {
+    ret->dust = 0;
     for (int i = 0; i < AIRQ_DAY_ITEMS; i++) {
         const uint64_t n = c->n[i];
         if (n == 0 || (total < 4 ? n * 2 < total : n * 4 < UINT64_C(3) * total)) {
@@ -280,19 +310,25 @@ lt_i128 airq_percentile(lt_i128 *v, size_t n, int p)
     return divided((100 - part) * v[k] + part * next, 100);
 }
 
+static bool is_pm(enum airq_pollutant p)
+{
+    return p == AIRQ_PM10 || p == AIRQ_PM25;
+}
+
 /* One pollutant; ret_c is what the composite index takes: as reported when stepwise, unrounded when final. */
 static void period_item(const struct airq_standard *s, enum airq_rounding r, const struct airq_day *days, size_t n,
                         enum airq_pollutant p, lt_i128 *work, struct airq_period_item *ret, lt_i128 *ret_c)
 {
     const int64_t step = step_of(p, s->decimals[p]), unit = step * pollutants[p].tick;
-    const int64_t limit = airq_standard_day_limit(s, p);
+    const int64_t judge = step_of(p, pollutants[p].judge_decimals), limit = airq_standard_day_limit(s, p);
+    const unsigned strip = is_pm(p) ? AIRQ_DUST_STRIP : 0;
     lt_i128 sum = 0, max = 0;
     size_t m = 0;
-    *ret = (struct airq_period_item){.mean = AIRQ_NONE, .percentile = AIRQ_NONE, .max = AIRQ_NONE};
+    *ret = (struct airq_period_item){AIRQ_NONE, AIRQ_NONE, AIRQ_NONE, AIRQ_NONE, AIRQ_NONE, 0, 0};
     *ret_c = AIRQ_WIDE_NONE;
     for (size_t i = 0; i < n; i++) {
         const lt_i128 v = days[i].value[p];
-        if (v == AIRQ_WIDE_NONE)
+        if (v == AIRQ_WIDE_NONE || (days[i].dust & strip))
             continue;
         work[m++] = v;
         sum += v;
@@ -306,6 +342,8 @@ static void period_item(const struct airq_standard *s, enum airq_rounding r, con
     ret->mean = steps_of(sum, (int64_t)m, step) * unit;
     ret->percentile = steps_of(percentile, 1, step) * unit;
     ret->max = steps_of(max, 1, step) * unit;
+    ret->judged_mean = steps_of(sum, (int64_t)m, judge) * judge * pollutants[p].tick;
+    ret->judged_percentile = steps_of(percentile, 1, judge) * judge * pollutants[p].tick;
     if (r == AIRQ_FINAL)
         *ret_c = pollutants[p].mean ? divided(sum, (int64_t)m) : percentile;
     else
@@ -333,6 +371,17 @@ int64_t airq_composite(const struct airq_standard *s, const int64_t conc[AIRQ_PO
     return composite_of(s, c, weight);
 }
 
+int64_t airq_period_composite(const struct airq_standard *s, const struct airq_period *x,
+                              const int weight[AIRQ_POLLUTANTS])
+{
+    return composite_of(s, x->part, weight);
+}
+
+int64_t airq_composite_part(const struct airq_standard *s, enum airq_pollutant p, int64_t conc)
+{
+    return conc < 0 ? AIRQ_NONE : lt_div_half_even((lt_i128)conc * 100, airq_standard_index_limit(s, p)) * 10000;
+}
+
 static void count_day(const struct airq_scale *scale, const struct airq_day *day, struct airq_period *ret)
 {
     struct airq_input in = {.so2_24h = AIRQ_NONE, .o3_1h = day->judged[AIRQ_O3_1H]};
@@ -340,6 +389,14 @@ static void count_day(const struct airq_scale *scale, const struct airq_day *day
     for (int p = 0; p < AIRQ_POLLUTANTS; p++)
         in.conc[p] = day->judged[p];
     airq_index(scale, AIRQ_DAY, &in, &x);
+    if (day->dust) {
+        ret->days_dust++;
+        ret->days_dust_polluted += x.aqi > 100;
+        if (day->dust & AIRQ_DUST_RECOMPUTE) {
+            in.conc[AIRQ_PM10] = in.conc[AIRQ_PM25] = AIRQ_NOT_MONITORED;
+            airq_index(scale, AIRQ_DAY, &in, &x);
+        }
+    }
     if (x.aqi == AIRQ_NA)
         return;
     ret->days_valid++;
@@ -354,15 +411,14 @@ void airq_period(const struct airq_standard *s, enum airq_rounding r, const stru
                  lt_i128 *work, struct airq_period *ret)
 {
     const struct airq_scale *scale = airq_standard_scale(s);
-    lt_i128 c[AIRQ_POLLUTANTS];
     *ret = (struct airq_period){.good_share_pct = AIRQ_NONE};
     for (int p = 0; p < AIRQ_POLLUTANTS; p++)
-        period_item(s, r, days, n, (enum airq_pollutant)p, work, &ret->item[p], &c[p]);
+        period_item(s, r, days, n, (enum airq_pollutant)p, work, &ret->item[p], &ret->part[p]);
     for (size_t i = 0; i < n; i++)
         count_day(scale, &days[i], ret);
     if (ret->days_valid)
         ret->good_share_pct = lt_div_half_even((lt_i128)ret->days_good * 1000, ret->days_valid) * 100000;
-    ret->composite = composite_of(s, c, NULL);
+    ret->composite = composite_of(s, ret->part, NULL);
 }
 
 /* ---- validity ---- */
