@@ -8,7 +8,8 @@
 #define LOOK                                                                                                           \
     "territory:read,unit:read,person:read,enterprise:read,outlet:read,device:read,factor_limit:read,"                  \
     "process_state:read,rule:read,suppression:read,alarm:read,command:read,system:read,"                               \
-    "station:read,air_event:read,air_mapping:read,air_review:read"
+    "station:read,air_event:read,air_mapping:read,air_review:read,"                                                    \
+    "air:read,air_target:read,rank_scheme:read,peer_figure:read"
 /* who brings in hourly values and proposes corrections of them */
 #define AIR_WORK ",air:import,air_mapping:write,air_review:propose"
 
@@ -17,19 +18,21 @@ static const struct {
 } presets[] = {
     {"duty", "值班员", "Duty officer",
      LOOK ",process_state:write,suppression:write,alarm:sign,alarm:handle,alarm:confirm,alarm:suppress,command:"
-          "send" AIR_WORK},
+          "send,air:publish" AIR_WORK},
     {"analyst", "研判", "Analyst",
      LOOK ",enterprise:write,outlet:write,device:write,factor_limit:write,factor_limit:delete,process_state:write,"
           "process_state:delete,rule:write,suppression:write,suppression:delete,person:write,alarm:sign,alarm:handle,"
           "alarm:confirm,alarm:suppress,command:send,station:write,air_event:write,air_event:delete,"
-          "air_mapping:delete,air:push,air:undo,air_review:approve" AIR_WORK},
+          "air_mapping:delete,air:push,air:undo,air_review:approve,air:publish,air_target:write,air_target:delete,rank_"
+          "scheme:write,"
+          "rank_scheme:delete,peer_figure:write,peer_figure:delete" AIR_WORK},
     {"county", "区县", "County office",
      LOOK ",enterprise:write,outlet:write,person:write,process_state:write,alarm:sign,alarm:handle,air_review:propose"},
     {"department", "部门", "Department", LOOK ",alarm:sign,alarm:handle"},
     {"inspector", "执法", "Inspector", LOOK ",alarm:sign,alarm:handle,alarm:confirm"},
     {"plant", "企业", "Plant",
      "territory:read,unit:read,enterprise:read,outlet:read,device:read,factor_limit:read,process_state:read,"
-     "process_state:write,rule:read,alarm:read,alarm:sign,alarm:handle,station:read"},
+     "process_state:write,rule:read,alarm:read,alarm:sign,alarm:handle,station:read,air:read"},
     {"leader", "领导", "Leader", LOOK},
     {"auditor", "审计", "Auditor", LOOK ",user:read,role:read,audit:read"},
     {"admin", "管理员", "Administrator", "*"},
