@@ -140,12 +140,13 @@ enum air_station_type { /* choices of the record field, in its order */
                         AIR_STATION_TYPES
 };
 struct air_station {
-    int64_t id, territory, lon, lat; /* lon, lat millionths, LT_FIX_NONE */
-    char code[65], name[129], name_en[193], mn[65];
+    int64_t id, territory, lon, lat;                          /* lon, lat millionths, LT_FIX_NONE */
+    char code[65], name[129], name_en[193], mn[65], units[8]; /* units of the device: "hj212" "ug" "mg" */
     enum air_station_type type;
     bool evaluated;
     int32_t opened, closed; /* local days; INT32_MIN, INT32_MAX when open-ended */
 };
+const char *air_station_type_name(enum air_station_type t); /* "national" … */
 /* All stations not deleted, by id; *ret is the caller's (free). No filter of territory. */
 enum lt_err air_stations(struct sql_db *db, int tz_min, struct air_station **ret, size_t *ret_n,
                          struct lt_error *err) LT_MUST_CHECK;
@@ -185,7 +186,7 @@ struct air_put_result {
 };
 /* Puts rows by the rule above in one transaction (or inside the caller's). Rows may come in any order; rows of one
  * station and hour within a batch count as arriving in their order. */
-enum lt_err air_put(struct sql_db *db, const struct air_batch_info *info, struct air_row *rows, size_t n,
+enum lt_err air_put(struct sql_db *db, const struct air_batch_info *info, const struct air_row *rows, size_t n,
                     struct air_put_result *ret, struct lt_error *err) LT_MUST_CHECK;
 /* Back to what was known at `version` (all stations, or one): a new version with its own changes. Reviewed values stay
  * and are kept as refused. */
@@ -203,6 +204,7 @@ struct air_change {
     char author[129], reason[512];
 };
 struct air_trail {
+    int tz_min;
     int64_t station;        /* 0: all */
     int64_t from_ms, to_ms; /* of the hours, [from, to) */
     int refused;            /* 1: only refused, 0: only taken, -1: both */
