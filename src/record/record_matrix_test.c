@@ -49,6 +49,8 @@ static void fill(struct world *w)
     for (int i = 0; i < 2; i++) {
         char name[64];
         snprintf(name, sizeof name, "matrix%d", i);
+        int64_t station = INSERT(c, "station", RECORD_SET_Z("code", name), RECORD_SET_Z("name", name),
+                                 RECORD_SET_Z("type", "county"), RECORD_SET_I("territory", c->county[i]));
         const struct {
             const char *kind;
             int64_t id;
@@ -77,6 +79,14 @@ static void fill(struct world *w)
                              RECORD_SET_I("object_id", c->device[i]), RECORD_SET_I("territory", c->county[i]),
                              RECORD_SET_I("enterprise", c->plant[i]))},
             {"command", INSERT(c, "command", RECORD_SET_I("device", c->device[i]), RECORD_SET_I("cn", 1062))},
+            {"station", station},
+            {"air_event", INSERT(c, "air_event", RECORD_SET_I("territory", c->county[i]), RECORD_SET_I("day_from", T0),
+                                 RECORD_SET_I("day_to", T0), RECORD_SET_Z("decided_by", "r"))},
+            {"air_mapping", INSERT(c, "air_mapping", RECORD_SET_Z("name", name), RECORD_SET_Z("signature", "time"),
+                                   RECORD_SET_Z("columns", "{}"))},
+            {"air_review", INSERT(c, "air_review", RECORD_SET_I("station", station), RECORD_SET_Z("items", "PM25"),
+                                  RECORD_SET_I("from_at", T0), RECORD_SET_I("to_at", T0 + LT_HOUR_MS),
+                                  RECORD_SET_Z("action", "confirm"), RECORD_SET_Z("reason", "r"))},
             {"air_target", INSERT(c, "air_target", RECORD_SET_Z("name", name), RECORD_SET_I("territory", c->county[i]),
                                   RECORD_SET_I("enterprise", c->plant[i]), RECORD_SET_Z("indicator", "pm25"),
                                   RECORD_SET_Z("period", "year"), RECORD_SET_I("start_day", T0),
