@@ -1,9 +1,9 @@
-/* paper: what the office prints. A paper is a document model (title, key figures, tables, charts, notes) written once as
- * JSON by the builder below, and rendered from that JSON to a web page, a PDF (A4) or a spreadsheet. The bytes of a
- * rendering depend on the model alone (and on the version of the drawing libraries and fonts), so that a stored model is
- * the paper: it can be printed again years later.
+/* paper: what the office prints. A paper is a document model (title, key figures, tables, charts, notes) written once
+ * as JSON by the builder below, and rendered from that JSON to a web page, a PDF (A4) or a spreadsheet. The bytes of a
+ * rendering depend on the model alone (and on the version of the drawing libraries and fonts), so that a stored model
+ * is the paper: it can be printed again years later.
  *
- * Threads: no shared state. */
+ * Threads: any; PDFs are drawn one at a time, since they share the loaded fonts. */
 #ifndef LT_PAPER_H
 #define LT_PAPER_H
 #include "base/buf.h"
@@ -81,12 +81,14 @@ enum lt_err paper_end(struct paper *p, struct lt_error *err) LT_MUST_CHECK;
 void paper_fini(struct paper *p);
 
 /* ---- rendering ---- */
-/* The model may come from anywhere (a stored paper, a package): it is checked whole before anything is drawn; LT_E_BAD_INPUT
- * names the place. Output is appended to out. */
+/* The model may come from anywhere (a stored paper, a package): it is checked whole before anything is drawn;
+ * LT_E_BAD_INPUT names the place. Output is appended to out. */
 enum lt_err paper_check(struct lt_slice model, struct lt_error *err) LT_MUST_CHECK;
 /* A whole self-contained page: no script, no outside address; prints on A4. */
 enum lt_err paper_html(struct lt_slice model, struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;
 enum lt_err paper_pdf(struct lt_slice model, struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;
+/* Frees the fonts loaded for PDFs; at the end of the program, when nothing is drawn any more. */
+void paper_done(void);
 /* One sheet in the paper's order: titles merged over the table's width, figures, tables with two-row heads, charts as
  * their numbers. */
 enum lt_err paper_xlsx(struct lt_slice model, struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;

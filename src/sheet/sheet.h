@@ -49,4 +49,6 @@ enum lt_err sheet_xlsx_create(const char *name, const struct sheet_column *cols,
 enum lt_err sheet_xlsx_row(struct sheet_writer *w, const struct lt_slice *cells, struct lt_error *err) LT_MUST_CHECK;
 /* Finishes and frees; the file is appended to out (NULL: dropped). */
 enum lt_err sheet_xlsx_finish(struct sheet_writer **w, struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;
+/* For others that write XLSX through a file in memory: appends the whole file to out. */
+enum lt_err sheet_take_file(int fd, struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;
 #endif

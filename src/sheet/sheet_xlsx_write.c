@@ -136,7 +136,7 @@ enum lt_err sheet_xlsx_row(struct sheet_writer *w, const struct lt_slice *cells,
     return LT_OK;
 }
 
-static enum lt_err take_file(int fd, struct lt_buf *out, struct lt_error *err)
+enum lt_err sheet_take_file(int fd, struct lt_buf *out, struct lt_error *err)
 {
     struct stat st;
     if (fstat(fd, &st) != 0)
@@ -168,7 +168,7 @@ enum lt_err sheet_xlsx_finish(struct sheet_writer **w, struct lt_buf *out, struc
             e = lt_fail(err, LT_E_IO, NULL, "XLSX", lxw_strerror(le), NULL);
     }
     if (e == LT_OK && out)
-        e = take_file(s->fd, out, err);
+        e = sheet_take_file(s->fd, out, err);
     if (s->fd >= 0)
         close(s->fd);
     free(s);
