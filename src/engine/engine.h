@@ -28,6 +28,58 @@ struct engine_event {
     struct lt_slice json;
 };
 
+/* ---- a private engine: judges a stretch of the journal anew ----
+ * It reads configuration from DIR/state.db as it was at the time of each CONFIG record (and after each pause of the
+ * post), lays `change` over it, hands its effects to on_effect() and writes nothing but to the given series. Rules of
+ * the post itself (disk, own delay) do not exist for it; it keeps no ledger and makes no checkpoints. */
+enum engine_effect_kind {
+    ENGINE_RAISE,   /* as alarm_raise() */
+    ENGINE_END,     /* as alarm_end() */
+    ENGINE_END_ALL, /* as alarm_end_all() */
+    ENGINE_VERDICT, /* as alarm_verdict_add() */
+    ENGINE_VERSION  /* a closed hour or day changed: field, version, value (old), limit (new) */
+};
+struct engine_effect {
+    enum engine_effect_kind kind;
+    unsigned rule, object; /* enum alarm_rule, enum alarm_object */
+    unsigned field, version;
+    bool day;
+    int64_t rule_version, object_id, device, period_ms, period_len_ms, first_ms, last_ms, at_ms, value, limit, count;
+    uint64_t seq;
+    struct lt_slice factor, text;
+    const char *outcome; /* of a verdict */
+};
+enum engine_change_field { /* bits of engine_change.given */
+                           ENGINE_C_ENABLED = 1,
+                           ENGINE_C_ENTER = 2,
+                           ENGINE_C_LEAVE = 4,
+                           ENGINE_C_MIN_DURATION = 8,
+                           ENGINE_C_MIN_VALID = 16,
+                           ENGINE_C_PARAM1 = 32,
+                           ENGINE_C_PARAM2 = 64,
+                           ENGINE_C_FROM = 128,
+                           ENGINE_C_TO = 256,
+                           ENGINE_C_LIMIT = 512,
+                           ENGINE_C_BASIS = 1024
+};
+struct engine_change {
+    int64_t limit_id; /* of a factor_limit record; 0: of a rule */
+    unsigned rule;    /* enum alarm_rule */
+    unsigned given;
+    bool enabled, converted;
+    int64_t enter, leave, min_duration_min, min_valid_share, param1, param2; /* LT_FIX_NONE: emptied */
+    int64_t from_ms, to_ms;                                                  /* LT_FIX_NONE: open */
+    int64_t limit_value;
+};
+struct engine_private {
+    uint64_t after_seq;   /* the record before the first */
+    int64_t config_at_ms; /* configuration at the start */
+    const struct engine_change *change;
+    size_t n_change;
+    void (*on_effect)(void *user, const struct engine_effect *e); /* at engine_commit() */
+    void *user;
+};
+
 struct engine_config {
     const char *dir;           /* data directory: the engine opens its own connection to DIR/state.db */
     struct series *series;     /* the engine is its only writer */
@@ -40,6 +92,7 @@ struct engine_config {
     unsigned future_s;           /* data further ahead of receipt is only counted, default 600 */
     unsigned latest_ms;          /* a "latest" event per device at most this often (default 1000; 0 default) */
     bool no_latest_events;
+    const struct engine_private *private;                       /* NULL: the post's own engine */
     void (*on_event)(void *user, const struct engine_event *e); /* engine thread; must not block; may be NULL */
     void *user;
 };

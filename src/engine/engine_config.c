@@ -446,8 +446,131 @@ static const struct {
 } parts[] = {{"enterprise", on_enterprise}, {"outlet", on_outlet}, {"factor_limit", on_limit},
              {"process_state", on_state},   {"rule", on_rule},     {"device", on_device}};
 
+/* ---- as of a past time, with a change laid over ---- */
+
+enum lt_err eng_config_times(struct engine *e, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    enum lt_err r = sql_prepare(e->db,
+                                "SELECT DISTINCT at_ms FROM record_history WHERE kind IN ('enterprise','outlet',"
+                                "'factor_limit','process_state','rule','device') ORDER BY at_ms",
+                                &st, err);
+    size_t cap = 0;
+    bool row;
+    while (r == LT_OK && (r = sql_step(st, &row, err)) == LT_OK && row) {
+        if (e->n_config_change == cap) {
+            cap = cap ? cap * 2 : 256;
+            int64_t *p = realloc(e->config_change, cap * sizeof *p);
+            if (!p) {
+                r = lt_fail(err, LT_E_NOMEM, "engine", NULL, NULL, NULL);
+                break;
+            }
+            e->config_change = p;
+        }
+        e->config_change[e->n_config_change++] = sql_col_i64(st, 0);
+    }
+    sql_release(&st);
+    return r;
+}
+
+/* How many changes had been made by at_ms: equal numbers, equal configuration. */
+static size_t changes_by(const struct engine *e, int64_t at_ms)
+{
+    size_t lo = 0, hi = e->n_config_change;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (e->config_change[mid] <= at_ms) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo;
+}
+
+static int64_t time_or(int64_t given, int64_t open)
+{
+    return given == LT_FIX_NONE ? open : given;
+}
+
+static void change_rule(struct rule_params *p, const struct engine_change *c)
+{
+    const struct {
+        unsigned bit;
+        int64_t *to, from;
+    } f[] = {{ENGINE_C_ENTER, &p->enter, c->enter},
+             {ENGINE_C_LEAVE, &p->leave, c->leave},
+             {ENGINE_C_MIN_VALID, &p->min_valid_share, c->min_valid_share},
+             {ENGINE_C_PARAM1, &p->param1, c->param1},
+             {ENGINE_C_PARAM2, &p->param2, c->param2},
+             {ENGINE_C_MIN_DURATION, &p->min_duration_ms, time_or(c->min_duration_min, 0) * LT_MIN_MS},
+             {ENGINE_C_FROM, &p->valid_from_ms, time_or(c->from_ms, 0)},
+             {ENGINE_C_TO, &p->valid_to_ms, time_or(c->to_ms, 0)}};
+    for (size_t i = 0; i < sizeof f / sizeof f[0]; i++) {
+        if (c->given & f[i].bit) {
+            *f[i].to = f[i].from;
+        }
+    }
+    p->enabled = c->given & ENGINE_C_ENABLED ? c->enabled : p->enabled;
+}
+
+static void change_limit(struct eng_limit *m, const struct engine_change *c)
+{
+    m->value = c->given & ENGINE_C_LIMIT ? c->limit_value : m->value;
+    m->converted = c->given & ENGINE_C_BASIS ? c->converted : m->converted;
+    m->from_ms = c->given & ENGINE_C_FROM ? time_or(c->from_ms, INT64_MIN) : m->from_ms;
+    m->to_ms = c->given & ENGINE_C_TO ? time_or(c->to_ms, INT64_MAX) : m->to_ms;
+}
+
+static void lay_over(const struct engine *e, struct eng_rules *r)
+{
+    for (size_t i = 0; e->private && i < e->private->n_change; i++) {
+        const struct engine_change *c = &e->private->change[i];
+        if (!c->limit_id) {
+            change_rule(&r->rule[c->rule], c);
+        }
+        for (size_t k = 0; c->limit_id && k < r->n_limit; k++) {
+            if (r->limit[k].id == c->limit_id) {
+                change_limit(&r->limit[k], c);
+            }
+        }
+    }
+}
+
+static enum lt_err each_of(struct engine *e, size_t part, struct loading *l, struct lt_error *err)
+{
+    const struct record_kind *k = record_kind_find(lt_slice_of(parts[part].kind));
+    if (e->private) {
+        return record_each_at(e->db, k, e->config_ms, parts[part].each, l, err);
+    }
+    struct auth_ctx who = auth_system("engine");
+    struct record_ctx x = {.db = e->db, .who = &who, .now_ms = e->now_ms, .tz_min = e->cfg.tz_min};
+    struct record_query q = {.n = 0};
+    return record_each(&x, k, &q, parts[part].each, l, err);
+}
+
+/* Nothing changed since the last load of a private engine. */
+static bool nothing_new(struct engine *e)
+{
+    size_t now = e->private ? changes_by(e, e->config_ms) : 0;
+    if (!e->private || now != e->n_config_seen || !e->config_loaded) {
+        e->n_config_seen = now;
+        e->config_loaded = true;
+        return false;
+    }
+    for (size_t i = 0; i < e->n_device; i++) {
+        if (e->device[i]->status != ENG_GONE && !e->device[i]->known_ms) {
+            e->device[i]->known_ms = e->now_ms; /* as on_device() does */
+        }
+    }
+    return true;
+}
+
 enum lt_err eng_config_load(struct engine *e, struct lt_error *err)
 {
+    if (nothing_new(e)) {
+        return LT_OK;
+    }
     struct loading l = {.e = e};
     for (size_t i = 0; i < ALARM_RULE_COUNT; i++) { /* in force by the defaults of rule.h when a record is missing */
         l.r.rule[i] = (struct rule_params){.enabled = true,
@@ -466,13 +589,10 @@ enum lt_err eng_config_load(struct engine *e, struct lt_error *err)
         status[i] = e->device[i]->status;
         e->device[i]->status = ENG_GONE; /* those that are still there get their status back */
     }
-    struct auth_ctx who = auth_system("engine");
-    struct record_ctx x = {.db = e->db, .who = &who, .now_ms = e->now_ms, .tz_min = e->cfg.tz_min};
     enum lt_err r = sql_begin_read(e->db, err);
     bool reading = r == LT_OK;
     for (size_t i = 0; r == LT_OK && !l.no_memory && i < sizeof parts / sizeof parts[0]; i++) {
-        struct record_query q = {.n = 0};
-        r = record_each(&x, record_kind_find(lt_slice_of(parts[i].kind)), &q, parts[i].each, &l, err);
+        r = each_of(e, i, &l, err);
     }
     if (reading) {
         sql_rollback(e->db);
@@ -490,7 +610,9 @@ enum lt_err eng_config_load(struct engine *e, struct lt_error *err)
             e->device[i]->status = status[i];
         }
         rules_fini(&l.r);
+        e->config_loaded = false;
     } else {
+        lay_over(e, &l.r);
         link_outlets(&l.r);
         rules_fini(&e->rules);
         e->rules = l.r;
@@ -505,33 +627,9 @@ enum lt_err eng_config_load(struct engine *e, struct lt_error *err)
 
 /* ---- a device nobody entered ---- */
 
-enum lt_err eng_device_unknown(struct engine *e, struct lt_slice mn, uint16_t st, struct eng_device **ret,
-                               struct lt_error *err)
+static enum lt_err pending_device(struct engine *e, int64_t id, struct lt_slice mn, uint16_t st,
+                                  struct eng_device **ret, struct lt_error *err)
 {
-    *ret = NULL;
-    if (mn.n == 0 || mn.n > 64) {
-        return LT_OK;
-    }
-    /* Its own transaction, before any of its values is stored: a number that was used for values must exist. */
-    struct auth_ctx who = auth_system("engine");
-    struct record_ctx x = {.db = e->db, .who = &who, .now_ms = e->now_ms, .tz_min = e->cfg.tz_min};
-    struct record_set set[] = {RECORD_SET_S("mn", mn), RECORD_SET_Z("status", "pending"),
-                               RECORD_SET_I("st", st >= 1 && st <= 99 ? st : 31)};
-    int64_t id = 0;
-    enum lt_err r = record_insert(&x, record_kind_find(LT_LIT("device")), set, sizeof set / sizeof set[0], &id, err);
-    if (r == LT_E_DUPLICATE) { /* entered since the last CONFIG record */
-        r = eng_config_load(e, err);
-        if (r == LT_OK) {
-            *ret = eng_device_by_mn(e, mn);
-        }
-        return r;
-    }
-    if (r == LT_E_FIELD_FORMAT || r == LT_E_FIELD_LENGTH || r == LT_E_FIELD_RANGE) {
-        return LT_OK; /* an MN no record can have: the frame is in the journal, its values have no place */
-    }
-    if (r != LT_OK) {
-        return r;
-    }
     struct eng_device *d = eng_device_new(e, id);
     if (!d) {
         return lt_fail(err, LT_E_NOMEM, "engine", NULL, NULL, NULL);
@@ -549,4 +647,67 @@ enum lt_err eng_device_unknown(struct engine *e, struct lt_slice mn, uint16_t st
     pthread_rwlock_unlock(&e->map);
     *ret = d;
     return LT_OK;
+}
+
+/* What the post's engine did with an unknown MN at this moment: *ret_id when it made the record itself, *ret when
+ * somebody had entered it since the last CONFIG record, neither when it refused. */
+static enum lt_err past_stranger(struct engine *e, struct lt_slice mn, int64_t *ret_id, struct eng_device **ret,
+                                 struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    bool row = false;
+    enum lt_err r = sql_prepare(e->db,
+                                "SELECT id, created_at_ms FROM device WHERE mn = ?1 AND created_at_ms <= ?2 ORDER BY "
+                                "id DESC LIMIT 1",
+                                &st, err);
+    if (r != LT_OK) {
+        return r;
+    }
+    sql_bind_text(st, 1, mn);
+    sql_bind_i64(st, 2, e->now_ms);
+    r = sql_step(st, &row, err);
+    int64_t id = row ? sql_col_i64(st, 0) : 0, made_ms = row ? sql_col_i64(st, 1) : 0;
+    sql_release(&st);
+    if (r != LT_OK || !id) {
+        return r;
+    }
+    if (made_ms == e->now_ms) {
+        *ret_id = id;
+        return LT_OK;
+    }
+    e->config_ms = e->now_ms;
+    r = eng_config_load(e, err);
+    *ret = r == LT_OK ? eng_device_by_mn(e, mn) : NULL;
+    return r;
+}
+
+enum lt_err eng_device_unknown(struct engine *e, struct lt_slice mn, uint16_t st, struct eng_device **ret,
+                               struct lt_error *err)
+{
+    *ret = NULL;
+    if (mn.n == 0 || mn.n > 64) {
+        return LT_OK;
+    }
+    int64_t id = 0;
+    if (e->private) {
+        enum lt_err rr = past_stranger(e, mn, &id, ret, err);
+        return rr == LT_OK && id ? pending_device(e, id, mn, st, ret, err) : rr;
+    }
+    /* Its own transaction, before any of its values is stored: a number that was used for values must exist. */
+    struct auth_ctx who = auth_system("engine");
+    struct record_ctx x = {.db = e->db, .who = &who, .now_ms = e->now_ms, .tz_min = e->cfg.tz_min};
+    struct record_set set[] = {RECORD_SET_S("mn", mn), RECORD_SET_Z("status", "pending"),
+                               RECORD_SET_I("st", st >= 1 && st <= 99 ? st : 31)};
+    enum lt_err r = record_insert(&x, record_kind_find(LT_LIT("device")), set, sizeof set / sizeof set[0], &id, err);
+    if (r == LT_E_DUPLICATE) { /* entered since the last CONFIG record */
+        r = eng_config_load(e, err);
+        if (r == LT_OK) {
+            *ret = eng_device_by_mn(e, mn);
+        }
+        return r;
+    }
+    if (r == LT_E_FIELD_FORMAT || r == LT_E_FIELD_LENGTH || r == LT_E_FIELD_RANGE) {
+        return LT_OK; /* an MN no record can have: the frame is in the journal, its values have no place */
+    }
+    return r == LT_OK ? pending_device(e, id, mn, st, ret, err) : r;
 }

@@ -36,7 +36,13 @@ static enum lt_err open_state(struct engine *e, struct lt_error *err)
 {
     char path[1100];
     snprintf(path, sizeof path, "%s/state.db", e->dir);
-    enum lt_err r = sql_open(path, false, &e->db, err);
+    enum lt_err r = sql_open(path, e->private != NULL, &e->db, err);
+    if (e->private) {
+        e->config_ms = e->private->config_at_ms;
+        e->seq = e->state_seq = e->series_seq = e->private->after_seq;
+        r = r == LT_OK ? eng_config_times(e, err) : r;
+        return r == LT_OK ? eng_config_load(e, err) : r;
+    }
     if (r == LT_OK) {
         r = record_setup(e->db, err);
     }
@@ -61,6 +67,7 @@ enum lt_err engine_open(const struct engine_config *cfg, struct engine **ret, st
     defaults(&e->cfg);
     lt_text_copy(e->dir, sizeof e->dir, cfg->dir);
     e->cfg.dir = e->dir;
+    e->private = cfg->private;
     e->tz_ms = (int64_t)cfg->tz_min * LT_MIN_MS;
     e->due_next_ms = INT64_MAX;
     e->text = LT_BUF_INIT((size_t)1 << 30); /* texts of ENG_EFFECTS at some 500 bytes */
@@ -100,8 +107,8 @@ void engine_close(struct engine **pe)
     ledger_destroy(&e->ledger);
     eng_hour_free(e->hour);
     sql_close(&e->db);
-    void *const owned[] = {e->device, e->by_mn,   e->by_id, e->factor, e->factor_slot, e->name, e->column,
-                           e->seen,   e->seen_at, e->work,  e->urgent, e->effect,      e->told};
+    void *const owned[] = {e->config_change, e->device, e->by_mn,   e->by_id, e->factor, e->factor_slot, e->name,
+                           e->column,        e->seen,   e->seen_at, e->work,  e->urgent, e->effect,      e->told};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) {
         free(owned[i]);
     }
@@ -131,6 +138,10 @@ static void advance(struct engine *e, int64_t at_ms)
     }
     if (at_ms - e->now_ms > ENG_UP_GAP_MS) {
         e->up_since_ms = at_ms; /* nobody listened: devices must have time to come back before they count as silent */
+        if (e->private && e->now_ms) { /* the post started again then, and read its configuration */
+            e->reload = true;
+            e->config_ms = at_ms;
+        }
     }
     e->now_ms = at_ms;
 }
@@ -149,7 +160,7 @@ static enum lt_err ledger_place(struct engine *e, const struct journal_record *r
                                 struct ledger_entry **ret, struct lt_error *err)
 {
     *ret = NULL;
-    if (!ledger_counts(r)) {
+    if (e->private || !ledger_counts(r)) {
         return LT_OK;
     }
     set_day(e, r->at_ms);
@@ -256,6 +267,7 @@ static enum lt_err apply_record(struct engine *e, const struct journal_record *r
         break;
     case JOURNAL_CONFIG:
         e->reload = true;
+        e->config_ms = r->at_ms;
         break;
     case JOURNAL_SENT:
     case JOURNAL_TICK:
@@ -385,6 +397,9 @@ void engine_fault(struct engine *e, const char *rule, bool active, struct lt_sli
 void engine_note_lag(struct engine *e, int64_t lag_ms, uint64_t records)
 {
     e->stats.lag_ms = lag_ms;
+    if (e->private) {
+        return;
+    }
     const struct rule_params *p = &e->rules.rule[ALARM_R_ENGINE_BEHIND];
     enum rule_change change = rule_in_force(p, e->now_ms) ? rule_behind_step(p, &e->behind, lag_ms) : RULE_STAYS;
     if (change == RULE_STAYS) {
@@ -418,7 +433,7 @@ enum lt_err engine_commit(struct engine *e, struct lt_error *err)
 
 bool engine_checkpoint_due(const struct engine *e)
 {
-    return !e->batch_open && e->seq > e->series_seq &&
+    return !e->private && !e->batch_open && e->seq > e->series_seq &&
            (e->now_ms - e->checkpoint_ms >= (int64_t)e->cfg.checkpoint_s * 1000 ||
             e->checkpoint_records >= e->cfg.checkpoint_records || e->want_checkpoint ||
             series_cache_bytes(e->cfg.series) > e->cfg.series_cache_bytes / 5 * 4);
@@ -430,6 +445,9 @@ enum lt_err engine_checkpoint(struct engine *e, struct lt_error *err)
         return LT_OK;
     }
     enum lt_err r = engine_commit(e, err);
+    if (r != LT_OK || e->private) {
+        return r;
+    }
     if (r == LT_OK) {
         r = series_flush(e->cfg.series, err);
     }

@@ -56,6 +56,7 @@ struct eng_effect *eng_effect(struct engine *e, enum eng_effect_kind kind, enum 
     struct eng_effect *f = &e->effect[e->n_effect++];
     *f = (struct eng_effect){.kind = (uint8_t)kind,
                              .rule = (uint8_t)rule,
+                             .rule_version = e->rules.rule[rule].version, /* the one that judged */
                              .at_ms = e->now_ms,
                              .seq = e->seq,
                              .value = LT_FIX_NONE,
@@ -109,7 +110,7 @@ static enum lt_err put_raise(struct engine *e, const struct eng_effect *f, struc
 {
     const struct rule_params *p = &e->rules.rule[f->rule];
     struct alarm_fact fact = {.rule = (enum alarm_rule)f->rule,
-                              .rule_version = p->version,
+                              .rule_version = f->rule_version,
                               .severity = lt_slice_of(p->severity),
                               .object_kind = (enum alarm_object)f->object,
                               .object_id = f->object_id,
@@ -167,7 +168,7 @@ static enum lt_err put_verdict(struct engine *e, const struct eng_effect *f, str
                          factor_code(e, f->factor), f->period_ms, key);
     struct alarm_verdict v = {.key = {key, n},
                               .rule = (enum alarm_rule)f->rule,
-                              .rule_version = e->rules.rule[f->rule].version,
+                              .rule_version = f->rule_version,
                               .at_ms = f->at_ms,
                               .seq = f->seq,
                               .outcome = lt_slice_of(f->outcome),
@@ -226,9 +227,50 @@ static enum lt_err put(struct engine *e, const struct eng_effect *f, struct lt_e
     return LT_OK;
 }
 
+static void hand_over(struct engine *e, const struct eng_effect *f)
+{
+    static const enum engine_effect_kind kinds[] = {[EFF_RAISE] = ENGINE_RAISE,
+                                                    [EFF_END] = ENGINE_END,
+                                                    [EFF_END_ALL] = ENGINE_END_ALL,
+                                                    [EFF_VERDICT] = ENGINE_VERDICT,
+                                                    [EFF_VERSION] = ENGINE_VERSION};
+    struct engine_effect out = {.kind = kinds[f->kind],
+                                .rule = f->rule,
+                                .object = f->object,
+                                .field = f->field,
+                                .version = f->version,
+                                .day = f->day,
+                                .rule_version = f->rule_version,
+                                .object_id = f->object_id,
+                                .device = f->device,
+                                .period_ms = f->period_ms,
+                                .period_len_ms = f->period_len_ms,
+                                .first_ms = f->first_ms,
+                                .last_ms = f->last_ms,
+                                .at_ms = f->at_ms,
+                                .value = f->value,
+                                .limit = f->limit,
+                                .count = f->count,
+                                .seq = f->seq,
+                                .factor = factor_code(e, f->factor),
+                                .text = text_of(e, f),
+                                .outcome = f->outcome};
+    e->stats.verdicts += f->kind == EFF_VERDICT;
+    e->private->on_effect(e->private->user, &out);
+}
+
 enum lt_err eng_effects_commit(struct engine *e, struct lt_error *err)
 {
     if (e->n_effect == 0) {
+        return LT_OK;
+    }
+    if (e->private) {
+        for (size_t i = 0; i < e->n_effect; i++) {
+            hand_over(e, &e->effect[i]);
+        }
+        e->n_effect = 0;
+        lt_buf_clear(&e->text);
+        e->state_seq = e->seq;
         return LT_OK;
     }
     struct engine_stats before = e->stats;

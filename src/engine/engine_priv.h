@@ -133,7 +133,7 @@ struct eng_effect {
     uint8_t kind, rule, object, field, day, cause;
     uint16_t factor; /* 0 none */
     uint32_t version;
-    int64_t object_id, device, period_ms, period_len_ms, first_ms, last_ms, at_ms, value, limit, count;
+    int64_t rule_version, object_id, device, period_ms, period_len_ms, first_ms, last_ms, at_ms, value, limit, count;
     uint64_t seq;
     const char *outcome;
     size_t text_at, text_n; /* in engine.text */
@@ -179,6 +179,11 @@ struct engine {
     int phase; /* of the end of a batch */
     int64_t now_ms, up_since_ms, scan_ms, checkpoint_ms;
     uint64_t checkpoint_records;
+    const struct engine_private *private; /* of cfg; NULL: the post's own engine */
+    int64_t config_ms;                    /* private: configuration is that of this time */
+    int64_t *config_change;               /* private: times at which it changed, ascending */
+    size_t n_config_change, n_config_seen;
+    bool config_loaded;
     bool reload, want_checkpoint; /* configuration changed; was read again */
     int64_t post_minute;          /* last minute noted */
     int64_t day_from_ms, day_to_ms;
@@ -248,6 +253,8 @@ struct engine {
 /* engine_config.c */
 enum lt_err eng_config_load(struct engine *e, struct lt_error *err) LT_MUST_CHECK;
 void eng_config_fini(struct engine *e);
+/* Private engine: reads when configuration changed; call once. */
+enum lt_err eng_config_times(struct engine *e, struct lt_error *err) LT_MUST_CHECK;
 enum lt_err eng_device_unknown(struct engine *e, struct lt_slice mn, uint16_t st, struct eng_device **ret,
                                struct lt_error *err) LT_MUST_CHECK;
 struct eng_device *eng_device_by_mn(struct engine *e, struct lt_slice mn);

@@ -414,6 +414,26 @@ enum lt_err series_flush(struct series *s, struct lt_error *err)
     return e;
 }
 
+static bool forgettable(const struct series_key *k, int64_t before_ms, int tz_min)
+{
+    bool kept = k->kind == SERIES_HOUR || k->kind == SERIES_DAY;
+    return before_ms == INT64_MAX ||
+           (!kept && series_span_end((enum series_span)k->span, k->start_ms, tz_min) <= before_ms);
+}
+
+void series_forget(struct series *s, int64_t before_ms)
+{
+    struct picked x;
+    pthread_mutex_lock(&s->write);
+    if (pick_all(s, false, INT64_MAX, &x)) { /* without memory they stay, and are written like any other */
+        for (size_t i = 0; i < x.n; i++)
+            if (forgettable(&x.p[i]->chunk.key, before_ms, s->tz_min))
+                series_cache_drop(s, x.p[i]);
+        free(x.p);
+    }
+    pthread_mutex_unlock(&s->write);
+}
+
 /* ---- columns ---- */
 
 uint16_t series_column(struct series *s, struct lt_slice factor, unsigned field)

@@ -92,6 +92,10 @@ enum lt_err series_at(struct series *s, uint32_t device, enum series_kind kind, 
 /* Writes all changed chunks in one transaction per file; durable on return (the caller's cursor may then move). On an
  * error nothing is lost from memory; call again. */
 enum lt_err series_flush(struct series *s, struct lt_error *err) LT_MUST_CHECK;
+/* For a series that only serves a trial run in a scratch directory: chunks of all kinds but HOUR and DAY that end by
+ * before_ms leave memory without being written; before_ms INT64_MAX: all of every kind, so that closing writes
+ * nothing. */
+void series_forget(struct series *s, int64_t before_ms);
 size_t series_cache_bytes(struct series *s);
 uint64_t series_disk_bytes(struct series *s); /* size of all files of the series */
 /* Night work: merges the hour chunks of whole local days that end by before_ms to day chunks, recompressed harder; in
