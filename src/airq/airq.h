@@ -27,8 +27,8 @@ const struct airq_scale *airq_scale_find(struct lt_slice name);
 const struct airq_scale *airq_scale_on(int yyyymmdd);
 const char *airq_scale_standard(const struct airq_scale *s); /* "HJ 633-2026" */
 
-/* What the scale takes for a pollutant: "µg/m3", "mg/m3"; US EPA: "ppm" (O3, CO), "ppb" (SO2, NO2). Its concentrations are
- * millionths of that. */
+/* What the scale takes for a pollutant: "µg/m3", "mg/m3"; US EPA: "ppm" (O3, CO), "ppb" (SO2, NO2). Its concentrations
+ * are millionths of that. */
 const char *airq_scale_unit(const struct airq_scale *s, enum airq_pollutant p);
 
 #define AIRQ_NA (-1)

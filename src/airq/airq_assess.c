@@ -9,7 +9,7 @@ enum { HOURS_MIN = 20, WINDOW = 8, WINDOW_MIN = 6, WINDOWS_MIN = 14 };
 
 struct airq_standard {
     const char *name, *scale;
-    int day[AIRQ_POLLUTANTS], index[AIRQ_POLLUTANTS];   /* grade II, whole units */
+    int day[AIRQ_POLLUTANTS], index[AIRQ_POLLUTANTS];    /* grade II, whole units */
     int day_1[AIRQ_POLLUTANTS], year_1[AIRQ_POLLUTANTS]; /* grade I */
     unsigned decimals[AIRQ_POLLUTANTS];
 };

@@ -18,7 +18,7 @@ struct airq_doubt_stats {
     uint32_t rows, pm_both, pm_over; /* rows; with both PM; PM2.5 above PM10 by more than 1 µg/m3 */
     uint32_t negative[AIRQ_POLLUTANTS], beyond[AIRQ_POLLUTANTS]; /* told by the caller, airq_doubt_impossible() */
     uint32_t repeated;                                           /* told by the caller, airq_doubt_repeated() */
-    uint32_t repeated_other; /* of them with other values than the first time */
+    uint32_t repeated_other;                                     /* of them with other values than the first time */
     uint32_t fraction[AIRQ_POLLUTANTS]; /* values that are not whole µg/m3, CO not a multiple of 0.001 mg/m3 */
     /* sums for correlations of pairs of pollutants, hundredths of a unit, CO thousandths */
     struct {
@@ -34,22 +34,22 @@ void airq_doubt_impossible(struct airq_doubt_stats *s, enum airq_pollutant p, bo
 void airq_doubt_repeated(struct airq_doubt_stats *s, bool other);
 
 enum airq_doubt_kind {
-    AIRQ_DOUBT_UNIT_MG,     /* particles or gases look like mg/m3 instead of µg/m3 (a thousandth) */
-    AIRQ_DOUBT_UNIT_UG,     /* CO looks like µg/m3 instead of mg/m3 (thousandfold) */
-    AIRQ_DOUBT_UNIT_PPB,    /* gases look like ppb */
-    AIRQ_DOUBT_SWAPPED,     /* two columns look exchanged */
-    AIRQ_DOUBT_IMPOSSIBLE,  /* negative or beyond any instrument */
-    AIRQ_DOUBT_REPEATED,    /* station-hours told twice */
-    AIRQ_DOUBT_CLOCK,       /* the day's course of ozone is shifted: another time zone */
+    AIRQ_DOUBT_UNIT_MG,    /* particles or gases look like mg/m3 instead of µg/m3 (a thousandth) */
+    AIRQ_DOUBT_UNIT_UG,    /* CO looks like µg/m3 instead of mg/m3 (thousandfold) */
+    AIRQ_DOUBT_UNIT_PPB,   /* gases look like ppb */
+    AIRQ_DOUBT_SWAPPED,    /* two columns look exchanged */
+    AIRQ_DOUBT_IMPOSSIBLE, /* negative or beyond any instrument */
+    AIRQ_DOUBT_REPEATED,   /* station-hours told twice */
+    AIRQ_DOUBT_CLOCK,      /* the day's course of ozone is shifted: another time zone */
     AIRQ_DOUBT_KINDS
 };
 enum airq_doubt_confidence { AIRQ_DOUBT_HINT = 1, AIRQ_DOUBT_LIKELY, AIRQ_DOUBT_CERTAIN };
 struct airq_doubt_finding {
     enum airq_doubt_kind kind;
     enum airq_doubt_confidence confidence;
-    enum airq_pollutant p, q;  /* what it is about; q: the other column of AIRQ_DOUBT_SWAPPED, else = p */
-    int hours;                 /* AIRQ_DOUBT_CLOCK: the file's clock is so many hours ahead (-: behind) */
-    char zh[320], en[320];     /* what was seen, and why that is strange */
+    enum airq_pollutant p, q;    /* what it is about; q: the other column of AIRQ_DOUBT_SWAPPED, else = p */
+    int hours;                   /* AIRQ_DOUBT_CLOCK: the file's clock is so many hours ahead (-: behind) */
+    char zh[320], en[320];       /* what was seen, and why that is strange */
     char do_zh[192], do_en[192]; /* what to do */
 };
 enum { AIRQ_DOUBT_MAX = 24 }; /* findings: six units, six impossible, the few pairs, and one of each other */

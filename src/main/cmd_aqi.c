@@ -165,18 +165,20 @@ int cmd_aqi(int argc, char **argv)
 {
     const char *standard = "2026", *mode = "daily", *lang = "zh";
     const struct opt opts[] = {
-        {"--standard", OPT_TEXT, &standard, "2012|2026", "HJ 633-2012 or HJ 633-2026 (default 2026)"},
+        {"--standard", OPT_TEXT, &standard, "2012|2026|epa",
+         "HJ 633-2012, HJ 633-2026 (default), or US EPA (O3 8-h and CO 8-h in ppm, SO2 and NO2 1-h in ppb)"},
         {"--mode", OPT_TEXT, &mode, "daily|realtime",
          "daily: daily means, O3 daily maximum 8-h mean; realtime: all 1-h"},
         {"--lang", OPT_TEXT, &lang, "zh|en", "language of category (default zh)"}};
-    int r = opt_parse("aqi [--standard 2012|2026] [--mode daily|realtime]      CSV on standard input: a header with "
-                      "SO2,NO2,CO,O3,PM10,PM25 (CO in mg/m3, else µg/m3; empty missing, / not monitored)",
-                      opts, 3, argc, argv, NULL, 0, NULL);
+    int r =
+        opt_parse("aqi [--standard 2012|2026|epa] [--mode daily|realtime]      CSV on standard input: a header with "
+                  "SO2,NO2,CO,O3,PM10,PM25 (CO in mg/m3, else µg/m3; empty missing, / not monitored)",
+                  opts, 3, argc, argv, NULL, 0, NULL);
     if (r)
         return r == 1 ? 0 : 2;
     struct table t = {.scale = airq_scale_find(lt_slice_of(standard)), .english = strcmp(lang, "en") == 0};
     if (!t.scale || (strcmp(mode, "daily") && strcmp(mode, "realtime"))) {
-        fprintf(stderr, "lantian aqi: --standard is 2012 or 2026, --mode is daily or realtime\n");
+        fprintf(stderr, "lantian aqi: --standard is 2012, 2026 or epa, --mode is daily or realtime\n");
         return 2;
     }
     t.avg = strcmp(mode, "daily") == 0 ? AIRQ_DAY : AIRQ_HOUR;
