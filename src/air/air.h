@@ -227,4 +227,10 @@ enum lt_err air_review_propose(const struct record_ctx *x, const json_t *body, i
  * move made, 0 none. */
 enum lt_err air_review_move(const struct record_ctx *x, int64_t id, struct lt_slice move, const json_t *body,
                             int64_t *ret_version, struct lt_error *err) LT_MUST_CHECK;
+#define AIR_REVIEW_SHOWN_MAX 2000 /* values of one proposal that are listed */
+/* Array of the values a proposal is about: {at,item,value,state,proposed,proposed_state}. */
+enum lt_err air_review_hours(const struct record_ctx *x, int64_t id, struct jsonw *w,
+                             struct lt_error *err) LT_MUST_CHECK;
+/* For record_json(): adds "moves"; ctx is the record_ctx. */
+void air_review_extra(void *ctx, const struct record_row *row, struct jsonw *w);
 #endif

@@ -168,7 +168,8 @@ static const char *change_body(const struct record_kind *k)
         const char *kind, *body;
     } bodies[] = {{"device", "\"note\":\"n\""},          {"factor_limit", "\"standard\":\"n\""},
                   {"process_state", "\"reason\":\"n\""}, {"rule", "\"min_duration_min\":7"},
-                  {"suppression", "\"reason\":\"n\""},   {"peer_figure", "\"source\":\"n\""}};
+                  {"suppression", "\"reason\":\"n\""},   {"peer_figure", "\"source\":\"n\""},
+                  {"air_event", "\"note\":\"n\""}};
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
         if (strcmp(bodies[i].kind, k->name) == 0)
             return bodies[i].body;
