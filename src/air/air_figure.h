@@ -1,5 +1,5 @@
-/* air_figure: figures of station, county, city and region for any period, out of the stored hours, by the rules of airq.
- * Same blocks + same stations and events = same figures. Time is an argument.
+/* air_figure: figures of station, county, city and region for any period, out of the stored hours, by the rules of
+ * airq. Same blocks + same stations and events = same figures. Time is an argument.
  *
  * A cell (airq_cell) of every station and day that was asked for is kept; a committed change drops exactly the days it
  * touched, so that a corrected hour costs one block read and the sums again. A reader works on one snapshot of the
@@ -43,7 +43,8 @@ struct air_look {
     size_t n_event;
     struct air_days_work *work;
 };
-/* Begins a read snapshot on db (no transaction may be open). version 0: the newest; LT_E_NOT_FOUND beyond the newest. */
+/* Begins a read snapshot on db (no transaction may be open). version 0: the newest; LT_E_NOT_FOUND beyond the newest.
+ */
 enum lt_err air_look_open(struct air_figures *f, struct air *a, struct sql_db *db, int64_t version,
                           struct air_look *ret, struct lt_error *err) LT_MUST_CHECK;
 void air_look_close(struct air_look *l);
@@ -68,7 +69,7 @@ struct air_scope air_scope_of(enum air_scope_kind kind, int64_t id);
 bool air_counts(const struct air_look *l, const struct air_station *s, const struct air_territory *t);
 
 /* ---- days ---- */
-enum air_dust { /* sand dust and other exceptional events, by the switches of each event */
+enum air_dust {                    /* sand dust and other exceptional events, by the switches of each event */
                 AIR_DUST_HABIT,    /* as the ministry prints: means and composite without, good and heavy days with */
                 AIR_DUST_DEDUCTED, /* both switches as decided */
                 AIR_DUST_KEPT

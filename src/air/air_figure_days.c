@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- small dates ---- */
@@ -278,8 +279,11 @@ static enum lt_err look_read(struct air_look *l, int64_t version, struct lt_erro
     enum lt_err e = air_version(l->db, &l->version, err);
     if (e)
         return e;
-    if (version > l->version || version < 0)
-        return lt_failf(err, LT_E_NOT_FOUND, "version", "version %lld", (long long)version);
+    if (version > l->version || version < 0) {
+        char shown[24];
+        snprintf(shown, sizeof shown, "%lld", (long long)version);
+        return lt_fail(err, LT_E_NOT_FOUND, "version", "version", shown, NULL);
+    }
     adopt_version(l);
     if (version && version != l->version)
         l->version = l->as_of = version;
@@ -352,14 +356,18 @@ struct air_scope air_scope_of(enum air_scope_kind kind, int64_t id)
 
 static enum lt_err scope_ids(const struct air_look *l, struct lt_slice rest, struct air_scope *sc, struct lt_error *err)
 {
+    char shown[24];
     while (rest.n) {
         const char *comma = memchr(rest.p, ',', rest.n);
         struct lt_slice one = {rest.p, comma ? (size_t)(comma - rest.p) : rest.n};
         int64_t id = 0;
         if (!lt_text_to_i64(one, &id) || sc->n == AIR_SCOPE_MAX)
             return lt_fail(err, LT_E_FIELD_FORMAT, "scope", "scope", "", "territory:3, station:7, region:3,4");
-        if (sc->kind == AIR_SCOPE_STATION ? !air_look_station(l, id) : !air_look_territory(l, id))
-            return lt_failf(err, LT_E_NOT_FOUND, "scope", "%lld", (long long)id);
+        if (sc->kind == AIR_SCOPE_STATION ? !air_look_station(l, id) : !air_look_territory(l, id)) {
+            snprintf(shown, sizeof shown, "%lld", (long long)id);
+            return lt_fail(err, LT_E_NOT_FOUND, "scope", sc->kind == AIR_SCOPE_STATION ? "station" : "territory", shown,
+                           NULL);
+        }
         sc->id[sc->n++] = id;
         rest = comma ? (struct lt_slice){comma + 1, rest.n - one.n - 1} : (struct lt_slice){NULL, 0};
     }
@@ -391,8 +399,7 @@ enum lt_err air_scope_parse(const struct air_look *l, struct lt_slice text, stru
 bool air_counts(const struct air_look *l, const struct air_station *s, const struct air_territory *t)
 {
     bool county = strcmp(t->level, "county") == 0, town = strcmp(t->level, "township") == 0;
-    bool type = s->type == AIR_NATIONAL ||
-                ((county || town) && (s->type == AIR_PROVINCIAL || s->type == AIR_COUNTY)) ||
+    bool type = s->type == AIR_NATIONAL || ((county || town) && (s->type == AIR_PROVINCIAL || s->type == AIR_COUNTY)) ||
                 (town && s->type == AIR_TOWNSHIP);
     return s->evaluated && type && air_look_within(l, s->territory, t->id);
 }
@@ -401,7 +408,290 @@ bool air_counts(const struct air_look *l, const struct air_station *s, const str
 
 const struct airq_standard *air_standard_on(int32_t day)
 {
-    return airq_standard_find(lt_slice_of(day >= air_day(2031, 1, 1)  ? "2031" + 4
-                                          : day >= air_day(2026, 3, 1) ? "2026t"
-                                                                       : "2012"));
+    const char *name = day >= air_day(2031, 1, 1) ? "2026f" : day >= air_day(2026, 3, 1) ? "2026t" : "2012";
+    return airq_standard_find(lt_slice_of(name));
+}
+
+const char *air_standard_name(const struct airq_standard *s)
+{
+    static const char *const names[] = {"2012", "2026t", "2026f"};
+    for (size_t i = 0; i < 3; i++)
+        if (airq_standard_find(lt_slice_of(names[i])) == s)
+            return names[i];
+    return "";
+}
+
+/* ---- days of a station ---- */
+
+struct maker { /* one call of air_days_make() */
+    struct air_look *l;
+    const struct airq_standard *s;
+    enum airq_rounding r;
+    struct air_days *d;
+    struct airq_city *sum[3]; /* per day: kept, stat, aqi */
+    bool alone;               /* a single station: its days are not averaged again */
+};
+
+/* What the events say of a station's day: hours without PM, and the two switches. */
+static uint32_t mask_of(const struct air_look *l, const struct air_station *s, int32_t day, bool *ret_strip,
+                        bool *ret_aqi)
+{
+    uint32_t mask = 0;
+    *ret_strip = *ret_aqi = false;
+    for (size_t i = 0; i < l->n_event; i++) {
+        const struct air_event *e = &l->event[i];
+        if (day < e->from || day > e->to || !(e->strip_pm || e->recompute_aqi) ||
+            !air_look_within(l, s->territory, e->territory))
+            continue;
+        mask |= e->hours;
+        *ret_strip |= e->strip_pm;
+        *ret_aqi |= e->recompute_aqi;
+    }
+    return mask;
+}
+
+static bool any_event(const struct air_look *l, int32_t from, int32_t to)
+{
+    for (size_t i = 0; i < l->n_event; i++)
+        if (l->event[i].from <= to && l->event[i].to >= from)
+            return true;
+    return false;
+}
+
+static struct airq_cell dusted(const struct cell_day *c)
+{
+    struct airq_cell cell = c->kept;
+    if (c->mask)
+        for (int i = 0; i < 2; i++) {
+            cell.sum[i ? AIRQ_PM25 : AIRQ_PM10] = c->dust_sum[i];
+            cell.n[i ? AIRQ_PM25 : AIRQ_PM10] = c->dust_n[i];
+        }
+    return cell;
+}
+
+static void add_day(struct maker *m, const struct cell_day *c, size_t i, bool strip, bool recompute)
+{
+    struct airq_day kept, dust;
+    const struct airq_standard *s = m->s ? m->s : air_standard_on(m->d->from + (int32_t)i);
+    struct air_day_info *info = &m->d->info[i];
+    airq_cell_day(s, m->r, &c->kept, &kept);
+    dust = kept;
+    if (c->mask) {
+        struct airq_cell without = dusted(c);
+        airq_cell_day(s, m->r, &without, &dust);
+    }
+    info->stations++;
+    info->hours += (uint32_t)__builtin_popcount(c->kept.seen);
+    info->values += c->taken;
+    info->reviewed += c->reviewed;
+    info->dust |= c->mask != 0;
+    if (m->alone) {
+        m->d->kept[i] = kept;
+        m->d->stat[i] = strip ? dust : kept;
+        m->d->aqi[i] = recompute ? dust : kept;
+        return;
+    }
+    airq_city_add(&m->sum[0][i], &kept);
+    airq_city_add(&m->sum[1][i], strip ? &dust : &kept);
+    airq_city_add(&m->sum[2][i], recompute ? &dust : &kept);
+}
+
+static enum lt_err add_station_year(struct maker *m, const struct air_station *s, int year, int32_t from, int32_t to,
+                                    struct lt_error *err)
+{
+    struct air_days_work *w = m->l->work;
+    const int32_t first = air_day(year, 1, 1);
+    bool strip[YEAR_DAYS] = {false}, recompute[YEAR_DAYS] = {false};
+    bool events = any_event(m->l, from, to);
+    for (int32_t d = from; d <= to; d++) {
+        size_t i = (size_t)(d - first);
+        w->mask[i] = events ? mask_of(m->l, s, d, &strip[i], &recompute[i]) : 0;
+    }
+    enum lt_err e = year_cells(m->l, s->id, year, from, to, err);
+    for (int32_t d = from; e == LT_OK && d <= to; d++) {
+        size_t i = (size_t)(d - first);
+        add_day(m, &w->year.day[i], (size_t)(d - m->d->from), strip[i], recompute[i]);
+    }
+    return e;
+}
+
+static enum lt_err add_station(struct maker *m, const struct air_station *s, struct lt_error *err)
+{
+    int32_t from = m->d->from, to = m->d->from + (int32_t)m->d->n - 1;
+    enum lt_err e = LT_OK;
+    from = s->opened > from ? s->opened : from;
+    to = s->closed < to ? s->closed : to;
+    while (e == LT_OK && from <= to) {
+        int y, mo, da;
+        air_civil(from, &y, &mo, &da);
+        int32_t end = air_day(y, 12, 31);
+        end = end < to ? end : to;
+        e = add_station_year(m, s, y, from, end, err);
+        from = end + 1;
+    }
+    return e;
+}
+
+/* ---- days of a territory ---- */
+
+static void none(struct airq_day *d)
+{
+    for (int i = 0; i < AIRQ_DAY_ITEMS; i++) {
+        d->value[i] = AIRQ_WIDE_NONE;
+        d->judged[i] = AIRQ_NONE;
+    }
+    d->dust = 0;
+}
+
+static struct airq_day *day_of(struct air_days *d, int which, size_t i)
+{
+    return which == 0 ? &d->kept[i] : which == 1 ? &d->stat[i] : &d->aqi[i];
+}
+
+static void means(struct maker *m, const uint32_t *total)
+{
+    for (size_t i = 0; i < m->d->n; i++) {
+        const struct airq_standard *s = m->s ? m->s : air_standard_on(m->d->from + (int32_t)i);
+        for (int k = 0; k < 3; k++)
+            airq_city_day(s, m->r, &m->sum[k][i], total ? total[i] : m->d->info[i].stations, day_of(m->d, k, i));
+    }
+}
+
+static enum lt_err room(struct maker *m, struct lt_error *err)
+{
+    for (int k = 0; k < 3; k++)
+        if (!(m->sum[k] = calloc(m->d->n, sizeof *m->sum[k])))
+            return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    return LT_OK;
+}
+
+static void room_fini(struct maker *m)
+{
+    for (int k = 0; k < 3; k++)
+        free(m->sum[k]);
+}
+
+static enum lt_err days_alloc(int32_t from, int32_t to, struct air_days *d, struct lt_error *err)
+{
+    memset(d, 0, sizeof *d);
+    if (to < from || to - from >= AIR_DAYS_MAX)
+        return lt_fail(err, LT_E_FIELD_RANGE, "to", "to", "from", "from + 36600 d");
+    d->from = from;
+    d->n = (size_t)(to - from) + 1;
+    d->kept = calloc(d->n, sizeof *d->kept);
+    d->stat = calloc(d->n, sizeof *d->stat);
+    d->aqi = calloc(d->n, sizeof *d->aqi);
+    d->info = calloc(d->n, sizeof *d->info);
+    if (!d->kept || !d->stat || !d->aqi || !d->info) {
+        air_days_fini(d);
+        return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    }
+    for (size_t i = 0; i < d->n; i++)
+        for (int k = 0; k < 3; k++)
+            none(day_of(d, k, i));
+    return LT_OK;
+}
+
+void air_days_fini(struct air_days *d)
+{
+    free(d->kept);
+    free(d->stat);
+    free(d->aqi);
+    free(d->info);
+    memset(d, 0, sizeof *d);
+}
+
+static enum lt_err territory_days(struct maker *m, int64_t territory, struct lt_error *err)
+{
+    const struct air_territory *t = air_look_territory(m->l, territory);
+    enum lt_err e = t ? room(m, err) : lt_fail(err, LT_E_NOT_FOUND, "territory", "territory", NULL, NULL);
+    for (size_t i = 0; e == LT_OK && i < m->l->n_station; i++)
+        if (air_counts(m->l, &m->l->station[i], t))
+            e = add_station(m, &m->l->station[i], err);
+    if (e == LT_OK)
+        means(m, NULL);
+    room_fini(m);
+    return e;
+}
+
+/* A region's day is the mean of its territories' days; valid when three quarters of them are. */
+static enum lt_err region_days(struct maker *m, const struct air_scope *sc, struct lt_error *err)
+{
+    uint32_t *total = calloc(m->d->n, sizeof *total);
+    enum lt_err e = total ? room(m, err) : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    for (size_t t = 0; e == LT_OK && t < sc->n; t++) {
+        const struct air_scope one = air_scope_of(AIR_SCOPE_TERRITORY, sc->id[t]);
+        struct air_days d;
+        if ((e = air_days_make(m->l, &one, m->d->from, m->d->from + (int32_t)m->d->n - 1, m->s, m->r, &d, err)))
+            break;
+        for (size_t i = 0; i < d.n; i++) {
+            struct air_day_info *info = &m->d->info[i];
+            for (int k = 0; k < 3; k++)
+                airq_city_add(&m->sum[k][i], day_of(&d, k, i));
+            total[i] += d.info[i].stations > 0;
+            info->stations += d.info[i].stations;
+            info->hours += d.info[i].hours;
+            info->values += d.info[i].values;
+            info->reviewed += d.info[i].reviewed;
+            info->dust |= d.info[i].dust;
+        }
+        air_days_fini(&d);
+    }
+    if (e == LT_OK)
+        means(m, total);
+    room_fini(m);
+    free(total);
+    return e;
+}
+
+enum lt_err air_days_make(struct air_look *l, const struct air_scope *sc, int32_t from, int32_t to,
+                          const struct airq_standard *s, enum airq_rounding r, struct air_days *ret,
+                          struct lt_error *err)
+{
+    struct air_days d;
+    struct maker m = {.l = l, .s = s, .r = r, .d = &d, .alone = sc->kind == AIR_SCOPE_STATION};
+    enum lt_err e = days_alloc(from, to, &d, err);
+    if (e)
+        return e;
+    if (m.alone) {
+        const struct air_station *st = air_look_station(l, sc->id[0]);
+        e = st ? add_station(&m, st, err) : lt_fail(err, LT_E_NOT_FOUND, "station", "station", NULL, NULL);
+    } else {
+        e = sc->kind == AIR_SCOPE_TERRITORY ? territory_days(&m, sc->id[0], err) : region_days(&m, sc, err);
+    }
+    if (e)
+        air_days_fini(&d);
+    else
+        *ret = d;
+    return e;
+}
+
+struct airq_day air_day_as(const struct air_days *d, size_t i, enum air_dust dust)
+{
+    struct airq_day x = d->kept[i];
+    if (dust == AIR_DUST_KEPT || !d->info[i].dust)
+        return x;
+    memcpy(x.value, d->stat[i].value, sizeof x.value);
+    for (int p = AIRQ_PM10; p <= AIRQ_PM25; p++)
+        if (x.value[p] == AIRQ_WIDE_NONE && d->kept[i].value[p] != AIRQ_WIDE_NONE)
+            x.dust |= AIRQ_DUST_STRIP;
+    if (dust == AIR_DUST_HABIT)
+        return x;
+    for (int p = AIRQ_PM10; p <= AIRQ_PM25; p++) {
+        if (d->aqi[i].judged[p] == AIRQ_NONE && x.judged[p] != AIRQ_NONE)
+            x.dust |= AIRQ_DUST_RECOMPUTE; /* the index leaves PM out, and that does not withhold it */
+        else
+            x.judged[p] = d->aqi[i].judged[p];
+    }
+    return x;
+}
+
+void air_day_index(const struct airq_standard *s, const struct airq_day *d, struct airq_result *ret)
+{
+    struct airq_input in = {.so2_24h = AIRQ_NONE, .o3_1h = d->judged[AIRQ_O3_1H]};
+    for (int p = 0; p < AIRQ_POLLUTANTS; p++)
+        in.conc[p] = d->judged[p];
+    if (d->dust & AIRQ_DUST_RECOMPUTE)
+        in.conc[AIRQ_PM10] = in.conc[AIRQ_PM25] = AIRQ_NOT_MONITORED;
+    airq_index(airq_standard_scale(s), AIRQ_DAY, &in, ret);
 }
