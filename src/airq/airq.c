@@ -1,5 +1,6 @@
 /* Index tables and their arithmetic; see airq.h. A break point is a whole number of scale->unit. */
 #include "airq/airq.h"
+#include "airq/airq_batch.h"
 
 enum { POINTS = 8, NOT = -1 /* the table has no value there; only before the first and behind the last of a row */ };
 enum {
@@ -336,4 +337,92 @@ void airq_primary_text(unsigned primary, char ret[32])
             ret[n++] = *name++;
     }
     ret[n] = '\0';
+}
+
+/* ---- columns of 16-bit steps, see airq_batch.h ---- */
+
+bool airq_table_make(const struct airq_scale *s, enum airq_average avg, struct airq_table *ret)
+{
+    if (s->higher) /* other units, and another rule for the second average */
+        return false;
+    ret->withholds = s->withholds;
+    ret->least = (uint16_t)s->least;
+    for (int32_t i = 0; i < 65536; i++) {
+        const bool none = i == AIRQ_STEP_NONE;
+        for (int p = 0; p < AIRQ_POLLUTANTS; p++) {
+            const int64_t conc = none ? AIRQ_NONE : i * airq_step((enum airq_pollutant)p);
+            ret->of[p][i] = (uint16_t)(by_column(s, (enum airq_pollutant)p, (int)avg, conc) + 1);
+        }
+        const int64_t conc = none ? AIRQ_NONE : i * airq_step(AIRQ_SO2);
+        ret->so2_24h[i] = (uint16_t)(avg == AIRQ_HOUR ? by_column(s, AIRQ_SO2, AIRQ_DAY, conc) + 1 : 0);
+        ret->o3_1h[i] = (uint16_t)(avg == AIRQ_DAY ? by_column(s, AIRQ_O3, AIRQ_HOUR, conc) + 1 : 0);
+    }
+    return true;
+}
+
+enum { CHUNK = 512 }; /* hours looked up before they are compared: a few kB, stay in the first cache */
+
+/* 2012 table 1, notes: a value beyond its own average is told by the other. */
+static void other_average(const uint16_t *table, const uint16_t *other, const uint16_t *conc, size_t n, int16_t *x)
+{
+    for (size_t i = 0; other && i < n; i++)
+        if (x[i] == 0 && conc[i] != AIRQ_STEP_NONE)
+            x[i] = (int16_t)table[other[i]];
+}
+
+/* Index + 1 of each pollutant, 0: none; monitored ones only count as missing. */
+static void looked_up(const struct airq_table *t, const struct airq_columns *in, size_t at, size_t n,
+                      int16_t x[AIRQ_POLLUTANTS][CHUNK])
+{
+    for (int p = 0; p < AIRQ_POLLUTANTS; p++) {
+        if (!in->conc[p]) {
+            memset(x[p], 0, sizeof x[p]);
+            continue;
+        }
+        const uint16_t *conc = in->conc[p] + at, *table = t->of[p];
+        for (size_t i = 0; i < n; i++)
+            x[p][i] = (int16_t)table[conc[i]];
+        if (p == AIRQ_SO2)
+            other_average(t->so2_24h, in->so2_24h ? in->so2_24h + at : NULL, conc, n, x[p]);
+        if (p == AIRQ_O3)
+            other_average(t->o3_1h, in->o3_1h ? in->o3_1h + at : NULL, conc, n, x[p]);
+    }
+}
+
+/* All lanes are 16 bits wide and free of branches, so that compilers make vectors of them; an index fits easily. */
+static void chunk(const struct airq_table *t, const struct airq_columns *in, size_t at, size_t n, uint16_t *ret_aqi,
+                  uint8_t *ret_primary)
+{
+    int16_t x[AIRQ_POLLUTANTS][CHUNK], most[CHUNK], least[CHUNK], primary[CHUNK], aqi[CHUNK];
+    if (n < CHUNK)
+        memset(x, 0, sizeof x);
+    looked_up(t, in, at, n, x);
+    memset(most, 0, sizeof most);
+    memset(primary, 0, sizeof primary);
+    memset(least, 0x7f, sizeof least);
+    for (int p = 0; p < AIRQ_POLLUTANTS; p++) {
+        for (size_t i = 0; i < CHUNK; i++)
+            most[i] = x[p][i] > most[i] ? x[p][i] : most[i];
+        for (size_t i = 0; in->conc[p] && i < CHUNK; i++)
+            least[i] = x[p][i] < least[i] ? x[p][i] : least[i];
+    }
+    for (int p = 0; p < AIRQ_POLLUTANTS; p++)
+        for (size_t i = 0; i < CHUNK; i++)
+            primary[i] = (int16_t)(primary[i] | (x[p][i] == most[i] ? 1 << p : 0));
+    const int16_t told_from = t->withholds ? 101 + 1 : 1, floor = (int16_t)t->least; /* 2026 clause 5.3.1 */
+    for (size_t i = 0; i < CHUNK; i++) {
+        const int16_t from = least[i] == 0 ? told_from : 1, v = (int16_t)(most[i] - 1), told = v > floor ? v : floor;
+        aqi[i] = most[i] < from ? -1 : told;
+        primary[i] = most[i] < from || most[i] <= 50 + 1 ? 0 : primary[i];
+    }
+    for (size_t i = 0; i < n; i++)
+        ret_primary[at + i] = (uint8_t)primary[i];
+    memcpy(ret_aqi + at, aqi, n * sizeof *aqi); /* -1 is AIRQ_INDEX_NONE */
+}
+
+void airq_index_batch(const struct airq_table *t, const struct airq_columns *in, size_t n, uint16_t *ret_aqi,
+                      uint8_t *ret_primary)
+{
+    for (size_t at = 0; at < n; at += CHUNK)
+        chunk(t, in, at, n - at < CHUNK ? n - at : CHUNK, ret_aqi, ret_primary);
 }

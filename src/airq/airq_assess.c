@@ -1,5 +1,6 @@
 /* Day, city and period figures; see airq_assess.h for the numbers they are made of. */
 #include "airq/airq_assess.h"
+#include "airq/airq_batch.h"
 #include "airq/airq_rules.h"
 #include "base/clock.h"
 
@@ -111,10 +112,28 @@ int32_t airq_most(enum airq_pollutant p)
 
 /* ---- rounding ---- */
 
+/* v/d rounded down, v >= 0, d > 0; v below 2^126. The quotients here are numbers of steps, so the upper halves of both
+ * give it to within one or two, and the remainder puts it right: no 128-bit division, which is many times slower. */
+static lt_i128 quotient(lt_i128 v, lt_i128 d)
+{
+    const int64_t top = (int64_t)(d >> 64);
+    if (top < (1 << 20))
+        return v / d;
+    lt_i128 q = (int64_t)(v >> 64) / top; /* not too small; too big by at most q/top + 1 */
+    if (q > top)
+        return v / d;
+    lt_i128 rest = v - q * d;
+    while (rest < 0) {
+        q--;
+        rest += d;
+    }
+    return q;
+}
+
 /* v/d to the nearest whole number, a half to even; what lies within `near` of a half is one. v >= 0, d > 0. */
 static int64_t nearest_of(lt_i128 v, lt_i128 d, lt_i128 near)
 {
-    lt_i128 q = v / d, over = 2 * (v % d) - d;
+    lt_i128 q = quotient(v, d), over = 2 * (v - q * d) - d;
     if (over > 2 * near || (over >= -2 * near && (q & 1)))
         q++;
     return (int64_t)q;
@@ -169,14 +188,46 @@ bool airq_cell_add_dust(struct airq_cell *c, int hour, const int32_t ticks[AIRQ_
     return airq_cell_add(c, hour, kept);
 }
 
+/* ONE/n for what a day's mean is divided by, so that a wide quotient needs no 128-bit division. */
+#define RECIPROCAL(n)                                                                                                  \
+    {                                                                                                                  \
+        ONE / (n), (int)(ONE % (n))                                                                                    \
+    }
+static const struct {
+    lt_i128 q;
+    int r;
+} reciprocal[25] = {{0, 0},         RECIPROCAL(1),  RECIPROCAL(2),  RECIPROCAL(3),  RECIPROCAL(4),
+                    RECIPROCAL(5),  RECIPROCAL(6),  RECIPROCAL(7),  RECIPROCAL(8),  RECIPROCAL(9),
+                    RECIPROCAL(10), RECIPROCAL(11), RECIPROCAL(12), RECIPROCAL(13), RECIPROCAL(14),
+                    RECIPROCAL(15), RECIPROCAL(16), RECIPROCAL(17), RECIPROCAL(18), RECIPROCAL(19),
+                    RECIPROCAL(20), RECIPROCAL(21), RECIPROCAL(22), RECIPROCAL(23), RECIPROCAL(24)};
+
+/* (ONE sum + n/2) / n = sum q + (sum r + n/2) / n, for ONE = n q + r; sum r < 2^37. */
+static lt_i128 wide_ratio(uint64_t sum, uint64_t n)
+{
+    return (lt_i128)sum * reciprocal[n].q + (lt_i128)((sum * (uint64_t)reciprocal[n].r + n / 2) / n);
+}
+
+/* n/d half to even, both positive and below 2^62. */
+static uint64_t half_even(uint64_t n, uint64_t d)
+{
+    const uint64_t q = n / d, twice = 2 * (n - q * d);
+    return q + (twice > d || (twice == d && (q & 1)));
+}
+
 /* The day's value from s/n ticks, which is exact: one rounding for statistics, one for judging, never in a chain. */
-static void set_ratio(const struct airq_standard *s, enum airq_rounding r, int item, int64_t sum, int64_t n,
+static void set_ratio(const struct airq_standard *s, enum airq_rounding r, int item, uint64_t sum, uint64_t n,
                       struct airq_day *ret)
 {
     const enum airq_pollutant p = pollutant_of(item);
-    const int64_t step = step_of(p, s->decimals[p]), judge = step_of(p, pollutants[p].judge_decimals);
-    ret->value[item] = r == AIRQ_STEPWISE ? ONE * lt_div_half_even(sum, n * step) * step : divided(ONE * sum, n);
-    ret->judged[item] = lt_div_half_even(sum, n * judge) * judge * pollutants[p].tick;
+    const uint64_t step = (uint64_t)step_of(p, s->decimals[p]);
+    const uint64_t judge = (uint64_t)step_of(p, pollutants[p].judge_decimals);
+    const uint64_t judged = half_even(sum, n * judge);
+    if (r == AIRQ_STEPWISE)
+        ret->value[item] = ONE * (lt_i128)((step == judge ? judged : half_even(sum, n * step)) * step);
+    else
+        ret->value[item] = wide_ratio(sum, n);
+    ret->judged[item] = (int64_t)(judged * judge) * pollutants[p].tick;
 }
 
 static void set_none(int item, struct airq_day *ret)
@@ -185,47 +236,111 @@ static void set_none(int item, struct airq_day *ret)
     ret->judged[item] = AIRQ_NONE;
 }
 
-static void ozone_day(const struct airq_standard *s, enum airq_rounding r, const struct airq_cell *c,
-                      struct airq_day *ret)
+/* Hours of ozone: ticks (0 where missing) and whether they are there. */
+struct ozone {
+    uint32_t v[24];
+    uint8_t there[24];
+};
+
+static void ozone_day(const struct airq_standard *s, enum airq_rounding r, const struct ozone *o, struct airq_day *ret)
 {
-    int64_t sum = 0, best = 0, best_n = 0, highest = 0;
-    int n = 0, windows = 0;
-    for (int end = 1; end <= 24; end++) { /* the window of the hours that begin at end-8 .. end-1 */
-        const int64_t in = c->o3[end - 1], out = end > WINDOW ? c->o3[end - 1 - WINDOW] : 0;
-        highest = in > highest ? in : highest;
-        sum += (in ? in - 1 : 0) - (out ? out - 1 : 0);
-        n += (in != 0) - (out != 0);
-        if (end < WINDOW || n < WINDOW_MIN)
-            continue;
-        windows++;
-        if (best_n == 0 || sum * best_n > best * n) {
-            best = sum;
-            best_n = n;
-        }
+    enum { WINDOWS = 24 - WINDOW + 1, COMMON = 6 * 7 * 8 / 2 };
+    static const uint64_t share[WINDOW + 1] = {[6] = COMMON / 6, [7] = COMMON / 7, [8] = COMMON / 8};
+    uint32_t sum = 0, n = 0, highest = 0, any = 0, windows = 0;
+    uint64_t best = 0, best_sum = 0, best_n = 0;
+    for (int i = 0; i < 24; i++) {
+        highest = o->v[i] > highest ? o->v[i] : highest;
+        any += o->there[i];
     }
     set_none(AIRQ_O3, ret);
     set_none(AIRQ_O3_1H, ret);
+    if (any < WINDOW_MIN)
+        return;
+    for (int i = 0; i < WINDOW - 1; i++) {
+        sum += o->v[i];
+        n += o->there[i];
+    }
+    for (int i = 0; i < WINDOWS; i++) { /* the hours i .. i+7 */
+        sum += o->v[i + WINDOW - 1];
+        n += o->there[i + WINDOW - 1];
+        const uint64_t mean = sum * share[n]; /* in 1/COMMON; 0 when too few */
+        windows += n >= WINDOW_MIN;
+        if (mean > best || (best_n == 0 && n >= WINDOW_MIN)) {
+            best = mean;
+            best_sum = sum;
+            best_n = n;
+        }
+        sum -= o->v[i];
+        n -= o->there[i];
+    }
     if (windows == 0)
         return;
-    set_ratio(s, r, AIRQ_O3, best, best_n, ret);
-    set_ratio(s, r, AIRQ_O3_1H, highest - 1, 1, ret);
+    set_ratio(s, r, AIRQ_O3, best_sum, best_n, ret);
     /* HJ 663 6.1.2: too few windows can only hide a higher maximum, so an exceedance stays one */
     if (windows < WINDOWS_MIN && ret->judged[AIRQ_O3] <= airq_standard_day_limit(s, AIRQ_O3)) {
         set_none(AIRQ_O3, ret);
-        set_none(AIRQ_O3_1H, ret);
+        return;
     }
+    set_ratio(s, r, AIRQ_O3_1H, highest, 1, ret);
 }
 
 void airq_cell_day(const struct airq_standard *s, enum airq_rounding r, const struct airq_cell *c, struct airq_day *ret)
 {
+    struct ozone o;
     for (int p = 0; p < AIRQ_O3; p++) {
         if (c->n[p] >= HOURS_MIN)
             set_ratio(s, r, p, c->sum[p], c->n[p], ret);
         else
             set_none(p, ret);
     }
-    ozone_day(s, r, c, ret);
+    for (int i = 0; i < 24; i++) {
+        o.v[i] = c->o3[i] ? c->o3[i] - 1 : 0;
+        o.there[i] = c->o3[i] != 0;
+    }
+    ozone_day(s, r, &o, ret);
     ret->dust = 0;
+}
+
+/* ---- columns of 16-bit steps, see airq_batch.h ---- */
+
+int64_t airq_step(enum airq_pollutant p)
+{
+    return p == AIRQ_CO ? 10000 : 100000;
+}
+
+static void day_of_columns(const struct airq_standard *s, enum airq_rounding r, const uint16_t *const column[],
+                           size_t at, struct airq_day *ret)
+{
+    for (int p = 0; p < AIRQ_O3; p++) {
+        const uint16_t *v = column[p] + at;
+        uint32_t sum = 0, missing = 0;
+        for (int i = 0; i < 24; i++) { /* a missing hour adds 65535 and is taken off again below: no branch inside */
+            sum += v[i];
+            missing += v[i] == AIRQ_STEP_NONE;
+        }
+        sum -= missing * AIRQ_STEP_NONE;
+        const uint32_t n = 24 - missing, ticks = (uint32_t)(airq_step((enum airq_pollutant)p) / pollutants[p].tick);
+        if (n >= HOURS_MIN)
+            set_ratio(s, r, p, (uint64_t)sum * ticks, n, ret);
+        else
+            set_none(p, ret);
+    }
+    struct ozone o;
+    const uint16_t *v = column[AIRQ_O3] + at;
+    const uint32_t ticks = (uint32_t)(airq_step(AIRQ_O3) / pollutants[AIRQ_O3].tick);
+    for (int i = 0; i < 24; i++) {
+        o.there[i] = v[i] != AIRQ_STEP_NONE;
+        o.v[i] = v[i] != AIRQ_STEP_NONE ? v[i] * ticks : 0;
+    }
+    ozone_day(s, r, &o, ret);
+    ret->dust = 0;
+}
+
+void airq_days_batch(const struct airq_standard *s, enum airq_rounding r, const uint16_t *const column[AIRQ_POLLUTANTS],
+                     size_t days, struct airq_day *ret)
+{
+    for (size_t d = 0; d < days; d++)
+        day_of_columns(s, r, column, d * 24, &ret[d]);
 }
 
 /* ---- city and day ---- */
