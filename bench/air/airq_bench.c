@@ -2,6 +2,7 @@
  *
  * usage: airq_bench [STATIONS [YEARS [CITIES [THREADS [stepwise|final]]]]]      default 1500 10 339 2 stepwise
  *        airq_bench --csv STATIONS YEARS      writes the hours of so many stations as CSV, for other systems
+ *        airq_bench --raw STATIONS YEARS      the same as the columns below
  *        airq_bench --figures STATIONS YEARS CITIES      prints annual figures of each city, to compare with theirs
  *
  * Format of the hours: per station and pollutant a column of uint16, one value an hour, 0.1 µg/m3 (CO 0.01 mg/m3),
@@ -314,12 +315,13 @@ static size_t argument(int argc, char **argv, int i, size_t or_else)
 
 int main(int argc, char **argv)
 {
-    const bool csv = argc > 1 && strcmp(argv[1], "--csv") == 0, figures = argc > 1 && strcmp(argv[1], "--figures") == 0;
-    const int skip = csv || figures;
+    const bool csv = argc > 1 && strcmp(argv[1], "--csv") == 0, raw = argc > 1 && strcmp(argv[1], "--raw") == 0,
+               figures = argc > 1 && strcmp(argv[1], "--figures") == 0;
+    const int skip = csv || raw || figures;
     static struct airq_table table;
     struct bench b = {.stations = argument(argc, argv, 1 + skip, 1500),
                       .years = argument(argc, argv, 2 + skip, 10),
-                      .cities = argument(argc, argv, 3 + skip, csv ? 1 : 339),
+                      .cities = argument(argc, argv, 3 + skip, csv || raw ? 1 : 339),
                       .threads = (int)argument(argc, argv, 4 + skip, 2),
                       .rounding = argc > 5 + skip && strcmp(argv[5 + skip], "final") == 0 ? AIRQ_FINAL : AIRQ_STEPWISE,
                       .standard = airq_standard_find(LT_LIT("2026t")),
@@ -338,6 +340,8 @@ int main(int argc, char **argv)
     run(&b, generate_thread, b.threads);
     if (csv) {
         write_csv(&b);
+    } else if (raw) {
+        fwrite(b.step, sizeof *b.step, b.stations * AIRQ_POLLUTANTS * b.hours, stdout);
     } else if (figures) {
         puts("city,year,pm25_mean,o3_p90,co_p95,composite,days_good,days_valid");
         run(&b, assess_thread, 1);
