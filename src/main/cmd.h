@@ -12,6 +12,7 @@ int cmd_import(int argc, char **argv);
 int cmd_export(int argc, char **argv); /* frames or a kind */
 int cmd_export_frames(int argc, char **argv);
 int cmd_export_kind(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_ledger(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_backup(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct {
     {"assess", cmd_assess, "figures of a period from hourly CSV"},
     {"import", cmd_import, "import records of a kind from CSV or XLSX"},
     {"export", cmd_export, "export stored frames, or records of a kind"},
+    {"replay", cmd_replay, "run past days again, also under changed rules"},
     {"ledger", cmd_ledger, "received, stored, duplicate, rejected per device"},
     {"verify-journal", cmd_verify_journal, "check the hash chain of the raw journal"},
     {"user", cmd_user, "add, list and unlock users, set passwords"},
