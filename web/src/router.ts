@@ -6,7 +6,7 @@ import type { MessageKey } from '@/i18n'
 import { safeTarget } from '@/lib/target'
 
 declare module 'vue-router' {
-  interface RouteMeta { open?: boolean; title?: MessageKey; area?: 'map' | 'alarms' | 'sources' | 'admin' | 'me' }
+  interface RouteMeta { open?: boolean; title?: MessageKey; area?: 'map' | 'alarms' | 'sources' | 'air' | 'admin' | 'me' }
 }
 const DutyPage = () => import('@/pages/DutyPage.vue')
 
@@ -23,6 +23,12 @@ const inside: RouteRecordRaw[] = [
   { path: 'enterprises/:id(\\d+)', name: 'enterprise', component: () => import('@/pages/EnterprisePage.vue'), meta: { title: 'nav.enterprise', area: 'sources' } },
   { path: 'outlets/:id(\\d+)', name: 'outlet', component: () => import('@/pages/OutletPage.vue'), meta: { title: 'nav.outlet', area: 'sources' } },
   { path: 'devices/:id(\\d+)', name: 'device', component: () => import('@/pages/DevicePage.vue'), meta: { title: 'nav.device', area: 'sources' } },
+  { path: 'air', name: 'air', component: () => import('@/pages/AirBoardPage.vue'), meta: { title: 'nav.airBoard', area: 'air' } },
+  { path: 'air/stations/:id(\\d+)', name: 'air-station', component: () => import('@/pages/AirStationPage.vue'), meta: { title: 'nav.airStation', area: 'air' } },
+  { path: 'air/reviews', name: 'air-reviews', component: () => import('@/pages/AirReviewsPage.vue'), meta: { title: 'nav.airReviews', area: 'air' } },
+  { path: 'air/import', name: 'air-import', component: () => import('@/pages/AirImportPage.vue'), meta: { title: 'nav.airImport', area: 'air' } },
+  { path: 'evidence', name: 'evidence', component: () => import('@/pages/EvidenceListPage.vue'), meta: { title: 'nav.evidence', area: 'alarms' } },
+  { path: 'evidence/:id(\\d+)', name: 'evidence-one', component: () => import('@/pages/EvidencePage.vue'), meta: { title: 'nav.evidence', area: 'alarms' } },
   { path: 'me', name: 'me', component: () => import('@/pages/MePage.vue'), meta: { title: 'nav.me', area: 'me' } },
   {
     path: 'admin', component: () => import('@/pages/AdminLayout.vue'), meta: { area: 'admin' },
@@ -30,6 +36,9 @@ const inside: RouteRecordRaw[] = [
       { path: '', name: 'admin', component: () => import('@/pages/AdminHome.vue'), meta: { title: 'nav.admin', area: 'admin' } },
       { path: 'system', name: 'system', component: () => import('@/pages/SystemPage.vue'), meta: { title: 'nav.system', area: 'admin' } },
       { path: 'audit', name: 'audit', component: () => import('@/pages/AuditPage.vue'), meta: { title: 'nav.audit', area: 'admin' } },
+      { path: 'proof', name: 'proof', component: () => import('@/pages/ProofPage.vue'), meta: { title: 'nav.proof', area: 'admin' } },
+      { path: 'replays', name: 'replays', component: () => import('@/pages/ReplayListPage.vue'), meta: { title: 'nav.replays', area: 'admin' } },
+      { path: 'replays/:id(\\d+)', name: 'replay', component: () => import('@/pages/ReplayPage.vue'), meta: { title: 'nav.replays', area: 'admin' } },
       { path: ':kind([a-z_]+)', name: 'kind', component: () => import('@/kinds/KindPage.vue'), props: true, meta: { title: 'nav.admin', area: 'admin' } },
     ],
   },

@@ -10,6 +10,9 @@ export interface LiveEvents {
   latest: { device: number; at: string; values: Record<string, { rtd?: number; zs?: number; mark?: string }> }
   system: Record<string, unknown>
   command: { id: number; device: number; step: string; code: number }
+  /** Hours came in or were changed; no stations named means many. */
+  air: { version: number; from: string; to: string; stations: number[] }
+  replay: { id: number; state: string; progress: number }
   /** The stream was interrupted and is back: what was shown may be old, load it again. */
   resync: null
 }
@@ -58,7 +61,7 @@ function openSource() {
     // A closed source (refused, signed out) does not come back by itself; the next lease turn opens a new one.
     if (opened.readyState === EventSource.CLOSED) closeSource()
   }
-  for (const name of ['alarm', 'latest', 'system', 'command'] as const) {
+  for (const name of ['alarm', 'latest', 'system', 'command', 'air', 'replay'] as const) {
     opened.addEventListener(name, (event) => {
       try { forward(name, JSON.parse((event as MessageEvent<string>).data)) } catch { /* a cut-off event: the next one brings the state */ }
     })
