@@ -237,7 +237,7 @@ static void start_post(const char *dir)
     char text[400], addr[64];
     struct registry_device *rows = calloc(MOST, sizeof *rows);
     struct recorder_config rc = {.dir = dir, .tz_min = LT_TZ_CHINA};
-    struct gateway_config gc = {.listen = "127.0.0.1:0", .tz_min = LT_TZ_CHINA, .max_rate = 1000000, .setup_off = true};
+    struct gateway_config gc = {.listen = "127.0.0.1:0", .tz_min = LT_TZ_CHINA, .max_rate = 1000000, .setup = GATEWAY_SETUP_OFF};
     post.reg = registry_create();
     for (uint32_t i = 0; i < MOST; i++) {
         rows[i] = (struct registry_device){.id = i + 1, .status = REGISTRY_ACTIVE, .tolerate = HJ212_TOLERATE_DEFAULT};

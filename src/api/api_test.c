@@ -174,7 +174,7 @@ static void start_parts(void)
                                .on_event = on_event};
     must(engine_start(&ec, &engine, &err), &err);
     struct gateway_config gc = {
-        .listen = "127.0.0.1:0", .loops = 1, .tz_min = LT_TZ_CHINA, .setup_off = true, .on_command = on_command};
+        .listen = "127.0.0.1:0", .loops = 1, .tz_min = LT_TZ_CHINA, .setup = GATEWAY_SETUP_OFF, .on_command = on_command};
     must(gateway_start(&gc, recorder, registry, &gateway, &err), &err);
     gateway_address(gateway, gate);
     struct api_config ac = {.dir = dir,

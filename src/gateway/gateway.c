@@ -286,7 +286,8 @@ bool gateway_command_get(struct gateway *g, uint64_t id, struct gateway_command 
 
 void gateway_stats(struct gateway *g, struct gateway_stats *ret)
 {
-    *ret = (struct gateway_stats){.session_bytes = sizeof(struct gw_conn)};
+    *ret = (struct gateway_stats){.session_bytes =
+                                      sizeof(struct gw_conn) + sizeof(struct session_device) + sizeof(uint32_t)};
     for (unsigned i = 0; i < g->loops; i++) {
         const struct gw_counters *n = &g->loop[i]->n;
         ret->accepted += atomic_load_explicit(&n->accepted, memory_order_relaxed);

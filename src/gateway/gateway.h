@@ -7,6 +7,14 @@
 #include "recorder/recorder.h"
 #include "registry/registry.h"
 
+enum gateway_setup {                         /* HJ 212-2017 6.7, first connect */
+                     GATEWAY_SETUP_NEEDED,   /* asks for intervals first; sets clock and intervals only where they are
+                                                wrong */
+                     GATEWAY_SETUP_STANDARD, /* the whole sequence: time, time-out and resends, intervals, uploads on or
+                                                off */
+                     GATEWAY_SETUP_OFF
+};
+
 struct gateway_config {
     const char *listen; /* "127.0.0.1:9012", "[::]:9012" */
     unsigned loops;     /* default: number of cores */
@@ -18,7 +26,7 @@ struct gateway_config {
     unsigned idle_s;             /* closes a connection silent this long when its interval is unknown, default 600 */
     unsigned frame_s;            /* an unfinished frame is given up after this, default 30 */
     unsigned max_rate;           /* frames a second and connection, default 2,000; above it reading pauses */
-    bool setup_off; /* do not set clock and intervals of active devices when they connect (HJ 212-2017 6.7) */
+    enum gateway_setup setup;    /* what active devices are sent when they connect */
     void (*on_command)(void *user, uint64_t id); /* a command's state changed; called on a loop thread */
     void *user;
 };
@@ -71,8 +79,8 @@ struct gateway_command {
     int64_t sent_at_ms, changed_at_ms;
     int64_t until_mono_ms;
 };
-/* Sends to the device's connection (time-out and resends by HJ 212-2017 6.2: 10 s, 3 resends). st 0: as the device
- * last used. One command of a device at a time: LT_E_BUSY. */
+/* Sends to the device's connection (time-out and resends as registered; else by HJ 212-2017 6.2: 10 s, 3 resends). st
+ * 0: as the device last used. One command of a device at a time: LT_E_BUSY. */
 enum lt_err gateway_command_send(struct gateway *g, struct lt_slice mn, uint16_t st, uint16_t cn, struct lt_slice area,
                                  uint64_t *ret_id, struct lt_error *err) LT_MUST_CHECK;
 bool gateway_command_get(struct gateway *g, uint64_t id, struct gateway_command *ret); /* last 1,000 are kept */

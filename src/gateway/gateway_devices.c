@@ -6,6 +6,9 @@
 #include <stdlib.h>
 
 enum { STRANGER_KEPT_MS = 10 * 60 * 1000, SWEEP_EVERY_MS = 1000 };
+/* Limits of what a device is sent unasked. A line that breaks every minute must not mean a command every minute: the
+ * whole first connect once a day, or when the register changed; a wrong clock, as after a power cut, is set sooner. */
+enum { FIRST_AGAIN_MS = 24 * 60 * 60 * 1000, CLOCK_AGAIN_MS = 10 * 60 * 1000 };
 
 static uint32_t hash(struct lt_slice mn)
 {
@@ -164,6 +167,30 @@ void gw_devices_update(struct gw_devices *t, struct gw_device *d, struct gw_conn
         d->has_owner = true;
     }
     pthread_mutex_unlock(&s->lock);
+}
+
+static bool lately(int64_t last_ms, int64_t at_ms, int64_t span_ms)
+{
+    return last_ms != 0 && at_ms >= last_ms && at_ms - last_ms < span_ms;
+}
+
+enum session_first gw_devices_first(struct gw_devices *t, struct gw_device *d, uint32_t settings, int64_t at_ms)
+{
+    struct gw_shard *s = shard_of(t, d->hash);
+    enum session_first ret = SESSION_FIRST_NONE;
+    pthread_mutex_lock(&s->lock);
+    if (!lately(d->first_at_ms, at_ms, settings == d->first_settings ? FIRST_AGAIN_MS : CLOCK_AGAIN_MS))
+        ret = SESSION_FIRST_ALL;
+    else if (!lately(d->clock_at_ms, at_ms, CLOCK_AGAIN_MS))
+        ret = SESSION_FIRST_CLOCK;
+    if (ret != SESSION_FIRST_NONE)
+        d->clock_at_ms = at_ms;
+    if (ret == SESSION_FIRST_ALL) {
+        d->first_at_ms = at_ms;
+        d->first_settings = settings;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return ret;
 }
 
 void gw_devices_refused(struct gw_devices *t, struct lt_slice mn, int64_t at_ms)

@@ -243,6 +243,12 @@ static void op_refused(void *user, struct lt_slice mn)
     gw_devices_refused(&c->loop->g->devices, mn, c->loop->env.at_ms);
 }
 
+static enum session_first op_first(void *user, void *entry, uint32_t settings)
+{
+    struct gw_conn *c = user;
+    return gw_devices_first(&c->loop->g->devices, entry, settings, c->loop->env.at_ms);
+}
+
 static void tell_command(struct gateway *g, const struct gateway_command *cmd)
 {
     gw_commands_update(&g->commands, cmd);
@@ -262,7 +268,8 @@ static const struct session_ops ops = {.record = op_record,
                                        .detach = op_detach,
                                        .update = op_update,
                                        .refused = op_refused,
-                                       .command = op_command};
+                                       .command = op_command,
+                                       .first = op_first};
 
 /* ---- connections ---- */
 /* Floods of connections must not fill the journal: so many a minute and address, the rest is counted. */
@@ -817,7 +824,7 @@ enum lt_err gw_loop_init(struct gw_loop *l, struct lt_error *err)
     l->env = (struct session_env){.ops = &ops,
                                   .tz_min = cfg->tz_min,
                                   .enroll_open = cfg->enroll_open,
-                                  .setup_off = cfg->setup_off,
+                                  .setup = cfg->setup,
                                   .idle_s = cfg->idle_s,
                                   .frame_s = cfg->frame_s,
                                   .max_rate = cfg->max_rate,

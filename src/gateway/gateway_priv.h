@@ -29,8 +29,10 @@ struct gw_conn_id { /* of a connection, safe to keep: a later one in the same sl
 /* ---- devices.c: by MN ---- */
 struct gw_device {
     struct gw_device *next;
-    struct gateway_device pub; /* pub.mn never changes */
-    struct gw_conn_id owner;   /* the connection that sent last, when has_owner */
+    struct gateway_device pub;        /* pub.mn never changes */
+    struct gw_conn_id owner;          /* the connection that sent last, when has_owner */
+    int64_t first_at_ms, clock_at_ms; /* when first connect, and its setting of the clock, last began; 0 never */
+    uint32_t first_settings;
     uint32_t hash;
     bool has_owner, registered;
 };
@@ -52,6 +54,8 @@ struct gw_device *gw_devices_attach(struct gw_devices *t, struct lt_slice mn, bo
 void gw_devices_detach(struct gw_devices *t, struct gw_device *d, struct gw_conn_id conn, const char *cause);
 void gw_devices_update(struct gw_devices *t, struct gw_device *d, struct gw_conn_id conn, const char *peer,
                        const struct session_delta *x);
+/* How much of first connect the device may be sent now, and that it is begun. */
+enum session_first gw_devices_first(struct gw_devices *t, struct gw_device *d, uint32_t settings, int64_t at_ms);
 void gw_devices_refused(struct gw_devices *t, struct lt_slice mn, int64_t at_ms);
 bool gw_devices_get(struct gw_devices *t, struct lt_slice mn, struct gateway_device *ret, struct gw_conn_id *ret_owner,
                     bool *ret_has_owner);

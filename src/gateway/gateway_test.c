@@ -2,7 +2,7 @@
  * sockets, so that every test can do what a device, or an attacker, might do. */
 #include "base/clock.h"
 #include "base/text.h"
-#include "gateway/gateway.h"
+#include "gateway/gateway_priv.h"
 #include "hj212/hj212.h"
 
 #include <arpa/inet.h>
@@ -65,7 +65,7 @@ static void post_open(struct post *p, struct gateway_config cfg)
     cfg.listen = "127.0.0.1:0";
     cfg.tz_min = LT_TZ_CHINA;
     cfg.loops = cfg.loops ? cfg.loops : 2;
-    cfg.setup_off = true;
+    cfg.setup = GATEWAY_SETUP_OFF;
     cfg.on_command = on_command;
     cfg.user = p;
     assert_int_equal(gateway_start(&cfg, p->rec, p->reg, &p->gw, &err), LT_OK);
@@ -776,6 +776,30 @@ static void a_second_post_cannot_share_the_port(void **state)
     post_close(&p);
 }
 
+/* Limits of what a device is sent unasked (virtual time; the devices' table alone). */
+static void first_connect_once_a_day(void **state)
+{
+    struct gw_devices *t = calloc(1, sizeof *t);
+    const struct gw_conn_id conn = {0, 1, 1};
+    const int64_t t0 = INT64_C(1772323200000), min = 60000, hour = 60 * min;
+    assert_non_null(t);
+    gw_devices_init(t, 10);
+    struct gw_device *d = gw_devices_attach(t, LT_LIT("D1"), true, conn, "peer", t0);
+    assert_int_equal(gw_devices_first(t, d, 7, t0), SESSION_FIRST_ALL);
+    assert_int_equal(gw_devices_first(t, d, 7, t0 + min), SESSION_FIRST_NONE);
+    assert_int_equal(gw_devices_first(t, d, 8, t0 + 2 * min), SESSION_FIRST_NONE); /* not even for new settings */
+    assert_int_equal(gw_devices_first(t, d, 7, t0 + 11 * min), SESSION_FIRST_CLOCK);
+    assert_int_equal(gw_devices_first(t, d, 7, t0 + 12 * min), SESSION_FIRST_NONE);
+    assert_int_equal(gw_devices_first(t, d, 8, t0 + 13 * min), SESSION_FIRST_ALL); /* the register changed */
+    assert_int_equal(gw_devices_first(t, d, 8, t0 + 23 * hour), SESSION_FIRST_CLOCK);
+    gw_devices_detach(t, d, conn, "closed by device");
+    d = gw_devices_attach(t, LT_LIT("D1"), true, conn, "peer", t0 + 25 * hour); /* remembered over connections */
+    assert_int_equal(gw_devices_first(t, d, 8, t0 + 23 * hour + min), SESSION_FIRST_NONE);
+    assert_int_equal(gw_devices_first(t, d, 8, t0 + 25 * hour), SESSION_FIRST_ALL);
+    gw_devices_fini(t);
+    free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -794,6 +818,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_does_not_read_is_closed),
         cmocka_unit_test(rubbish_is_kept_and_does_no_harm),
         cmocka_unit_test(no_descriptors_left),
+        cmocka_unit_test(first_connect_once_a_day),
         cmocka_unit_test(a_second_post_cannot_share_the_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,18 +60,30 @@ const struct registry_device *session_enrolled(const struct session_env *e, stru
 
 static struct session_device *current(struct session *s)
 {
-    return s->dev[s->cur].entry ? &s->dev[s->cur] : NULL;
+    return s->dev_n ? &s->dev[s->cur] : NULL;
+}
+
+static uint32_t mn_hash(struct lt_slice mn)
+{
+    uint32_t h = 2166136261U; /* FNV-1a */
+    for (size_t i = 0; i < mn.n; i++)
+        h = (h ^ (unsigned char)mn.p[i]) * 16777619U;
+    return h;
+}
+
+struct session_device *session_device_of(struct session *s, struct lt_slice mn)
+{
+    const uint32_t h = mn_hash(mn);
+    for (size_t i = 0; i < s->dev_n; i++)
+        if (s->dev_hash[i] == h && lt_slice_eq(s->dev[i].mn, mn))
+            return &s->dev[i];
+    return NULL;
 }
 
 static struct session_device *known_here(struct session *s, struct lt_slice mn)
 {
     struct session_device *c = current(s);
-    if (c && lt_slice_eq(c->mn, mn))
-        return c;
-    for (size_t i = 0; i < SESSION_DEVICES; i++)
-        if (s->dev[i].entry && lt_slice_eq(s->dev[i].mn, mn))
-            return &s->dev[i];
-    return NULL;
+    return c && lt_slice_eq(c->mn, mn) ? c : session_device_of(s, mn);
 }
 
 bool session_drift(const struct session_device *d, int64_t *ret_ms)
@@ -91,7 +103,7 @@ bool session_drift(const struct session_device *d, int64_t *ret_ms)
 
 static void flush_device(struct session *s, const struct session_env *e, struct session_device *d)
 {
-    if (!d->entry || d->fresh == 0)
+    if (d->fresh == 0)
         return;
     const struct registry_device *reg = session_enrolled(e, d);
     struct session_delta x = {.frames = d->fresh,
@@ -106,7 +118,7 @@ static void flush_device(struct session *s, const struct session_env *e, struct 
 
 void session_flush(struct session *s, const struct session_env *e)
 {
-    for (size_t i = 0; s->dirty && i < SESSION_DEVICES; i++)
+    for (size_t i = 0; s->dirty && i < s->dev_n; i++)
         flush_device(s, e, &s->dev[i]);
     s->dirty = false;
 }
@@ -119,29 +131,84 @@ static void drop_device(struct session *s, const struct session_env *e, struct s
     *d = (struct session_device){0};
 }
 
-/* A place for a device that is new on this connection: a free one, or that of the device longest unheard. */
+/* Who gives way: the one longest unheard, but none a command is under way for while there is another. SESSION_REQUESTS
+ * is less than SESSION_DEVICES, so that in a full table there always is. */
+static struct session_device *oldest(struct session *s, const struct session_env *e, bool strangers)
+{
+    struct session_device *d = NULL, *busy = NULL;
+    for (size_t i = 0; i < s->dev_n; i++) {
+        struct session_device *k = &s->dev[i];
+        if (strangers && session_enrolled(e, k))
+            continue;
+        struct session_device **best = session_under_way(s, k->mn) ? &busy : &d;
+        if (!*best || k->used < (*best)->used)
+            *best = k;
+    }
+    return d ? d : busy;
+}
+
+static bool grow(struct session *s)
+{
+    unsigned cap = s->dev_cap == 0 ? 1 : s->dev_cap * 2U;
+    struct session_device *dev = realloc(s->dev, cap * sizeof *dev);
+    if (!dev)
+        return false;
+    s->dev = dev;
+    uint32_t *hash = realloc(s->dev_hash, cap * sizeof *hash);
+    if (!hash)
+        return false;
+    s->dev_hash = hash;
+    s->dev_cap = (uint16_t)cap;
+    return true;
+}
+
+static bool strangers_full(struct session *s, const struct session_env *e)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < s->dev_n; i++)
+        n += !session_enrolled(e, &s->dev[i]);
+    return n >= SESSION_STRANGERS;
+}
+
+/* A place in the table: a new one within the limits, else that of another device. */
+static struct session_device *place(struct session *s, const struct session_env *e, bool stranger)
+{
+    struct session_device *d = NULL;
+    const bool crowded = stranger && strangers_full(s, e);
+    if (crowded || s->dev_n == SESSION_DEVICES) {
+        d = oldest(s, e, crowded);
+        drop_device(s, e, d, "another device on the connection");
+    } else if (s->dev_n < s->dev_cap || grow(s)) {
+        d = &s->dev[s->dev_n++];
+    }
+    return d;
+}
+
 static struct session_device *attach(struct session *s, const struct session_env *e, struct lt_slice mn,
                                      const struct registry_device *reg)
 {
     struct lt_slice kept;
     void *entry = e->ops->attach(s->user, mn, reg != NULL, &kept);
-    if (!entry)
+    struct session_device *d = entry ? place(s, e, reg == NULL) : NULL;
+    if (!d) {
+        if (entry)
+            e->ops->detach(s->user, entry, "out of memory");
         return NULL;
-    struct session_device *d = &s->dev[0];
-    for (size_t i = 0; i < SESSION_DEVICES && d->entry; i++)
-        if (!s->dev[i].entry || s->dev[i].used < d->used)
-            d = &s->dev[i];
-    if (d->entry)
-        drop_device(s, e, d, "another device on the connection");
+    }
     *d = (struct session_device){.entry = entry, .mn = kept, .reg = reg, .reg_version = registry_version(e->registry)};
+    s->dev_hash[d - s->dev] = mn_hash(kept);
     return d;
 }
 
 void session_fini(struct session *s, const struct session_env *e, const char *cause)
 {
-    for (size_t i = 0; i < SESSION_DEVICES; i++)
-        if (s->dev[i].entry)
-            drop_device(s, e, &s->dev[i], cause);
+    for (size_t i = 0; i < s->dev_n; i++)
+        drop_device(s, e, &s->dev[i], cause);
+    free(s->dev);
+    free(s->dev_hash);
+    s->dev = NULL;
+    s->dev_hash = NULL;
+    s->dev_n = s->dev_cap = s->cur = 0;
     while (s->requests) {
         struct session_request *r = s->requests;
         s->requests = r->next;
@@ -267,7 +334,7 @@ static void accepted(struct session *s, const struct session_env *e, struct sess
 {
     if (current(s) && current(s) != d)
         s->mn_changes++;
-    s->cur = (uint8_t)(d - s->dev);
+    s->cur = (uint16_t)(d - s->dev);
     d->used = ++s->turn;
     d->edition = f->edition;
     if (f->st != 91 && f->st != 0)
@@ -512,8 +579,8 @@ bool session_end(struct session *s, const struct session_env *e)
 static int64_t silence_ms(struct session *s, const struct session_env *e)
 {
     int64_t interval = 0;
-    for (size_t i = 0; i < SESSION_DEVICES; i++) {
-        const struct registry_device *reg = s->dev[i].entry ? session_enrolled(e, &s->dev[i]) : NULL;
+    for (size_t i = 0; i < s->dev_n; i++) {
+        const struct registry_device *reg = session_enrolled(e, &s->dev[i]);
         if (reg && reg->rtd_interval_s * LT_SEC_MS > interval)
             interval = reg->rtd_interval_s * LT_SEC_MS;
     }

@@ -11,15 +11,22 @@
 
 enum {
     SESSION_HEADROOM = 8192, /* writable bytes before the input; derivation: an unfinished frame, 4,108 bytes, fits */
-    SESSION_DEVICES = 8,   /* MNs of one connection known at once (data concentrators); beyond, the oldest gives way */
+    /* MNs of one connection known at once. Derivation: concentrators of a whole park bring some two hundred outlets;
+     * twice that and more, at 140 bytes each (70 kB for a full table; an ordinary connection holds one). Beyond, the
+     * one longest unheard that no command is under way for gives way. */
+    SESSION_DEVICES = 512,
+    SESSION_STRANGERS = 8, /* of them not enrolled: who invents MNs gets no memory */
     SESSION_DRIFTS = 9,    /* QNs whose median is the clock drift */
-    SESSION_REQUESTS = 16, /* commands under way or lately ended on one connection: two for each device */
+    SESSION_AUTO = 8, /* commands of first connect under way at once on one connection; other devices wait their turn */
+    SESSION_REQUESTS = 264, /* commands on one connection. Derivation: a full mailbox of the loop, 256, and the own 8 */
     SESSION_REFUSED_MOST =
         30, /* frames refused in a row for password, address or status; then the connection is closed */
     SESSION_SETUP_AFTER = 3, /* frames without a usable QN after which first-connect goes on without the clock */
 };
-#define SESSION_ANSWER_MS  (10 * LT_SEC_MS) /* HJ 212-2017 6.2 Table 1: 9011 or 9013 is due within 10 s … */
-#define SESSION_SENDS_MOST 4                /* … else sent again, three times */
+#define SESSION_OVER_TIME_S 10 /* HJ 212-2017 6.2 Table 1: 9011 or 9013 is due within 10 s … */
+#define SESSION_RESENDS     3  /* … else sent again, three times. Both may be set per device (command 1000) */
+#define SESSION_TIME_AGAIN_MS                                                                                          \
+    LT_MIN_MS /* a device that keeps asking for the time (1013) is set this often; then 9013 alone */
 #define SESSION_EXECUTE_MS                                                                                             \
     (60 * LT_SEC_MS) /* between 9011, data and 9012. The standard leaves it to the link; a minute, as instruments      \
                         calibrate */
@@ -42,6 +49,8 @@ struct session_delta { /* what is new of a device since the last flush */
     bool pending, registered;
 };
 
+enum session_first { SESSION_FIRST_NONE, SESSION_FIRST_CLOCK, SESSION_FIRST_ALL };
+
 /* The owner's side. All are called on the owner's thread, inside a session function. */
 struct session_ops {
     /* Takes a record for the journal. `reply` NULL: wants no answer. False: no room now; nothing may have happened,
@@ -54,30 +63,36 @@ struct session_ops {
     void (*update)(void *user, void *entry, const struct session_delta *d);
     void (*refused)(void *user, struct lt_slice mn);              /* counts; mn may be "" */
     void (*command)(void *user, const struct gateway_command *c); /* state changed; only commands with a number */
+    /* First connect is about to begin: how much of it the device's limits allow (gateway_devices.c). `settings` stands
+     * for what would be set: a change of it may be sent at once. */
+    enum session_first (*first)(void *user, void *entry, uint32_t settings);
 };
 
 struct session_env { /* shared by all sessions of an owner */
     const struct session_ops *ops;
     const struct registry_snapshot *registry;
     int tz_min;
-    bool enroll_open, setup_off;
+    bool enroll_open;
+    enum gateway_setup setup;
     unsigned idle_s, frame_s, max_rate;
     int64_t at_ms, mono_ms; /* now */
     char *scratch;          /* HJ212_FRAME_MAX bytes, for deciphered frames */
 };
 
 struct session_device {
-    void *entry;                       /* NULL: free place */
+    void *entry;
     struct lt_slice mn;                /* in the entry */
     const struct registry_device *reg; /* in the snapshot of reg_version; NULL: not enrolled */
     uint64_t reg_version;
     uint64_t used;             /* turn of last use, the oldest gives way */
     char pw[HJ212_PW_MAX + 1]; /* as last received */
     uint8_t edition, setup;    /* setup: next step of first-connect, see session_request.c */
+    uint8_t first;             /* enum session_first: how much of it is allowed */
     uint8_t drift_n, drift_at;
     uint16_t st;
-    uint32_t fresh; /* frames since last flush */
-    uint32_t seen;  /* frames on this connection */
+    uint32_t fresh;       /* frames since last flush */
+    uint32_t seen;        /* frames on this connection */
+    int64_t time_mono_ms; /* when 1013 was last followed by 1012; 0 never */
     int32_t drift_ms[SESSION_DRIFTS];
 };
 
@@ -85,6 +100,7 @@ struct session_request { /* one command; allocated only while it is of interest 
     struct session_request *next;
     struct gateway_command c; /* c.id 0: made by first-connect or 1013 */
     int64_t qn_at_ms;
+    unsigned sends_most;
     bool notice; /* 2012, 2022: ends at 9013 */
     bool unsent; /* its bytes still wait for room in the journal */
 };
@@ -96,8 +112,10 @@ struct session {
     uint32_t conn;         /* connection number, in the records */
     uint32_t cut_tolerate; /* bits in force for cutting: the default and those of the devices seen */
     uint8_t addr[16];
-    struct session_device dev[SESSION_DEVICES];
-    uint8_t cur;  /* dev[cur] sent the last frame */
+    struct session_device *dev; /* dev[0..dev_n), grows up to SESSION_DEVICES */
+    uint32_t *dev_hash;         /* of their MNs: finding one of hundreds reads this alone */
+    uint16_t dev_n, dev_cap;
+    uint16_t cur; /* dev[cur] sent the last frame, when dev_n is not 0 */
     uint8_t stop; /* enum session_stop: why input was left over */
     bool dirty;   /* has something to flush */
     uint64_t turn;
@@ -147,5 +165,7 @@ void session_requests_tick(struct session *s, const struct session_env *e);
 void session_requests_end(struct session *s, const struct session_env *e, struct lt_slice mn);
 void session_setup_begin(struct session *s, const struct session_env *e, struct session_device *d);
 bool session_drift(const struct session_device *d, int64_t *ret_ms);
+struct session_device *session_device_of(struct session *s, struct lt_slice mn); /* NULL: not on this connection */
+bool session_under_way(const struct session *s, struct lt_slice mn);             /* a command of the device */
 const struct registry_device *session_enrolled(const struct session_env *e, struct session_device *d);
 #endif

@@ -30,15 +30,7 @@ static bool of(const struct session_request *r, struct lt_slice mn)
     return lt_slice_is(mn, r->c.mn);
 }
 
-static struct session_device *device_of(struct session *s, struct lt_slice mn)
-{
-    for (size_t i = 0; i < SESSION_DEVICES; i++)
-        if (s->dev[i].entry && lt_slice_eq(s->dev[i].mn, mn))
-            return &s->dev[i];
-    return NULL;
-}
-
-static bool under_way(const struct session *s, struct lt_slice mn)
+bool session_under_way(const struct session *s, struct lt_slice mn)
 {
     for (const struct session_request *r = s->requests; r; r = r->next)
         if (of(r, mn) && !over(r) && !waiting(r))
@@ -74,6 +66,16 @@ static bool area_number(struct lt_slice area, const char *name, int64_t *ret)
 }
 
 /* ---- sending ---- */
+static unsigned over_time_s(const struct registry_device *reg)
+{
+    return reg && reg->over_time_s ? reg->over_time_s : SESSION_OVER_TIME_S;
+}
+
+static unsigned resends(const struct registry_device *reg)
+{
+    return reg && reg->resends ? reg->resends : SESSION_RESENDS;
+}
+
 static void settle(struct session *s, const struct session_env *e, struct session_request *r,
                    enum gateway_command_step step, int code);
 
@@ -106,7 +108,7 @@ static size_t build(const struct session_env *e, struct session_device *d, const
 static void transmit(struct session *s, const struct session_env *e, struct session_request *r)
 {
     char out[HJ212_FRAME_MAX + 2];
-    struct session_device *d = device_of(s, lt_slice_of(r->c.mn));
+    struct session_device *d = session_device_of(s, lt_slice_of(r->c.mn));
     size_t n = d ? build(e, d, r, out, sizeof out) : 0;
     if (n == 0) {
         settle(s, e, r, GATEWAY_CMD_FAILED, CODE_LOST);
@@ -120,7 +122,9 @@ static void transmit(struct session *s, const struct session_env *e, struct sess
     e->ops->send(s->user, out, n);
     if (r->c.sends++ == 0)
         r->c.sent_at_ms = e->at_ms;
-    r->c.until_mono_ms = e->mono_ms + SESSION_ANSWER_MS;
+    const struct registry_device *reg = session_enrolled(e, d);
+    r->sends_most = 1 + resends(reg);
+    r->c.until_mono_ms = e->mono_ms + over_time_s(reg) * LT_SEC_MS;
     changed(s, e, r);
 }
 
@@ -153,23 +157,42 @@ static struct session_request *add(struct session *s, const struct session_env *
 }
 
 /* ---- first connect ---- */
-static bool clock_off(const struct session_device *d, const struct registry_device *reg,
-                      const struct gateway_command *was)
+struct setup_case {
+    enum gateway_setup how;
+    const struct session_device *d;
+    const struct registry_device *reg;
+    const struct gateway_command *was; /* the step that ended, NULL at the beginning */
+};
+
+static bool all(const struct setup_case *c)
+{
+    return c->d->first == SESSION_FIRST_ALL;
+}
+
+static bool whole(const struct setup_case *c)
+{
+    return all(c) && c->how == GATEWAY_SETUP_STANDARD;
+}
+
+static bool set_clock(const struct setup_case *c)
 {
     int64_t drift;
-    return session_drift(d, &drift) && (drift > SESSION_DRIFT_SET_MS || drift < -SESSION_DRIFT_SET_MS);
+    return whole(c) || (session_drift(c->d, &drift) && (drift > SESSION_DRIFT_SET_MS || drift < -SESSION_DRIFT_SET_MS));
 }
 
-static bool rtd_known(const struct session_device *d, const struct registry_device *reg,
-                      const struct gateway_command *was)
+static bool set_times(const struct setup_case *c)
 {
-    return reg->rtd_interval_s != 0;
+    return whole(c) || (all(c) && (c->reg->over_time_s || c->reg->resends));
 }
 
-static bool min_known(const struct session_device *d, const struct registry_device *reg,
-                      const struct gateway_command *was)
+static bool rtd_known(const struct setup_case *c)
 {
-    return reg->min_interval_min != 0 && d->edition != HJ212_2005;
+    return all(c) && c->reg->rtd_interval_s != 0;
+}
+
+static bool min_known(const struct setup_case *c)
+{
+    return all(c) && c->reg->min_interval_min != 0 && c->d->edition != HJ212_2005;
 }
 
 static bool answered_else(const struct gateway_command *was, uint16_t cn, const char *name, int64_t want)
@@ -178,24 +201,53 @@ static bool answered_else(const struct gateway_command *was, uint16_t cn, const 
     return was && was->cn == cn && area_number(lt_slice_of(was->answer), name, &has) && has != want;
 }
 
-static bool rtd_differs(const struct session_device *d, const struct registry_device *reg,
-                        const struct gateway_command *was)
+static bool ask_rtd(const struct setup_case *c)
 {
-    return rtd_known(d, reg, was) && answered_else(was, 1061, "RtdInterval", reg->rtd_interval_s);
+    return rtd_known(c) && !whole(c);
 }
 
-static bool min_differs(const struct session_device *d, const struct registry_device *reg,
-                        const struct gateway_command *was)
+static bool set_rtd(const struct setup_case *c)
 {
-    return min_known(d, reg, was) && answered_else(was, 1063, "MinInterval", reg->min_interval_min);
+    return rtd_known(c) && (whole(c) || answered_else(c->was, 1061, "RtdInterval", c->reg->rtd_interval_s));
 }
 
-/* HJ 212-2017 6.7, as far as the register holds something to set; intervals are asked first and set only when they
- * differ, so that a device in order is left alone. */
+static bool ask_min(const struct setup_case *c)
+{
+    return min_known(c) && !whole(c);
+}
+
+static bool set_min(const struct setup_case *c)
+{
+    return min_known(c) && (whole(c) || answered_else(c->was, 1063, "MinInterval", c->reg->min_interval_min));
+}
+
+static bool rtd_on(const struct setup_case *c)
+{
+    return all(c) && c->reg->rtd_upload == REGISTRY_UPLOAD_ON;
+}
+
+static bool rtd_off(const struct setup_case *c)
+{
+    return all(c) && c->reg->rtd_upload == REGISTRY_UPLOAD_OFF;
+}
+
+static bool state_on(const struct setup_case *c)
+{
+    return all(c) && c->reg->state_upload == REGISTRY_UPLOAD_ON;
+}
+
+static bool state_off(const struct setup_case *c)
+{
+    return all(c) && c->reg->state_upload == REGISTRY_UPLOAD_OFF;
+}
+
+/* HJ 212-2017 6.7, in its order. What the register leaves open is not sent. GATEWAY_SETUP_NEEDED asks for intervals and
+ * sets them only when they differ; what cannot be asked (1000, uploads) is sent only when the register states it. */
 static const struct setup_step {
     uint16_t cn;
-    bool (*due)(const struct session_device *d, const struct registry_device *reg, const struct gateway_command *was);
-} setup_steps[] = {{1012, clock_off}, {1061, rtd_known}, {1062, rtd_differs}, {1063, min_known}, {1064, min_differs}};
+    bool (*due)(const struct setup_case *c);
+} setup_steps[] = {{1012, set_clock}, {1000, set_times}, {1061, ask_rtd}, {1062, set_rtd},  {1063, ask_min},
+                   {1064, set_min},   {2011, rtd_on},    {2012, rtd_off}, {2021, state_on}, {2022, state_off}};
 enum { SETUP_STEPS = sizeof setup_steps / sizeof setup_steps[0] };
 
 static void automatic_area(const struct session_env *e, const struct session_device *d,
@@ -205,6 +257,8 @@ static void automatic_area(const struct session_env *e, const struct session_dev
     lt_time_format_compact(e->at_ms, e->tz_min, false, now);
     if (c->cn == 1012) /* an empty PolId means the logger itself; 2005 has none */
         snprintf(c->area, sizeof c->area, "%sSystemTime=%s", d->edition == HJ212_2005 ? "" : "PolId=;", now);
+    else if (c->cn == 1000)
+        snprintf(c->area, sizeof c->area, "OverTime=%u;ReCount=%u", over_time_s(reg), resends(reg));
     else if (c->cn == 1062)
         snprintf(c->area, sizeof c->area, "RtdInterval=%u", reg->rtd_interval_s);
     else if (c->cn == 1064)
@@ -222,6 +276,14 @@ static bool automatic(struct session *s, const struct session_env *e, struct ses
     return true;
 }
 
+static unsigned automatic_under_way(const struct session *s)
+{
+    unsigned n = 0;
+    for (const struct session_request *r = s->requests; r; r = r->next)
+        n += r->c.id == 0 && !over(r);
+    return n;
+}
+
 /* Goes to the next step that is due; `was`: the step that ended, NULL at the beginning. */
 static void setup_next(struct session *s, const struct session_env *e, struct session_device *d,
                        const struct gateway_command *was)
@@ -229,12 +291,24 @@ static void setup_next(struct session *s, const struct session_env *e, struct se
     const struct registry_device *reg = session_enrolled(e, d);
     if (!reg || (was && was->step == GATEWAY_CMD_TIMEOUT)) /* it takes no commands: leave it alone */
         d->setup = SETUP_STEPS;
+    const struct setup_case c = {e->setup, d, reg, was};
     while (d->setup < SETUP_STEPS) {
         const struct setup_step *step = &setup_steps[d->setup++];
-        if (step->due(d, reg, was) && automatic(s, e, d, step->cn))
+        if (step->due(&c) && automatic(s, e, d, step->cn))
             return;
     }
     d->setup = SETUP_OVER;
+}
+
+/* What first connect would set; a change of it is worth sending before the day is over. */
+static uint32_t settings_of(const struct session_env *e, const struct registry_device *reg)
+{
+    const uint32_t v[] = {reg->rtd_interval_s, reg->min_interval_min, reg->over_time_s,  reg->resends,
+                          reg->rtd_upload,     reg->state_upload,     (uint32_t)e->setup};
+    uint32_t h = 2166136261U;
+    for (size_t i = 0; i < sizeof v / sizeof v[0]; i++)
+        h = (h ^ v[i]) * 16777619U;
+    return h;
 }
 
 static void start_waiting(struct session *s, const struct session_env *e, struct lt_slice mn)
@@ -248,8 +322,16 @@ static void start_waiting(struct session *s, const struct session_env *e, struct
 
 void session_setup_begin(struct session *s, const struct session_env *e, struct session_device *d)
 {
-    d->setup = e->setup_off ? SETUP_OVER : 0;
-    if (d->setup == 0 && !under_way(s, d->mn))
+    const struct registry_device *reg = session_enrolled(e, d);
+    if (!reg || e->setup == GATEWAY_SETUP_OFF) {
+        d->setup = SETUP_OVER;
+        return;
+    }
+    if (session_under_way(s, d->mn) || automatic_under_way(s) >= SESSION_AUTO)
+        return; /* the device's next frame asks again */
+    d->first = (uint8_t)e->ops->first(s->user, d->entry, settings_of(e, reg));
+    d->setup = d->first == SESSION_FIRST_NONE ? SETUP_OVER : 0;
+    if (d->setup == 0)
         setup_next(s, e, d, NULL);
 }
 
@@ -258,7 +340,7 @@ static void settle(struct session *s, const struct session_env *e, struct sessio
                    enum gateway_command_step step, int code)
 {
     const bool again = over(r); /* a late 9012: what follows has begun already */
-    struct session_device *d = device_of(s, lt_slice_of(r->c.mn));
+    struct session_device *d = session_device_of(s, lt_slice_of(r->c.mn));
     r->c.step = step;
     r->c.code = code;
     r->unsent = false;
@@ -268,7 +350,7 @@ static void settle(struct session *s, const struct session_env *e, struct sessio
         return;
     if (r->c.id == 0 && d->setup > 0 && d->setup != SETUP_OVER)
         setup_next(s, e, d, &r->c);
-    if (!under_way(s, d->mn))
+    if (!session_under_way(s, d->mn))
         start_waiting(s, e, d->mn);
 }
 
@@ -388,7 +470,7 @@ void session_requests_tick(struct session *s, const struct session_env *e)
             transmit(s, e, r);
         else if (e->mono_ms < r->c.until_mono_ms)
             continue;
-        else if (r->c.step == GATEWAY_CMD_SENT && r->c.sends < SESSION_SENDS_MOST)
+        else if (r->c.step == GATEWAY_CMD_SENT && r->c.sends < r->sends_most)
             transmit(s, e, r);
         else
             settle(s, e, r, GATEWAY_CMD_TIMEOUT, r->c.code);
@@ -416,7 +498,7 @@ void session_requests_end(struct session *s, const struct session_env *e, struct
 
 bool session_command(struct session *s, const struct session_env *e, const struct gateway_command *c)
 {
-    struct session_device *d = device_of(s, lt_slice_of(c->mn));
+    struct session_device *d = session_device_of(s, lt_slice_of(c->mn));
     struct session_request *r = d && !s->cause ? add(s, e, d, c->cn) : NULL;
     if (!r)
         return false;
@@ -424,7 +506,7 @@ bool session_command(struct session *s, const struct session_env *e, const struc
     if (c->st)
         r->c.st = c->st;
     lt_text_copy(r->c.area, sizeof r->c.area, c->area);
-    if (!under_way(s, d->mn))
+    if (!session_under_way(s, d->mn))
         begin(s, e, r);
     return true;
 }
@@ -432,8 +514,11 @@ bool session_command(struct session *s, const struct session_env *e, const struc
 void session_durable(struct session *s, const struct session_env *e, struct lt_slice raw, const struct session_reply *r)
 {
     struct lt_slice mn = {raw.p + r->mn_at, r->mn_n};
-    struct session_device *d = r->set_time ? device_of(s, mn) : NULL;
+    struct session_device *d = r->set_time ? session_device_of(s, mn) : NULL;
     const struct registry_device *reg = d ? session_enrolled(e, d) : NULL;
-    if (reg && reg->status == REGISTRY_ACTIVE && !under_way(s, mn))
-        automatic(s, e, d, 1012); /* HJ 212-2017 C.4: the question for the time is followed by setting it */
+    if (!reg || reg->status != REGISTRY_ACTIVE || session_under_way(s, mn) ||
+        (d->time_mono_ms && e->mono_ms - d->time_mono_ms < SESSION_TIME_AGAIN_MS))
+        return;
+    d->time_mono_ms = e->mono_ms;
+    automatic(s, e, d, 1012); /* HJ 212-2017 C.4: the question for the time is followed by setting it */
 }

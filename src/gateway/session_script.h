@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SCRIPT_RECORDS = 512, SCRIPT_ENTRIES = 64, SCRIPT_OUT = 1 << 17 };
+enum { SCRIPT_RECORDS = 2048, SCRIPT_ENTRIES = 1024, SCRIPT_OUT = 1 << 17 };
 
 struct script_record {
     struct journal_record r; /* mn and bytes are copies */
@@ -34,6 +34,9 @@ struct script {
     size_t entries, strangers_most;
     struct gateway_command cmd; /* as last told */
     unsigned told;
+    enum session_first first; /* what the limits allow */
+    unsigned firsts;
+    uint32_t settings;
     char scratch[HJ212_FRAME_MAX];
     char in[SESSION_HEADROOM + 70000];
 };
@@ -118,8 +121,16 @@ static void script_command(void *user, const struct gateway_command *c)
     x->told++;
 }
 
-static const struct session_ops script_ops = {script_record, script_send,    script_attach, script_detach,
-                                              script_update, script_refused, script_command};
+static enum session_first script_first(void *user, void *entry, uint32_t settings)
+{
+    struct script *x = user;
+    x->firsts++;
+    x->settings = settings;
+    return x->first;
+}
+
+static const struct session_ops script_ops = {script_record, script_send,    script_attach,  script_detach,
+                                              script_update, script_refused, script_command, script_first};
 
 /* 2026-03-01 08:00:00.123 +08:00; the loop's monotonic clock at 1,000,000. */
 #define SCRIPT_AT_MS INT64_C(1772323200123)
@@ -142,6 +153,7 @@ static void script_start(struct script *x, const struct registry_device *rows, s
                                 .mono_ms = 1000000,
                                 .scratch = x->scratch};
     x->room = SIZE_MAX;
+    x->first = SESSION_FIRST_ALL;
     x->strangers_most = 3;
     session_init(&x->s, x, 7, addr, &x->e);
 }

@@ -816,7 +816,7 @@ static void strangers_are_answered_when_enrolment_is_open(void **state)
 static void first_connect_can_be_switched_off(void **state)
 {
     struct script *x = fresh();
-    x->e.setup_off = true;
+    x->e.setup = GATEWAY_SETUP_OFF;
     step(x, IN, "QN={90000};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0);
     step(x, SILENT, NULL, 0);
     end(x);
@@ -907,28 +907,216 @@ static void rate_limit_pauses(void **state)
     end(x);
 }
 
-static void a_ninth_device_takes_the_place_of_the_oldest(void **state)
+/* ---- many devices on one connection ---- */
+enum { MANY = SESSION_DEVICES + 4 };
+
+static struct script *with_many(void)
 {
-    static struct registry_device many[12];
+    static struct registry_device many[MANY];
     struct script *x = malloc(sizeof *x);
-    for (uint32_t i = 0; i < 12; i++) {
+    assert_non_null(x);
+    for (uint32_t i = 0; i < MANY; i++) {
         many[i] = (struct registry_device){.id = i + 1, .status = REGISTRY_ACTIVE, .tolerate = HJ212_TOLERATE_DEFAULT};
         snprintf(many[i].mn, sizeof many[i].mn, "C%u", i);
     }
-    script_start(x, many, 12);
-    for (int i = 0; i < 12; i++) {
-        char text[200];
-        snprintf(text, sizeof text, "QN={0};ST=31;CN=2011;PW=1;MN=C%d;Flag=5;CP=&&a=1&&", i);
-        step(x, IN, text, 0);
-    }
+    script_start(x, many, MANY);
+    return x;
+}
+
+static void speaks(struct script *x, const char *prefix, unsigned i)
+{
+    char text[200];
+    snprintf(text, sizeof text, "QN={0};ST=31;CN=2011;PW=1;MN=%s%u;Flag=4;CP=&&a=1&&", prefix, i);
+    step(x, IN, text, 0);
+}
+
+static void command_to(struct script *x, unsigned i)
+{
+    struct gateway_command c = {.id = i + 1, .cn = 1061};
+    snprintf(c.mn, sizeof c.mn, "C%u", i);
+    assert_true(session_command(&x->s, &x->e, &c));
+}
+
+/* A concentrator of two hundred devices: each is known, and the command of the first survives all others. */
+static void a_concentrator_loses_no_command(void **state)
+{
+    struct script *x = with_many();
+    speaks(x, "C", 0);
+    command_to(x, 0);
+    step(x, OUT, "CN=1061;PW=1;MN=C0", 0);
+    for (unsigned i = 1; i < 200; i++)
+        speaks(x, "C", i);
+    assert_int_equal(x->s.dev_n, 200);
+    step(x, IN, "QN={C};ST=91;CN=9011;PW=1;MN=C0;Flag=4;CP=&&QnRtn=1&&", 0);
+    step(x, IN, "QN={C};ST=91;CN=9012;PW=1;MN=C0;Flag=4;CP=&&ExeRtn=1&&", 0);
+    step(x, STATE, "DONE 1 1 0", 0);
+    for (unsigned i = 0; i < 100; i++)
+        command_to(x, i);
+    for (unsigned i = 0; i < 100; i++)
+        step(x, OUT, "CN=1061", 0);
+    end(x);
+}
+
+static void a_full_table_drops_the_oldest_without_a_command(void **state)
+{
+    struct script *x = with_many();
+    for (unsigned i = 0; i < SESSION_DEVICES; i++)
+        speaks(x, "C", i);
+    command_to(x, 0);
+    step(x, OUT, "CN=1061;PW=1;MN=C0", 0);
+    for (unsigned i = SESSION_DEVICES; i < MANY; i++)
+        speaks(x, "C", i);
     unsigned conns = 0;
     for (size_t i = 0; i < x->entries; i++)
         conns += x->entry[i].conns;
     assert_int_equal(conns, SESSION_DEVICES);
-    assert_int_equal(x->n, 12);
-    assert_int_equal(x->s.mn_changes, 11);
-    step(x, CONNS, "C0", 0);
-    step(x, CONNS, "C11", 1);
+    assert_int_equal(x->n, MANY + 1);
+    assert_int_equal(x->s.mn_changes, MANY - 1);
+    step(x, CONNS, "C0", 1);
+    step(x, CONNS, "C1", 0);
+    step(x, CONNS, "C4", 0);
+    step(x, CONNS, "C5", 1);
+    step(x, STATE, "SENT 0 1 0", 0);
+    end(x);
+}
+
+static void strangers_get_few_places(void **state)
+{
+    struct script *x = with_many();
+    x->strangers_most = 100;
+    speaks(x, "C", 0);
+    for (unsigned i = 0; i < 50; i++)
+        speaks(x, "X", i);
+    assert_int_equal(x->s.dev_n, 1 + SESSION_STRANGERS);
+    step(x, CONNS, "C0", 1);
+    step(x, CONNS, "X41", 0);
+    step(x, CONNS, "X42", 1);
+    end(x);
+}
+
+/* Hundreds of devices behind one line are not set up all at once. */
+static void first_connect_of_many_takes_turns(void **state)
+{
+    struct script *x = with_many();
+    x->e.setup = GATEWAY_SETUP_STANDARD;
+    for (unsigned i = 0; i < 20; i++)
+        speaks(x, "C", i);
+    for (unsigned i = 0; i < SESSION_AUTO; i++)
+        step(x, OUT, "CN=1012", 0);
+    step(x, SILENT, NULL, 0);
+    for (int i = 0; i < 5; i++) /* all deaf: four sends each, then the next ones have their turn */
+        step(x, WAIT, NULL, 10000);
+    x->out_seen = x->out_n;
+    for (unsigned i = 0; i < 20; i++)
+        speaks(x, "C", i);
+    for (unsigned i = 0; i < SESSION_AUTO; i++)
+        step(x, OUT, "CN=1012", 0);
+    step(x, SILENT, NULL, 0);
+    assert_int_equal(x->firsts, 2 * SESSION_AUTO);
+    end(x);
+}
+
+/* ---- first connect as the standard has it ---- */
+static struct script *standard(void)
+{
+    static const struct registry_device full = {.id = 1,
+                                                .mn = "SET",
+                                                .pw = "123456",
+                                                .status = REGISTRY_ACTIVE,
+                                                .tolerate = HJ212_TOLERATE_DEFAULT,
+                                                .rtd_interval_s = 30,
+                                                .min_interval_min = 10,
+                                                .over_time_s = 20,
+                                                .resends = 1,
+                                                .rtd_upload = REGISTRY_UPLOAD_ON,
+                                                .state_upload = REGISTRY_UPLOAD_OFF};
+    struct script *x = malloc(sizeof *x);
+    assert_non_null(x);
+    script_start(x, &full, 1);
+    x->e.setup = GATEWAY_SETUP_STANDARD;
+    return x;
+}
+
+static const char set_data[] = "QN={0};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&";
+
+/* "6.7: time, time-out and resends, real-time interval, minute interval, real-time data, state" */
+static void the_whole_first_connect(void **state)
+{
+    static const char *const sent[] = {"CN=1012;PW=123456;MN=SET;Flag=5;CP=&&PolId=;SystemTime=20260301080000&&",
+                                       "CN=1000;PW=123456;MN=SET;Flag=5;CP=&&OverTime=20;ReCount=1&&",
+                                       "CN=1062;PW=123456;MN=SET;Flag=5;CP=&&RtdInterval=30&&",
+                                       "CN=1064;PW=123456;MN=SET;Flag=5;CP=&&MinInterval=10&&",
+                                       "CN=2011;PW=123456;MN=SET;Flag=5;CP=&&&&"};
+    struct script *x = standard();
+    step(x, IN, set_data, 0);
+    for (size_t i = 0; i < sizeof sent / sizeof sent[0]; i++) {
+        step(x, OUT, sent[i], 0);
+        step(x, SILENT, NULL, 0);
+        step(x, IN, S("9011", "QnRtn=1"), 0);
+        step(x, IN, S("9012", "ExeRtn=1"), 0);
+    }
+    step(x, OUT, "CN=2022;PW=123456;MN=SET;Flag=5;CP=&&&&", 0);
+    step(x, IN, S("9013", ""), 0);
+    step(x, IN, set_data, 0);
+    step(x, SILENT, NULL, 0);
+    assert_int_equal(x->firsts, 1);
+    end(x);
+}
+
+static void registered_time_out_and_resends(void **state)
+{
+    struct script *x = standard();
+    step(x, IN, set_data, 0);
+    step(x, OUT, "CN=1012", 0);
+    step(x, WAIT, NULL, 19000);
+    step(x, SILENT, NULL, 0);
+    step(x, WAIT, NULL, 1000);
+    step(x, OUT, "CN=1012", 0);
+    step(x, IN, set_data, 0);
+    step(x, WAIT, NULL, 50000);
+    step(x, SILENT, NULL, 0); /* once again, then it is left alone */
+    end(x);
+}
+
+static void limits_of_first_connect(void **state)
+{
+    struct script *x = standard();
+    x->first = SESSION_FIRST_NONE;
+    step(x, IN, "QN={90000};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0);
+    step(x, SILENT, NULL, 0);
+    end(x);
+    x = standard();
+    x->first = SESSION_FIRST_CLOCK;
+    step(x, IN, "QN={90000};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0);
+    step(x, OUT, "CN=1012", 0);
+    step(x, IN, S("9012", "ExeRtn=1"), 0);
+    step(x, SILENT, NULL, 0);
+    end(x);
+    x = standard();
+    x->first = SESSION_FIRST_CLOCK; /* and its clock is right */
+    step(x, IN, set_data, 0);
+    step(x, SILENT, NULL, 0);
+    end(x);
+}
+
+static void asking_for_the_time_again_and_again(void **state)
+{
+    struct script *x = fresh();
+    for (int i = 0; i < 20; i++) {
+        step(x, IN, M("M1", "1013", "5", "PolId="), 0);
+        step(x, DURABLE, NULL, 0);
+        step(x, OUT, "CN=9013", 0);
+        if (i == 0) {
+            step(x, OUT, "CN=1012", 0);
+            step(x, IN, UP("9012", "ExeRtn=1"), 0);
+        }
+    }
+    step(x, SILENT, NULL, 0);
+    step(x, JUMP, NULL, 60000);
+    step(x, IN, M("M1", "1013", "5", "PolId="), 0);
+    step(x, DURABLE, NULL, 0);
+    step(x, OUT, "CN=9013", 0);
+    step(x, OUT, "CN=1012", 0);
     end(x);
 }
 
@@ -1030,7 +1218,7 @@ static void memory_of_a_session(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SCRIPTS + 20];
+    static struct CMUnitTest tests[SCRIPTS + 30];
     const struct CMUnitTest more[] = {
         cmocka_unit_test(result_codes),
         cmocka_unit_test(a_second_command_follows_the_first),
@@ -1042,7 +1230,14 @@ int main(void)
         cmocka_unit_test(enciphered_frames),
         cmocka_unit_test(too_many_refusals_close),
         cmocka_unit_test(rate_limit_pauses),
-        cmocka_unit_test(a_ninth_device_takes_the_place_of_the_oldest),
+        cmocka_unit_test(a_concentrator_loses_no_command),
+        cmocka_unit_test(a_full_table_drops_the_oldest_without_a_command),
+        cmocka_unit_test(strangers_get_few_places),
+        cmocka_unit_test(first_connect_of_many_takes_turns),
+        cmocka_unit_test(the_whole_first_connect),
+        cmocka_unit_test(registered_time_out_and_resends),
+        cmocka_unit_test(limits_of_first_connect),
+        cmocka_unit_test(asking_for_the_time_again_and_again),
         cmocka_unit_test(a_new_register_is_obeyed),
         cmocka_unit_test(cuts_do_not_matter),
         cmocka_unit_test(bad_lines_do_no_harm),

@@ -168,6 +168,9 @@ static enum lt_err start_serving(struct serve *s, struct lt_error *err)
     struct gateway_config gc = {.listen = s->cfg.hj212,
                                 .loops = (unsigned)s->cfg.loops,
                                 .enroll_open = strcmp(s->cfg.enroll, "open") == 0,
+                                .setup = strcmp(s->cfg.first_connect, "standard") == 0 ? GATEWAY_SETUP_STANDARD
+                                         : strcmp(s->cfg.first_connect, "off") == 0    ? GATEWAY_SETUP_OFF
+                                                                                       : GATEWAY_SETUP_NEEDED,
                                 .tz_min = (int)s->cfg.tz_min,
                                 .max_conns = (unsigned)s->cfg.max_conns,
                                 .max_conns_per_addr = (unsigned)s->cfg.max_conns_per_addr,

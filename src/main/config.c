@@ -22,7 +22,7 @@ void config_defaults(struct config *c)
 static char last_message[256];
 static int last_line;
 
-static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0))) on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
     vsnprintf(last_message, sizeof last_message, fmt, ap);
     last_line = cfg ? cfg->line : 0;
@@ -86,6 +86,10 @@ enum lt_err config_check(const struct config *c, struct lt_error *err)
 #undef INT
     if (strcmp(c->enroll, "open") != 0 && strcmp(c->enroll, "closed") != 0)
         return lt_fail(err, LT_E_FIELD_CHOICE, "enroll", "enroll", c->enroll, "open, closed");
+    if (strcmp(c->first_connect, "standard") != 0 && strcmp(c->first_connect, "needed") != 0 &&
+        strcmp(c->first_connect, "off") != 0)
+        return lt_fail(err, LT_E_FIELD_CHOICE, "first_connect", "first_connect", c->first_connect,
+                       "standard, needed, off");
     if (strcmp(c->log, "debug") && strcmp(c->log, "info") && strcmp(c->log, "warn") && strcmp(c->log, "error"))
         return lt_fail(err, LT_E_FIELD_CHOICE, "log", "log", c->log, "debug, info, warn, error");
     if (!c->tls_cert[0] != !c->tls_key[0])

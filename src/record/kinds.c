@@ -388,6 +388,20 @@ static void check_peer(const struct record_row *old, const struct record_row *no
     days_in_order(now, "from_day", "to_day", f);
 }
 
+/* A hold says what it holds: an object by number, or days. */
+static void check_hold(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
+                       struct sql_db *db, struct record_faults *f)
+{
+    const struct record_value *from = record_value(now, "day_from"), *to = record_value(now, "day_to");
+    bool days = lt_slice_is(record_text(now, "object_kind"), "days");
+    if (days && from->null)
+        fault(f, LT_E_FIELD_REQUIRED, "day_from", "day_from", NULL, NULL);
+    if (!days && record_i64(now, "object_id", 0) <= 0)
+        fault(f, LT_E_FIELD_REQUIRED, "object_id", "object_id", NULL, NULL);
+    if (!from->null && !to->null && to->i < from->i)
+        fault(f, LT_E_FIELD_RANGE, "day_to", "day_to", "day_from", "∞");
+}
+
 /* ---- choices ---- */
 
 typedef const struct record_choice choices[];
@@ -425,6 +439,8 @@ static choices production = {
 static choices outlet_types = {{"main", "Main outlet", "主要排放口"}, {"general", "General outlet", "一般排放口"}, {0}};
 static choices device_status = {
     {"pending", "Pending", "待登记"}, {"active", "Active", "启用"}, {"disabled", "Disabled", "停用"}, {0}};
+static choices device_upload = {
+    {"keep", "Leave as it is", "保持不变"}, {"on", "Switch on", "开启"}, {"off", "Switch off", "关闭"}, {0}};
 static choices periods = {{"hour", "Hour", "小时"}, {"day", "Day", "日"}, {0}};
 static choices bases = {{"converted", "Converted", "折算浓度"}, {"measured", "Measured", "实测浓度"}, {0}};
 static choices states = {{"startup", "Start-up", "启炉"},
@@ -562,6 +578,12 @@ static const struct record_field device_fields[] = {
     {TEXT("sm4_key", SE, 32, "SM4 key", "SM4 密钥"), FORM(form_hex128, "32 hex")},
     {INT("rtd_interval_s", 0, 1, 3600, "Real-time interval", "实时数据间隔"), .unit = "s", .dflt = "30"},
     {INT("min_interval_min", 0, 1, 60, "Minute data interval", "分钟数据间隔"), .unit = "min", .dflt = "10"},
+    {INT("over_time_s", 0, 1, 99, "Time-out of requests", "请求超时时间"), .unit = "s",
+     HINT("empty: 10 s (HJ 212)", "留空为 10 秒（HJ 212）")},
+    {INT("resends", 0, 1, 10, "Resends", "重发次数"), HINT("empty: 3 (HJ 212)", "留空为 3 次（HJ 212）")},
+    {ENUM("rtd_upload", 0, device_upload, "Real-time upload at first connect", "首次连接时实时数据上报"),
+     .dflt = "keep"},
+    {ENUM("state_upload", 0, device_upload, "State upload at first connect", "首次连接时运行状态上报"), .dflt = "keep"},
     {TEXT("note", Q, 500, "Note", "备注")},
     {TIME("first_at_ms", RO | QU, "First heard", "首次上报")},
     {TIME("last_at_ms", RO | QU, "Last heard", "最近上报")},
@@ -811,6 +833,48 @@ static const struct record_field air_review_fields[] = {
     {REF("reversed_by", 0, "user", "Reversed by", "撤销人")},
 };
 
+static choices evidence_types = {{"alarm", "Sealed at the alarm", "告警固证"},
+                                 {"photo", "Photograph", "照片"},
+                                 {"video", "Video", "视频"},
+                                 {"inspection", "Inspection record", "检查笔录"},
+                                 {"handover", "Hand-over", "移交"},
+                                 {"document", "Document", "文书"},
+                                 {0}};
+static choices evidence_states = {{"sealed", "Sealed", "已固定"}, {"removed", "Removed", "已清除"}, {0}};
+static choices hold_objects = {
+    {"device", "Device", "设备"}, {"outlet", "Outlet", "排放口"}, {"enterprise", "Enterprise", "企业"},
+    {"alarm", "Alarm", "告警"},   {"days", "Days", "日期"},       {0}};
+static const struct record_field evidence_fields[] = {
+    {TEXT("name", R | U | L | Q | N, 64, "Package", "证据包")},
+    {ENUM("type", R | L, evidence_types, "Type", "类型"), .dflt = "alarm"},
+    {REF("alarm", L, "alarm", "Alarm", "告警")},
+    {REF("device", L, "device", "Device", "设备")},
+    {REF("outlet", L, "outlet", "Outlet", "排放口")},
+    {REF("enterprise", L, "enterprise", "Enterprise", "企业")},
+    {REF("territory", L, "territory", "Territory", "辖区")},
+    {ENUM("rule", L, rule_codes, "Rule", "规则")},
+    {TEXT("factor", L, 16, "Factor", "污染物")},
+    {TIME("alarm_at_ms", L, "Alarm raised", "告警时间")},
+    {TIME("sealed_at_ms", R | L, "Sealed", "固定时间")},
+    {INT("size", L, 0, INT64_MAX, "Size", "大小"), .unit = "B"},
+    {TEXT("sha256", R | L, 64, "SHA-256", "SHA-256")},
+    {TEXT("sm3", R, 64, "SM3", "SM3")},
+    {TEXT("path", H, 200, "File", "文件")},
+    {REF("parent", L, "evidence", "Continues", "上一证据包")},
+    {TEXT("note", Q, 1000, "Note", "说明")},
+    {TEXT("author", L | Q, 128, "Author", "提交人")},
+    {ENUM("state", R | L, evidence_states, "State", "状态"), .dflt = "sealed"},
+};
+static const struct record_field hold_fields[] = {
+    {ENUM("object_kind", R | L | CR, hold_objects, "What is held", "保全对象")},
+    {INT("object_id", L | CR, 0, INT64_C(1) << 53, "Object", "对象编号"), .dflt = "0"},
+    {DATE("day_from", L, "From day", "起始日期")},
+    {DATE("day_to", L, "To day", "截止日期"), HINT("this day included", "含当日")},
+    {TEXT("reason", R | L | Q | N, 500, "Reason", "保全原因")},
+    {TIME("until_at", L, "Until", "保全期限"), HINT("empty: until it is lifted", "留空表示直至解除")},
+    {TEXT("author", RO | L, 128, "Author", "设置人")},
+};
+
 static const struct record_kind kinds[] = {
     {.name = "territory",
      .en = "Territories",
@@ -940,6 +1004,20 @@ static const struct record_kind kinds[] = {
      .zh = "外市数据",
      FIELDS(peer_fields),
      .check = check_peer},
+    {.name = "evidence",
+     .en = "Evidence",
+     .zh = "证据包",
+     FIELDS(evidence_fields),
+     .territory = "territory",
+     .enterprise = "enterprise",
+     .readonly = true,
+     .index = "CREATE INDEX IF NOT EXISTS evidence_sealed ON evidence(sealed_at_ms);"},
+    {.name = "legal_hold",
+     .en = "Legal holds",
+     .zh = "证据保全",
+     FIELDS(hold_fields),
+     .author = "author",
+     .check = check_hold},
 };
 
 size_t record_kind_count(void)

@@ -9,6 +9,8 @@ struct sql_db;
 
 enum registry_status { REGISTRY_PENDING, REGISTRY_ACTIVE, REGISTRY_DISABLED };
 
+enum registry_upload { REGISTRY_UPLOAD_KEEP, REGISTRY_UPLOAD_ON, REGISTRY_UPLOAD_OFF };
+
 struct registry_net { /* IPv4 is mapped to IPv6 */
     uint8_t addr[16];
     uint8_t bits;
@@ -24,6 +26,8 @@ struct registry_device {
     bool has_key;
     uint8_t sm4_key[16];
     uint16_t rtd_interval_s, min_interval_min;
+    uint8_t over_time_s, resends;     /* of requests, set by command 1000; 0: as HJ 212-2017 Table 1 */
+    uint8_t rtd_upload, state_upload; /* enum registry_upload */
 };
 
 #define REGISTRY_MAX 200000 /* devices; derivation: ten times what one post can hold connected */

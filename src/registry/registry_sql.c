@@ -8,9 +8,24 @@
 
 #include <stdlib.h>
 
-enum column { COL_ID, COL_MN, COL_PW, COL_STATUS, COL_ALLOW, COL_TOLERATE, COL_KEY, COL_RTD, COL_MIN };
-static const char SELECT[] = "SELECT id, mn, pw, status, allow, tolerate, sm4_key, rtd_interval_s, min_interval_min "
-                             "FROM device WHERE deleted=0 AND mn IS NOT NULL AND mn<>'' ORDER BY id";
+enum column {
+    COL_ID,
+    COL_MN,
+    COL_PW,
+    COL_STATUS,
+    COL_ALLOW,
+    COL_TOLERATE,
+    COL_KEY,
+    COL_RTD,
+    COL_MIN,
+    COL_OVER,
+    COL_RESENDS,
+    COL_RTD_UP,
+    COL_STATE_UP
+};
+static const char SELECT[] = "SELECT id, mn, pw, status, allow, tolerate, sm4_key, rtd_interval_s, min_interval_min, "
+                             "over_time_s, resends, rtd_upload, state_upload FROM device WHERE deleted=0 AND mn IS NOT "
+                             "NULL AND mn<>'' ORDER BY id";
 
 static int hex(char c)
 {
@@ -42,11 +57,27 @@ static uint16_t small(int64_t v)
     return v < 0 ? 0 : v > UINT16_MAX ? UINT16_MAX : (uint16_t)v;
 }
 
+static uint8_t upload_of(struct lt_slice text)
+{
+    if (lt_slice_is(text, "on"))
+        return REGISTRY_UPLOAD_ON;
+    return lt_slice_is(text, "off") ? REGISTRY_UPLOAD_OFF : REGISTRY_UPLOAD_KEEP;
+}
+
+static uint8_t tiny(int64_t v)
+{
+    return v < 0 ? 0 : v > 99 ? 99 : (uint8_t)v;
+}
+
 static void read_row(struct sql_stmt *st, struct registry_device *d)
 {
     *d = (struct registry_device){.id = (uint32_t)sql_col_i64(st, COL_ID),
                                   .rtd_interval_s = small(sql_col_i64(st, COL_RTD)),
-                                  .min_interval_min = small(sql_col_i64(st, COL_MIN))};
+                                  .min_interval_min = small(sql_col_i64(st, COL_MIN)),
+                                  .over_time_s = tiny(sql_col_i64(st, COL_OVER)),
+                                  .resends = tiny(sql_col_i64(st, COL_RESENDS)),
+                                  .rtd_upload = upload_of(sql_col_text(st, COL_RTD_UP)),
+                                  .state_upload = upload_of(sql_col_text(st, COL_STATE_UP))};
     lt_text_copy_slice(d->mn, sizeof d->mn, sql_col_text(st, COL_MN));
     lt_text_copy_slice(d->pw, sizeof d->pw, sql_col_text(st, COL_PW));
     d->status = status_of(sql_col_text(st, COL_STATUS));

@@ -137,15 +137,17 @@ static void reads_the_device_table(void **state)
     snprintf(file, sizeof file, "%s/state.db", path);
     check(sql_open(file, false, &db, NULL));
     assert_int_not_equal(registry_reload(r, db, NULL), LT_OK); /* no table: an error, and the old one stays */
-    check(sql_exec(
-        db,
-        "CREATE TABLE device(id INTEGER PRIMARY KEY, mn TEXT, pw TEXT, status TEXT, allow TEXT, tolerate TEXT,"
-        "sm4_key TEXT, rtd_interval_s INTEGER, min_interval_min INTEGER, deleted INTEGER NOT NULL DEFAULT 0);"
-        "INSERT INTO device VALUES(7,'M1','123456','active','10.0.0.0/8','long_segment',"
-        "'30303030303030303030303030303030',30,10,0),"
-        "(8,'M2',NULL,'pending',NULL,NULL,NULL,NULL,NULL,0),(9,'M3','','disabled','oops','oops','xx',70000,-1,0),"
-        "(10,'M4','','active','','','',0,0,1)",
-        NULL));
+    check(
+        sql_exec(db,
+                 "CREATE TABLE device(id INTEGER PRIMARY KEY, mn TEXT, pw TEXT, status TEXT, allow TEXT, tolerate TEXT,"
+                 "sm4_key TEXT, rtd_interval_s INTEGER, min_interval_min INTEGER, over_time_s INTEGER,"
+                 "resends INTEGER, rtd_upload TEXT, state_upload TEXT, deleted INTEGER NOT NULL DEFAULT 0);"
+                 "INSERT INTO device VALUES(7,'M1','123456','active','10.0.0.0/8','long_segment',"
+                 "'30303030303030303030303030303030',30,10,20,5,'on','off',0),"
+                 "(8,'M2',NULL,'pending',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,0),(9,'M3','','disabled','oops','"
+                 "oops','xx',70000,-1,400,-1,'','keep',0),"
+                 "(10,'M4','','active','','','',0,0,0,0,'','',1)",
+                 NULL));
     check(registry_reload(r, db, NULL));
     const struct registry_snapshot *s = registry_acquire(r);
     assert_int_equal(registry_count(s), 3);
@@ -159,6 +161,10 @@ static void reads_the_device_table(void **state)
     assert_memory_equal(d->sm4_key, "0000000000000000", 16);
     assert_int_equal(d->rtd_interval_s, 30);
     assert_int_equal(d->min_interval_min, 10);
+    assert_int_equal(d->over_time_s, 20);
+    assert_int_equal(d->resends, 5);
+    assert_int_equal(d->rtd_upload, REGISTRY_UPLOAD_ON);
+    assert_int_equal(d->state_upload, REGISTRY_UPLOAD_OFF);
     d = registry_find(s, LT_LIT("M2"));
     assert_int_equal(d->status, REGISTRY_PENDING);
     assert_int_equal(d->n_allow, 0);
@@ -169,6 +175,9 @@ static void reads_the_device_table(void **state)
     assert_int_equal(d->status, REGISTRY_DISABLED);
     assert_false(registry_allowed(d, addr));
     assert_int_equal(d->rtd_interval_s, 65535);
+    assert_int_equal(d->over_time_s, 99);
+    assert_int_equal(d->resends, 0);
+    assert_int_equal(d->rtd_upload, REGISTRY_UPLOAD_KEEP);
     assert_int_equal(d->min_interval_min, 0);
     assert_null(registry_find(s, LT_LIT("M4")));
     registry_release(r, s);
