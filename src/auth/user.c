@@ -9,16 +9,19 @@
     "territory:read,unit:read,person:read,enterprise:read,outlet:read,device:read,factor_limit:read,"                  \
     "process_state:read,rule:read,suppression:read,alarm:read,command:read,system:read,"                               \
     "station:read,air_event:read,air_mapping:read,air_review:read,"                                                    \
-    "air:read,air_target:read,rank_scheme:read,peer_figure:read"
+    "air:read,air_target:read,rank_scheme:read,peer_figure:read,evidence:read,legal_hold:read,proof:read"
 /* who brings in hourly values and proposes corrections of them */
 #define AIR_WORK ",air:import,air_mapping:write,air_review:propose"
+/* who may add follow-ups and hand over, and who may order that evidence be kept */
+#define EVIDENCE_WORK ",evidence:append"
+#define HOLD_WORK     ",legal_hold:write,legal_hold:delete"
 
 static const struct {
     const char *code, *zh, *en, *permissions;
 } presets[] = {
     {"duty", "值班员", "Duty officer",
      LOOK ",process_state:write,suppression:write,alarm:sign,alarm:handle,alarm:confirm,alarm:suppress,command:"
-          "send,air:publish" AIR_WORK},
+          "send,air:publish" AIR_WORK EVIDENCE_WORK HOLD_WORK},
     {"analyst", "研判", "Analyst",
      LOOK ",enterprise:write,outlet:write,device:write,factor_limit:write,factor_limit:delete,process_state:write,"
           "process_state:delete,rule:write,suppression:write,suppression:delete,person:write,alarm:sign,alarm:handle,"
@@ -27,14 +30,15 @@ static const struct {
           "scheme:write,"
           "rank_scheme:delete,peer_figure:write,peer_figure:delete" AIR_WORK},
     {"county", "区县", "County office",
-     LOOK ",enterprise:write,outlet:write,person:write,process_state:write,alarm:sign,alarm:handle,air_review:propose"},
+     LOOK ",enterprise:write,outlet:write,person:write,process_state:write,alarm:sign,alarm:handle,air_review:"
+          "propose" EVIDENCE_WORK},
     {"department", "部门", "Department", LOOK ",alarm:sign,alarm:handle"},
-    {"inspector", "执法", "Inspector", LOOK ",alarm:sign,alarm:handle,alarm:confirm"},
+    {"inspector", "执法", "Inspector", LOOK ",alarm:sign,alarm:handle,alarm:confirm" EVIDENCE_WORK},
     {"plant", "企业", "Plant",
      "territory:read,unit:read,enterprise:read,outlet:read,device:read,factor_limit:read,process_state:read,"
-     "process_state:write,rule:read,alarm:read,alarm:sign,alarm:handle,station:read,air:read"},
+     "process_state:write,rule:read,alarm:read,alarm:sign,alarm:handle,station:read,air:read,evidence:read"},
     {"leader", "领导", "Leader", LOOK},
-    {"auditor", "审计", "Auditor", LOOK ",user:read,role:read,audit:read"},
+    {"auditor", "审计", "Auditor", LOOK ",user:read,role:read,audit:read,proof:verify" HOLD_WORK},
     {"admin", "管理员", "Administrator", "*"},
 };
 
