@@ -19,14 +19,14 @@ const loaders: Record<Language, () => Promise<Messages>> = {
   en: () => import('./en').then((m) => m.en),
 }
 interface MessageContext { named(name: string): unknown; normalize(parts: string[]): string }
-type Ready = { [key: string]: string | Ready | ((ctx: MessageContext) => string) }
-/** "{n} rows" becomes a function of its parameters; texts without parameters stay texts. */
+type Ready = { [key: string]: Ready | ((ctx: MessageContext) => string) }
+/** Every text becomes a function of its parameters: without the library's compiler it takes nothing else. */
 export function ready(messages: object): Ready {
   const result: Ready = {}
   for (const [key, value] of Object.entries(messages)) {
     if (typeof value !== 'string') { result[key] = ready(value as object); continue }
     const parts = value.split(/\{(\w+)\}/)
-    result[key] = parts.length === 1 ? value : (ctx) => ctx.normalize(parts.map((part, i) => (i % 2 ? String(ctx.named(part) ?? '') : part)))
+    result[key] = parts.length === 1 ? () => value : (ctx) => ctx.normalize(parts.map((part, i) => (i % 2 ? String(ctx.named(part) ?? '') : part)))
   }
   return result
 }
