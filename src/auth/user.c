@@ -24,7 +24,8 @@ static const struct {
           "send,air:publish" AIR_WORK EVIDENCE_WORK HOLD_WORK},
     {"analyst", "研判", "Analyst",
      LOOK ",enterprise:write,outlet:write,device:write,factor_limit:write,factor_limit:delete,process_state:write,"
-          "process_state:delete,rule:write,suppression:write,suppression:delete,person:write,alarm:sign,alarm:handle,"
+          "process_state:delete,rule:write,replay:read,replay:run,suppression:write,suppression:delete,person:write,"
+          "alarm:sign,alarm:handle,"
           "alarm:confirm,alarm:suppress,command:send,station:write,air_event:write,air_event:delete,"
           "air_mapping:delete,air:push,air:undo,air_review:approve,air:publish,air_target:write,air_target:delete,rank_"
           "scheme:write,"
@@ -37,8 +38,8 @@ static const struct {
     {"plant", "企业", "Plant",
      "territory:read,unit:read,enterprise:read,outlet:read,device:read,factor_limit:read,process_state:read,"
      "process_state:write,rule:read,alarm:read,alarm:sign,alarm:handle,station:read,air:read,evidence:read"},
-    {"leader", "领导", "Leader", LOOK},
-    {"auditor", "审计", "Auditor", LOOK ",user:read,role:read,audit:read,proof:verify" HOLD_WORK},
+    {"leader", "领导", "Leader", LOOK ",replay:read"},
+    {"auditor", "审计", "Auditor", LOOK ",replay:read,user:read,role:read,audit:read,proof:verify" HOLD_WORK},
     {"admin", "管理员", "Administrator", "*"},
 };
 

@@ -875,6 +875,40 @@ static const struct record_field hold_fields[] = {
     {TEXT("author", RO | L, 128, "Author", "设置人")},
 };
 
+static choices replay_states = {{"queued", "Waiting", "排队中"},
+                                {"running", "Running", "重演中"},
+                                {"finished", "Finished", "已完成"},
+                                {"failed", "Failed", "失败"},
+                                {"cancelled", "Cancelled", "已取消"},
+                                {"interrupted", "Interrupted", "已中断"},
+                                {0}};
+static const struct record_field replay_fields[] = {
+    {DATE("day_from", R | L, "First day", "开始日期")},
+    {DATE("day_to", R | L, "Last day", "结束日期")},
+    {REF("territory", L, "territory", "Territory", "辖区"), HINT("empty: the whole city", "留空表示全市")},
+    {JSON("change", 0, 16000, "Changed rules", "规则变更")},
+    {ENUM("state", R | L, replay_states, "State", "状态"), .dflt = "queued"},
+    {FIX("progress", L | QU, 0, 100, "Progress", "进度"), .unit = "%"},
+    {TIME("at", QU, "Reached", "已重演至")},
+    {INT("records", QU, 0, INT64_MAX, "Records", "记录数"), .dflt = "0"},
+    {INT("frames", L | QU, 0, INT64_MAX, "Frames", "帧数"), .dflt = "0"},
+    {TIME("started_at", L | QU, "Started", "开始时间")},
+    {TIME("finished_at", L | QU, "Finished", "完成时间")},
+    {FIX("seconds", QU, 0, 1000000, "Seconds", "用时"), .unit = "s"},
+    {BOOL("identical", L | QU, "As recorded", "与记录一致")},
+    {INT("gained", L | QU, 0, INT64_MAX, "Alarms gained", "新增告警")},
+    {INT("lost", L | QU, 0, INT64_MAX, "Alarms lost", "减少告警")},
+    {INT("changed", QU, 0, INT64_MAX, "Alarms changed", "变化告警")},
+    {INT("diffs", QU, 0, INT64_MAX, "Differences", "差异数")},
+    {JSON("result", QU, 40000, "Result", "结果")},
+    {JSON("base", QU, 4000, "Rule versions", "规则版本")},
+    {TEXT("error", QU, 500, "Error", "错误")},
+    {TEXT("author", L | Q, 128, "Author", "发起人")},
+    {TEXT("note", L | Q | N, 500, "Note", "备注")},
+    {TIME("applied_at", L, "Applied", "应用时间")},
+    {TEXT("applied_by", L, 128, "Applied by", "应用人")},
+};
+
 static const struct record_kind kinds[] = {
     {.name = "territory",
      .en = "Territories",
@@ -1018,6 +1052,12 @@ static const struct record_kind kinds[] = {
      FIELDS(hold_fields),
      .author = "author",
      .check = check_hold},
+    {.name = "replay",
+     .en = "Replays",
+     .zh = "历史重演",
+     FIELDS(replay_fields),
+     .readonly = true,
+     .index = "CREATE INDEX IF NOT EXISTS replay_state ON replay(state);"},
 };
 
 size_t record_kind_count(void)
