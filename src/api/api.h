@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct air;
+struct air_figures;
 struct bus;
 struct engine;
 struct gateway;
@@ -41,6 +43,8 @@ struct api_deps {
     struct gateway *gateway;
     struct engine *engine;
     struct series *series;
+    struct air *air;
+    struct air_figures *figures;
 };
 
 struct api;

@@ -1,5 +1,6 @@
 /* lantian serve: the post. Start order: state, journal, registry, values, engine, API, devices; stop in reverse, so
  * that whatever was acknowledged has been taken in. */
+#include "air/air_figure.h"
 #include "alarm/alarm.h"
 #include "api/api.h"
 #include "auth/auth.h"
@@ -115,6 +116,12 @@ static enum lt_err start_state(struct serve *s, char *once, size_t cap, struct l
         e = auth_setup(s->db, lt_wall_ms(), once, cap, err);
     if (e == LT_OK)
         e = alarm_setup(s->db, lt_wall_ms(), err);
+    if (e == LT_OK)
+        e = air_setup(s->db, err);
+    if (e == LT_OK)
+        e = air_open(s->db, (int)s->cfg.tz_min, &s->air, err);
+    if (e == LT_OK)
+        e = air_figures_open(s->air, &s->figures, err);
     return e;
 }
 
@@ -187,7 +194,9 @@ static enum lt_err start_serving(struct serve *s, struct lt_error *err)
                             .series = s->series,
                             .engine = s->engine,
                             .bus = s->bus,
-                            .gateway = s->gateway};
+                            .gateway = s->gateway,
+                            .air = s->air,
+                            .figures = s->figures};
     return api_start(&ac, &deps, &s->api, err);
 }
 
@@ -227,6 +236,8 @@ static void stop(struct serve *s)
         recorder_stop(&s->recorder);
     if (s->registry)
         registry_destroy(&s->registry);
+    air_close(&s->air);
+    air_figures_close(&s->figures); /* listens to the former */
     if (s->bus)
         bus_destroy(&s->bus);
     sql_close(&s->db);

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct air;
+struct air_figures;
 struct api;
 struct bus;
 struct engine;
@@ -26,6 +28,8 @@ struct serve {
     struct series *series;
     struct engine *engine;
     struct bus *bus;
+    struct air *air;
+    struct air_figures *figures;
     struct gateway *gateway;
     struct api *api;
     /* simulated devices of the demonstration city */
