@@ -1,6 +1,6 @@
 /* airq_doubt: is what a file says about the air possible? Finds wrong units, exchanged columns, values that cannot be,
  * hours told twice and a wrong clock, from sums kept while rows go by. Pure; the accumulator is the caller's (about
- * 14 kB), no row is kept.
+ * 11 kB), no row is kept.
  *
  * Rows of one import (any stations, any order) are added; then airq_doubt() tells what looks wrong. A finding is a
  * question to a person, never a reason to change a value silently. */
@@ -15,15 +15,14 @@ struct airq_doubt_stats {
     int64_t sum[AIRQ_POLLUTANTS][24]; /* by hour of the day, ticks */
     uint32_t hours[AIRQ_POLLUTANTS][24];
     uint32_t month_n[12];
-    uint32_t rows, pm_both, pm_over; /* rows; with both PM; PM2.5 above PM10 by more than 1 µg/m3 */
+    uint32_t rows, pm_over, pm_under; /* rows; PM2.5 above, below PM10 by more than 1 µg/m3 */
     uint32_t negative[AIRQ_POLLUTANTS], beyond[AIRQ_POLLUTANTS]; /* told by the caller, airq_doubt_impossible() */
     uint32_t repeated;                                           /* told by the caller, airq_doubt_repeated() */
     uint32_t repeated_other;                                     /* of them with other values than the first time */
-    uint32_t fraction[AIRQ_POLLUTANTS]; /* values that are not whole µg/m3, CO not a multiple of 0.001 mg/m3 */
-    /* sums for correlations of pairs of pollutants, hundredths of a unit, CO thousandths */
-    struct {
-        int64_t n;
-        lt_i128 x, y, xx, yy, xy;
+    uint32_t fraction[AIRQ_POLLUTANTS];                          /* gases above 5 µg/m3 that are not whole */
+    uint32_t as_ppb[AIRQ_POLLUTANTS][2]; /* of them whole µg/m3 at 298.15 K, 273.15 K when taken for ppb */
+    struct {                             /* for correlations of pairs p < q, tenths of a unit, CO hundredths */
+        int64_t n, x, y, xx, yy, xy;
     } pair[AIRQ_POLLUTANTS][AIRQ_POLLUTANTS];
 };
 /* A row: hour 0..23 of its beginning by the file's own clock and label, month 1..12, ticks as for airq_cell_add(). */
