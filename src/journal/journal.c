@@ -1,4 +1,5 @@
 /* The writer of the raw journal: lock, day files, commit, healing after a failed commit. One thread. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -62,6 +63,16 @@ static enum lt_err lock_dir(struct journal *j, struct lt_error *err)
         /* the pid is information only (a full disk must not prevent starting); the lock itself holds */
     }
     return LT_OK;
+}
+
+enum lt_err journal_lock_try(const char *dir, struct lt_error *err)
+{
+    struct journal j = {.lock_fd = -1};
+    snprintf(j.dir, sizeof j.dir, "%.900s", dir);
+    enum lt_err e = lock_dir(&j, err);
+    if (j.lock_fd >= 0)
+        close(j.lock_fd);
+    return e;
 }
 
 static enum lt_err make_dirs(const char *dir, struct lt_error *err)
@@ -259,6 +270,19 @@ void journal_close(struct journal **jp)
     if (j->lock_fd >= 0)
         close(j->lock_fd);
     free(j);
+}
+
+void journal_begin_at(struct journal *j, uint64_t first_seq, const uint8_t prev_hash[32])
+{
+    assert(!j->file && j->last_seq == 0 && first_seq > 0);
+    j->last_seq = first_seq - 1;
+    memcpy(j->last_hash, prev_hash, 32);
+    j->open->b.first_seq = first_seq;
+}
+
+struct lt_slice journal_dict(const struct journal *j)
+{
+    return (struct lt_slice){j->dict, j->dict_id || j->dict_n >= JOURNAL_DICT_MAX ? j->dict_n : 0};
 }
 
 uint64_t journal_last_seq(const struct journal *j)

@@ -157,6 +157,39 @@ enum lt_err journal_expire(const char *dir, int before_day, unsigned *ret_days, 
 /* Copies DIR/journal to DEST/journal: a consistent beginning of the chain as of now. Days DEST already holds in the
  * same state are left alone, so that a nightly backup copies only what is new. */
 enum lt_err journal_backup(const char *dir, const char *dest, struct lt_error *err) LT_MUST_CHECK;
+/* ---- repair: an operator's decision, while no post runs ---- */
+#define JOURNAL_REPAIR_GAPS 16
+/* Numbers given up beyond the last known one. Derivation: what a post has made durable, but nobody else has seen, is
+ * at most some seconds at 100,000 frames/s. */
+#define JOURNAL_REPAIR_RESERVE 1000000u
+struct journal_repair_ask {
+    uint64_t known_seq;  /* the last number others know of (cursors in state.db) */
+    uint64_t needed_seq; /* with nothing left, numbers begin behind this one: the last that is held elsewhere in full */
+    int64_t at_ms;       /* now */
+    const char *who;     /* who accepts the loss; stands in the journal */
+};
+struct journal_repair_report {
+    int newest_day, damaged_day; /* YYYYMMDD; damaged_day 0: no damage */
+    bool behind;                 /* whole, but it ends before known_seq */
+    uint64_t last_seq;           /* before the repair; of a damaged day: up to its first damage */
+    char why[300];               /* what is damaged */
+    /* after a repair */
+    uint64_t lost, kept; /* records given up (reserve not counted); records of the damaged day written again */
+    unsigned gaps;       /* of them the first JOURNAL_REPAIR_GAPS are told */
+    struct {
+        uint64_t first, last;
+    } gap[JOURNAL_REPAIR_GAPS];
+    uint64_t unchanged_to; /* up to here written again with the hashes of old */
+    uint64_t unproven;     /* kept records in front of which the chain is broken: checksum and form held, no more */
+    uint64_t last_seen, reserved_to;
+    char aside[1100]; /* where the damaged day file is now; -wal and .seen beside it */
+};
+/* Looks only. Damaged or behind: the post would not start, or its engine would stand still. */
+enum lt_err journal_repair_look(const char *dir, const struct journal_repair_ask *ask,
+                                struct journal_repair_report *ret, struct lt_error *err) LT_MUST_CHECK;
+/* Repairs, when there is something to repair; see journal_repair.c. LT_E_IN_USE_DIR while a post runs. */
+enum lt_err journal_repair(const char *dir, int tz_min, const struct journal_repair_ask *ask,
+                           struct journal_repair_report *ret, struct lt_error *err) LT_MUST_CHECK;
 /* Days that exist, ascending; returns how many (at most cap are written). */
 size_t journal_days(const char *dir, int *ret, size_t cap);
 #endif

@@ -119,6 +119,12 @@ bool journal_keeper_caught_up(struct journal_keeper *k);           /* true once 
 void journal_keeper_finish(struct journal_keeper *k, int day);     /* asks to finish a day */
 void journal_keeper_rest(struct journal_keeper *k);                /* waits until idle; its connection is closed */
 
+/* The first number of a journal that holds nothing yet, and the hash before it (repair only). */
+void journal_begin_at(struct journal *j, uint64_t first_seq, const uint8_t prev_hash[32]);
+struct lt_slice journal_dict(const struct journal *j); /* in use, or about to be made; empty: none */
+/* LT_E_IN_USE_DIR when a post runs on the directory. */
+enum lt_err journal_lock_try(const char *dir, struct lt_error *err) LT_MUST_CHECK;
+
 /* The last committed batch, once; NULL when it was taken already. The caller becomes its owner. */
 struct journal_batch *journal_take_done(struct journal *j);
 #endif
