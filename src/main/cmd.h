@@ -7,6 +7,7 @@ int cmd_demo(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 int cmd_aqi(int argc, char **argv);
 int cmd_assess(int argc, char **argv);
+int cmd_draw(int argc, char **argv);
 int cmd_hj212(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_export(int argc, char **argv); /* frames or a kind */

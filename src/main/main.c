@@ -15,6 +15,7 @@ static const struct {
     {"hj212", cmd_hj212, "decode, encode, check frames"},
     {"aqi", cmd_aqi, "air-quality index of CSV rows"},
     {"assess", cmd_assess, "figures of a period from hourly CSV"},
+    {"draw", cmd_draw, "random draw of targets and inspectors that anybody can repeat"},
     {"import", cmd_import, "import records of a kind from CSV or XLSX"},
     {"export", cmd_export, "export stored frames, or records of a kind"},
     {"replay", cmd_replay, "run past days again, also under changed rules"},
