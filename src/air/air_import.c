@@ -5,6 +5,7 @@
 #include "airq/airq_doubt.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "record/audit.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -433,7 +434,7 @@ static enum lt_err use_mapping(struct importer *m, const struct record_row *row,
 struct same_header {
     struct importer *m;
     const struct air_record *rec;
-    bool found;
+    bool guessed, found;
     enum lt_err e;
 };
 
@@ -450,14 +451,14 @@ static bool on_mapping(void *user, const struct record_row *row)
     return !it;
 }
 
-static enum lt_err remembered(struct importer *m, const struct air_record *rec, struct lt_error *err)
+static enum lt_err remembered(struct importer *m, const struct air_record *rec, bool guessed, struct lt_error *err)
 {
-    struct same_header s = {m, rec, false, LT_OK};
+    struct same_header s = {m, rec, guessed, false, LT_OK};
     struct record_query q = {0};
     if (!auth_may2(m->x->who, "air_mapping", "read"))
         return LT_OK;
     enum lt_err e = record_each(m->x, record_kind_find(LT_LIT("air_mapping")), &q, on_mapping, &s, err);
-    if (e == LT_OK && m->o->mapping && !s.found) {
+    if (e == LT_OK && m->o->mapping && !s.found && guessed) {
         char id[24];
         snprintf(id, sizeof id, "%lld", (long long)m->o->mapping);
         e = lt_fail(err, LT_E_NOT_FOUND, "mapping", "air_mapping", id, NULL);
@@ -472,14 +473,14 @@ static bool on_look(void *user, const struct air_record *rec)
     struct importer *m = user;
     unsigned record = m->records++;
     if (!m->have_header) {
-        if (guess_columns(m, rec)) {
-            m->have_header = true;
-            m->header_record = record;
+        bool guessed = guess_columns(m, rec);
+        if (rec->n >= 2 && rec->n <= AIR_COLUMNS_MAX) {
             keep_titles(m, rec);
-            m->e = remembered(m, rec, m->err);
-            return m->e == LT_OK && m->r->shape == SHAPE_NATIONAL;
+            m->e = remembered(m, rec, guessed, m->err);
         }
-        return record + 1 < HEADER_LINES;
+        m->have_header = guessed || m->r->mapping;
+        m->header_record = record;
+        return m->e == LT_OK && (m->have_header ? m->r->shape == SHAPE_NATIONAL : record + 1 < HEADER_LINES);
     }
     int64_t a, b;
     if ((unsigned)m->o3_column < rec->n && (unsigned)m->o3_24_column < rec->n &&
@@ -536,6 +537,7 @@ static enum lt_err look(struct importer *m, struct lt_error *err)
         r->label_end = o->label_end == 1;
     if (o->tz_min != INT_MIN)
         r->tz_min = o->tz_min;
+    memcpy(r->means, m->means, r->n_columns * sizeof *r->means);
     bool named = count(m, AIR_M_STATION) || count(m, AIR_M_NAME) || r->shape == SHAPE_CROSS;
     return named || o->station ? LT_OK
                                : lt_fail(err, LT_E_FIELD_REQUIRED, "station",
@@ -977,6 +979,24 @@ static enum lt_err create_stations(struct importer *m, struct lt_error *err)
     return e;
 }
 
+static enum lt_err audit_import(struct importer *m, struct lt_error *err)
+{
+    struct lt_buf b = LT_BUF_INIT(8192);
+    struct jsonw w;
+    jsonw_init(&w, &b);
+    jsonw_object(&w);
+    jsonw_kstr(&w, "file", m->o->name ? m->o->name : "");
+    jsonw_ki64(&w, "version", m->r->result.version);
+    jsonw_ku64(&w, "rows", m->r->rows);
+    jsonw_kstr(&w, "accepted", m->o->accept ? m->o->accept : "");
+    jsonw_object_end(&w);
+    struct audit_entry a = {
+        .who = m->x->who, .at_ms = m->x->now_ms, .action = "import", .kind = "station", .detail = lt_buf_slice(&b)};
+    enum lt_err e = audit_add(m->x->db, &a, err);
+    lt_buf_fini(&b);
+    return e;
+}
+
 static enum lt_err put_all(struct importer *m, struct lt_error *err)
 {
     struct air_import_report *r = m->r;
@@ -1000,6 +1020,8 @@ static enum lt_err put_all(struct importer *m, struct lt_error *err)
         e = air_writer_end(&m->w, e, &r->result, err);
     }
     r->has_result = e == LT_OK;
+    if (e == LT_OK && !m->o->dry_run)
+        e = audit_import(m, err);
     if (e == LT_OK && m->o->dry_run) {
         sql_rollback(m->x->db);
         return LT_OK;
