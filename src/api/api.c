@@ -211,7 +211,7 @@ static void handle(void *user, void *thread, const struct http_request *req, str
     if (!e)
         e = route->run(&c, &err);
     if (!e && res->body.failed)
-        e = lt_fail(&err, LT_E_LIMIT, NULL, "answer", "64 MiB", NULL);
+        e = lt_fail(&err, LT_E_LIMIT_SIZE, NULL, "answer", "64 MiB", NULL);
     if (!e && !c.raw && !jsonw_ok(&c.w))
         e = lt_failf(&err, LT_E_INTERNAL, NULL, "answer of %s is not whole", route->pattern);
     if (e) {
@@ -350,6 +350,8 @@ enum lt_err api_start(const struct api_config *cfg, const struct api_deps *deps,
         return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     }
     enum lt_err e = desk_start(a, err);
+    if (!e)
+        e = api_replay_start(a, err);
     struct http_config h = {.listen = cfg->listen,
                             .tls_cert = cfg->tls_cert,
                             .tls_key = cfg->tls_key,
@@ -368,6 +370,7 @@ enum lt_err api_start(const struct api_config *cfg, const struct api_deps *deps,
     if (!e)
         e = http_start(&h, &a->http, err);
     if (e) {
+        api_replay_stop(a);
         desk_stop(a);
         destroy(a);
         return e;
@@ -382,6 +385,7 @@ void api_stop(struct api **ret)
     if (!a)
         return;
     http_stop(&a->http);
+    api_replay_stop(a);
     desk_stop(a);
     pthread_mutex_destroy(&a->limiter.lock);
     destroy(a);

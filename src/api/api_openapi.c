@@ -6,6 +6,7 @@
 static const char *const type_names[][3] = {
     {"text", "string", NULL},  {"int", "integer", "int64"}, {"time", "string", "date-time"},
     {"day", "string", "date"}, {"bool", "boolean", NULL},   {"fix", "number", NULL},
+    {"json", NULL, NULL}, /* any shape; the words of the route say which */
 };
 
 /* Takes the next "name=type!" off a comma list. */
@@ -32,10 +33,20 @@ static bool next_field(struct lt_slice *list, struct lt_slice *name, struct lt_s
 static void schema_of(struct jsonw *w, struct lt_slice type)
 {
     jsonw_object(w);
+    if (lt_slice_is(type, "list")) { /* of objects */
+        jsonw_kstr(w, "type", "array");
+        jsonw_key(w, "items");
+        jsonw_object(w);
+        jsonw_kstr(w, "type", "object");
+        jsonw_object_end(w);
+        jsonw_object_end(w);
+        return;
+    }
     for (size_t i = 0; i < sizeof type_names / sizeof type_names[0]; i++) {
         if (!lt_slice_is(type, type_names[i][0]))
             continue;
-        jsonw_kstr(w, "type", type_names[i][1]);
+        if (type_names[i][1])
+            jsonw_kstr(w, "type", type_names[i][1]);
         if (type_names[i][2])
             jsonw_kstr(w, "format", type_names[i][2]);
         jsonw_object_end(w);

@@ -171,12 +171,25 @@ struct api {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     pthread_t desk;
+    struct replay_jobs *replays;
     bool desk_runs, stop, signalled, config_due;
     struct topo *topo;
     bool topo_due;
     struct desk_command command[DESK_COMMANDS];
     size_t n_commands;
 };
+/* api_replay.c. The gate of rules: begin before a change through the record routes, end after it (commits or rolls
+ * back); for other kinds both do nothing. */
+struct replay_rules;
+struct api_gate {
+    bool on;
+    int64_t replay;
+    struct replay_rules *before;
+};
+enum lt_err api_gate_begin(struct api_call *c, struct api_gate *g, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err api_gate_end(struct api_call *c, struct api_gate *g, enum lt_err e, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err api_replay_start(struct api *a, struct lt_error *err) LT_MUST_CHECK;
+void api_replay_stop(struct api *a);
 enum lt_err desk_start(struct api *a, struct lt_error *err) LT_MUST_CHECK;
 void desk_stop(struct api *a);
 struct topo *desk_topo(struct api *a); /* referenced; never NULL after the start */
@@ -234,6 +247,18 @@ HANDLER(device_enroll);
 HANDLER(device_versions);
 HANDLER(outlet_summary);
 HANDLER(enterprise_summary);
+HANDLER(air_now_get);
+HANDLER(air_hours_get);
+HANDLER(air_changes_get);
+HANDLER(air_versions_get);
+HANDLER(air_gaps_get);
+HANDLER(air_import_post);
+HANDLER(air_push_post);
+HANDLER(air_undo_post);
+HANDLER(air_review_post);
+HANDLER(air_review_move_post);
+HANDLER(air_review_get);
+HANDLER(air_review_list);
 HANDLER(map_get);
 HANDLER(map_boundaries);
 HANDLER(overview_get);
@@ -246,4 +271,9 @@ HANDLER(events_get);
 HANDLER(health_get);
 HANDLER(metrics_get);
 HANDLER(openapi_get);
+HANDLER(replay_create);
+HANDLER(replay_cancel);
+HANDLER(replay_apply_post);
+HANDLER(replay_diff_json_get);
+HANDLER(replay_diff_csv_get);
 #endif

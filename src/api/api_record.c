@@ -8,7 +8,7 @@
 /* The query of a list from the parameters of the address. */
 static enum lt_err list_query(struct api_call *c, struct record_query *q, struct lt_error *err)
 {
-    static const char *const others[] = {"lang", "format", "dry_run"};
+    static const char *const others[] = {"lang", "format", "dry_run", "replay"};
     enum lt_err e = LT_OK;
     for (size_t i = 0; i < c->req->n_query && !e; i++) {
         struct lt_slice name = c->req->query[i].name;
@@ -54,8 +54,12 @@ static void changed(struct api_call *c)
 HANDLER(record_route_create)
 {
     int64_t id;
+    struct api_gate gate;
     enum lt_err e = api_body(c, err);
-    if (e || (e = record_create(&c->x, c->route->kind, c->body, &id, &c->faults, err)))
+    if (e || (e = api_gate_begin(c, &gate, err)))
+        return e;
+    e = record_create(&c->x, c->route->kind, c->body, &id, &c->faults, err);
+    if ((e = api_gate_end(c, &gate, e, err)))
         return e;
     changed(c);
     c->res->status = 201;
@@ -66,7 +70,11 @@ HANDLER(record_route_update)
 {
     int64_t id;
     enum lt_err e = api_id(c, 0, &id, err);
-    if (e || (e = api_body(c, err)) || (e = record_update(&c->x, c->route->kind, id, c->body, &c->faults, err)))
+    struct api_gate gate;
+    if (e || (e = api_body(c, err)) || (e = api_gate_begin(c, &gate, err)))
+        return e;
+    e = record_update(&c->x, c->route->kind, id, c->body, &c->faults, err);
+    if ((e = api_gate_end(c, &gate, e, err)))
         return e;
     changed(c);
     return write_one(c, id, err);
@@ -80,7 +88,11 @@ HANDLER(record_route_delete)
         return e;
     if (version == 0)
         return lt_fail(err, LT_E_FIELD_REQUIRED, "version", "version", NULL, NULL);
-    if ((e = record_remove(&c->x, c->route->kind, id, version, err)))
+    struct api_gate gate;
+    if ((e = api_gate_begin(c, &gate, err)))
+        return e;
+    e = record_remove(&c->x, c->route->kind, id, version, err);
+    if ((e = api_gate_end(c, &gate, e, err)))
         return e;
     changed(c);
     c->res->status = 204;
@@ -138,8 +150,11 @@ HANDLER(record_route_import)
     int64_t dry_run = 0;
     struct record_import result = {0};
     enum lt_err e = format_of(c, &fmt, err);
-    if (e || (e = api_query_i64(c, "dry_run", 0, 1, &dry_run, err)) ||
-        (e = record_import(&c->x, c->route->kind, c->req->body, fmt, dry_run != 0, &c->w, &result, err)))
+    struct api_gate gate;
+    if (e || (e = api_query_i64(c, "dry_run", 0, 1, &dry_run, err)) || (e = api_gate_begin(c, &gate, err)))
+        return e;
+    e = record_import(&c->x, c->route->kind, c->req->body, fmt, dry_run != 0, &c->w, &result, err);
+    if ((e = api_gate_end(c, &gate, e, err)))
         return e;
     if (!dry_run && result.created + result.updated > 0)
         changed(c);

@@ -114,7 +114,7 @@ static enum lt_err print_json(const struct asked *a, const struct replay *r, str
     struct lt_buf out = LT_BUF_INIT(1 << 24);
     struct jsonw w;
     jsonw_init(&w, &out);
-    enum lt_err e = replay_result_json(replay_result(r), db, (int)a->tz_min, a->language, &w, err);
+    enum lt_err e = replay_result_json(replay_result(r), db, (int)a->tz_min, &w, err);
     if (e == LT_OK && jsonw_ok(&w))
         printf("%.*s\n", (int)out.n, out.p);
     lt_buf_fini(&out);

@@ -126,8 +126,8 @@ const char *replay_how_name(enum replay_how h);
 const char *replay_cause_name(enum replay_cause c);
 const char *replay_cause_text(enum replay_cause c, enum lt_lang lang);
 /* Writes the object `result` of docs/API.md; names come from db. */
-enum lt_err replay_result_json(const struct replay_result *r, struct sql_db *db, int tz_min, enum lt_lang lang,
-                               struct jsonw *w, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err replay_result_json(const struct replay_result *r, struct sql_db *db, int tz_min, struct jsonw *w,
+                               struct lt_error *err) LT_MUST_CHECK;
 /* Writes the members of one difference into the open object; names of places come from db. */
 void replay_diff_json(const struct replay_diff *d, struct sql_db *db, int tz_min, enum lt_lang lang, struct jsonw *w);
 /* The same as a line of CSV, with its head line. */

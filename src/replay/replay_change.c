@@ -354,6 +354,13 @@ enum lt_err replay_change_csv(struct sql_db *db, struct lt_slice file, int tz_mi
 
 /* ---- writing ---- */
 
+static void write_day(struct jsonw *w, int64_t v, int tz_min)
+{
+    char text[40];
+    lt_time_format_iso(v, tz_min, text);
+    jsonw_slice(w, (struct lt_slice){text, 10});
+}
+
 static void write_value(struct jsonw *w, const char *name, enum record_type type, int64_t v, int tz_min)
 {
     jsonw_key(w, name);
@@ -365,7 +372,9 @@ static void write_value(struct jsonw *w, const char *name, enum record_type type
         jsonw_i64(w, v);
     else if (type == RECORD_ENUM)
         jsonw_str(w, v ? "converted" : "measured");
-    else if (type == RECORD_TIME || type == RECORD_DATE)
+    else if (type == RECORD_DATE)
+        write_day(w, v, tz_min);
+    else if (type == RECORD_TIME)
         jsonw_time(w, v, tz_min);
     else
         jsonw_fix(w, v);

@@ -295,8 +295,10 @@ static enum lt_err run(struct replay *r, struct lt_error *err)
     enum lt_err e = open_post(r, &jr, &most, err);
     if (e == LT_OK)
         e = find_start(r, jr, &at_ms, err);
-    if (e == LT_OK)
+    if (e == LT_OK) {
+        remove_tree(r->cfg.scratch, 0); /* of a run that was killed */
         e = make_dir(r->cfg.scratch, err);
+    }
     for (size_t i = 0; e == LT_OK && i < r->n_lane; i++)
         e = open_lane(r, &r->lane[i], i, err);
     if (e == LT_OK)

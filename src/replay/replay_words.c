@@ -8,7 +8,10 @@
 
 #include <stdio.h>
 
-#define PLANTS_SHOWN 200
+/* A result is a field of a record: with these it stays well below its 40,000 characters. All of it is in the
+ * differences. */
+#define PLACES_SHOWN 60
+#define DAYS_SHOWN   62
 
 enum place_kind { PLACE_DEVICE, PLACE_OUTLET, PLACE_ENTERPRISE, PLACE_TERRITORY };
 
@@ -60,7 +63,8 @@ static void counts(const struct replay_count *c, struct jsonw *w)
     jsonw_ku64(w, "changed", c->changed);
 }
 
-static enum lt_err name_of(struct sql_db *db, const char *text, int64_t id, struct jsonw *w, struct lt_error *err)
+/* Both names: the result is stored once and read in either language. */
+static enum lt_err names_of(struct sql_db *db, const char *text, int64_t id, struct jsonw *w, struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
     bool row = false;
@@ -74,23 +78,27 @@ static enum lt_err name_of(struct sql_db *db, const char *text, int64_t id, stru
         jsonw_slice(w, sql_col_text(st, 0));
     else
         jsonw_null(w);
+    jsonw_key(w, "name_en");
+    if (e == LT_OK && row && sql_col_text(st, 1).n)
+        jsonw_slice(w, sql_col_text(st, 1));
+    else
+        jsonw_null(w);
     sql_release(&st);
     return e;
 }
 
-static enum lt_err places_json(const struct replay_count *c, size_t n, bool plants, struct sql_db *db,
-                               enum lt_lang lang, struct jsonw *w, struct lt_error *err)
+static enum lt_err places_json(const struct replay_count *c, size_t n, bool plants, struct sql_db *db, struct jsonw *w,
+                               struct lt_error *err)
 {
-    static const char *const texts[2][2] = {{"SELECT coalesce(nullif(name_en, ''), name) FROM territory WHERE id = ?1",
-                                             "SELECT name FROM territory WHERE id = ?1"},
-                                            {"SELECT coalesce(nullif(name_en, ''), name) FROM enterprise WHERE id = ?1",
-                                             "SELECT name FROM enterprise WHERE id = ?1"}};
     enum lt_err e = LT_OK;
     jsonw_array(w);
-    for (size_t i = 0; e == LT_OK && i < n && i < PLANTS_SHOWN; i++) {
+    for (size_t i = 0; e == LT_OK && i < n && i < PLACES_SHOWN; i++) {
         jsonw_object(w);
         jsonw_ki64(w, plants ? "enterprise" : "territory", c[i].id);
-        e = name_of(db, texts[plants][lang == LT_ZH], c[i].id, w, err);
+        e = names_of(db,
+                     plants ? "SELECT name, name_en FROM enterprise WHERE id = ?1"
+                            : "SELECT name, name_en FROM territory WHERE id = ?1",
+                     c[i].id, w, err);
         if (plants)
             jsonw_ki64(w, "territory", c[i].territory);
         counts(&c[i], w);
@@ -100,13 +108,14 @@ static enum lt_err places_json(const struct replay_count *c, size_t n, bool plan
     return e;
 }
 
-static void rules_json(const struct replay_result *r, enum lt_lang lang, struct jsonw *w)
+static void rules_json(const struct replay_result *r, struct jsonw *w)
 {
     jsonw_array(w);
     for (size_t i = 0; i < r->n_rule; i++) {
         jsonw_object(w);
         jsonw_kstr(w, "rule", alarm_rule_code((enum alarm_rule)r->by_rule[i].id));
-        jsonw_kstr(w, "name", alarm_rule_name((enum alarm_rule)r->by_rule[i].id, lang));
+        jsonw_kstr(w, "name", alarm_rule_name((enum alarm_rule)r->by_rule[i].id, LT_ZH));
+        jsonw_kstr(w, "name_en", alarm_rule_name((enum alarm_rule)r->by_rule[i].id, LT_EN));
         counts(&r->by_rule[i], w);
         jsonw_object_end(w);
     }
@@ -117,7 +126,7 @@ static void days_json(const struct replay_result *r, struct jsonw *w)
 {
     char day[16];
     jsonw_array(w);
-    for (size_t i = 0; i < r->n_day; i++) {
+    for (size_t i = r->n_day > DAYS_SHOWN ? r->n_day - DAYS_SHOWN : 0; i < r->n_day; i++) {
         int d = (int)r->by_day[i].id;
         snprintf(day, sizeof day, "%04d-%02d-%02d", d / 10000, d / 100 % 100, d % 100);
         jsonw_object(w);
@@ -146,8 +155,7 @@ static void checked_json(const struct replay_result *r, struct jsonw *w)
     jsonw_object_end(w);
 }
 
-static enum lt_err change_json(const struct replay_result *r, struct sql_db *db, enum lt_lang lang, struct jsonw *w,
-                               struct lt_error *err)
+static enum lt_err change_json(const struct replay_result *r, struct sql_db *db, struct jsonw *w, struct lt_error *err)
 {
     jsonw_key(w, "change");
     if (!r->changed) {
@@ -162,12 +170,12 @@ static enum lt_err change_json(const struct replay_result *r, struct sql_db *db,
     jsonw_ku64(w, "plants", r->diff_plants);
     jsonw_ku64(w, "counties", r->diff_counties);
     jsonw_key(w, "by_rule");
-    rules_json(r, lang, w);
+    rules_json(r, w);
     jsonw_key(w, "by_county");
-    enum lt_err e = places_json(r->by_county, r->n_county, false, db, lang, w, err);
+    enum lt_err e = places_json(r->by_county, r->n_county, false, db, w, err);
     jsonw_key(w, "by_plant");
     if (e == LT_OK)
-        e = places_json(r->by_plant, r->n_plant, true, db, lang, w, err);
+        e = places_json(r->by_plant, r->n_plant, true, db, w, err);
     if (e == LT_OK) {
         jsonw_key(w, "by_day");
         days_json(r, w);
@@ -176,8 +184,8 @@ static enum lt_err change_json(const struct replay_result *r, struct sql_db *db,
     return e;
 }
 
-enum lt_err replay_result_json(const struct replay_result *r, struct sql_db *db, int tz_min, enum lt_lang lang,
-                               struct jsonw *w, struct lt_error *err)
+enum lt_err replay_result_json(const struct replay_result *r, struct sql_db *db, int tz_min, struct jsonw *w,
+                               struct lt_error *err)
 {
     jsonw_object(w);
     jsonw_ktime(w, "from", r->from_ms, tz_min);
@@ -190,7 +198,7 @@ enum lt_err replay_result_json(const struct replay_result *r, struct sql_db *db,
     jsonw_ku64(w, "frames_per_s", r->seconds > 0 ? (uint64_t)((double)r->frames / r->seconds) : 0);
     jsonw_ki64(w, "days", (r->to_ms - r->from_ms) / LT_DAY_MS);
     checked_json(r, w);
-    enum lt_err e = change_json(r, db, lang, w, err);
+    enum lt_err e = change_json(r, db, w, err);
     if (e == LT_OK)
         jsonw_object_end(w);
     return e;
