@@ -13,6 +13,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(__file__))
 import assess_reference as reference
+import rules_reference
 from post import cli, run_tests
 
 DATA = pathlib.Path(__file__).resolve().parent.parent / "src/airq/testdata/beijing12_hourly_2013-03_2015-12.csv.gz"
@@ -287,8 +288,13 @@ def no_valid_day_is_null_not_zero():
     assert set(out["pollutants"]["O3"]) == {"p90", "days_valid", "exceed_days", "max"}
 
 
+def the_vectors_of_the_rules_are_what_the_reference_prints():
+    kept = (pathlib.Path(__file__).resolve().parent.parent / "src/airq/testdata/rules_vectors.txt").read_text("utf-8")
+    assert kept.splitlines() == rules_reference.vectors(), "run tests/rules_reference.py"
+
+
 run_tests([years_of_measured_data, the_whole_file_and_other_periods, labels_of_the_hour, each_station, random_hours,
            any_order_gives_the_same_bytes, several_files_columns_and_line_ends, a_doubled_hour_is_refused_with_its_line,
            what_cannot_be_is_refused_with_its_line, wrong_headers_are_refused, the_wrong_unit_of_co_is_refused,
            damaged_files_are_refused, wrong_use_is_told, what_is_not_valid_is_marked_and_explained,
-           no_valid_day_is_null_not_zero])
+           no_valid_day_is_null_not_zero, the_vectors_of_the_rules_are_what_the_reference_prints])

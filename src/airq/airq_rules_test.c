@@ -390,6 +390,191 @@ static void reference_states(void **state)
     }
 }
 
+/* ---- the second computation: testdata/rules_vectors.txt, printed by tests/rules_reference.py ---- */
+
+/* Cuts the next part off *p at `sep`; "" at the end. */
+static char *cut(char **p, char sep)
+{
+    static char none[1];
+    char *from = *p;
+    if (!from)
+        return none;
+    char *at = strchr(from, sep);
+    *p = at ? at + 1 : NULL;
+    if (at)
+        *at = '\0';
+    return from;
+}
+
+static int64_t value_of(const char *z)
+{
+    return strcmp(z, "-") == 0 ? AIRQ_NONE : fix(z);
+}
+
+static int int_of(const char *z)
+{
+    int64_t v;
+    assert_true(lt_text_to_i64(lt_slice_of(z), &v));
+    return (int)v;
+}
+
+static enum airq_pollutant pollutant_named(const char *z)
+{
+    for (int p = 0; p < AIRQ_POLLUTANTS; p++)
+        if (strcmp(airq_pollutant_name((enum airq_pollutant)p), z) == 0)
+            return (enum airq_pollutant)p;
+    fail();
+    return AIRQ_SO2;
+}
+
+static lt_i128 wide_of(int64_t v, enum airq_pollutant p)
+{
+    return v == AIRQ_NONE ? AIRQ_WIDE_NONE : ONE * (v / airq_tick(p));
+}
+
+static struct airq_day day_of(const struct airq_standard *s, enum airq_rounding r, char *z)
+{
+    struct airq_day d = {.dust = 0};
+    for (int i = 0; i < AIRQ_POLLUTANTS; i++) {
+        const enum airq_pollutant p = (enum airq_pollutant)i;
+        const int64_t v = value_of(cut(&z, '/'));
+        const bool none = v == AIRQ_NONE;
+        d.judged[p] = none ? AIRQ_NONE : lt_fix_round(v, p == AIRQ_CO ? 1 : 0);
+        d.value[p] = wide_of(none || r == AIRQ_FINAL ? v : lt_fix_round(v, airq_standard_decimals(s, p)), p);
+    }
+    d.value[AIRQ_O3_1H] = d.value[AIRQ_O3];
+    d.judged[AIRQ_O3_1H] = d.judged[AIRQ_O3];
+    d.dust = (unsigned)int_of(z);
+    return d;
+}
+
+static void same_letters(const struct airq_attainment *a, const char *want)
+{
+    for (int p = 0; p < AIRQ_POLLUTANTS; p++)
+        assert_int_equal("UAE"[a->item[p].verdict], want[p]);
+    assert_int_equal("UAE"[a->overall], want[AIRQ_POLLUTANTS]);
+}
+
+static void period_vector(char *line)
+{
+    static struct airq_day day[128];
+    static lt_i128 work[128];
+    static const int weight[AIRQ_POLLUTANTS] = {
+        [AIRQ_SO2] = 1, [AIRQ_NO2] = 2, [AIRQ_CO] = 1, [AIRQ_PM10] = 1, [AIRQ_PM25] = 3, [AIRQ_O3] = 2};
+    const struct airq_standard *s = std(cut(&line, ';'));
+    const enum airq_rounding r = lt_slice_is(lt_slice_of(cut(&line, ';')), "final") ? AIRQ_FINAL : AIRQ_STEPWISE;
+    char *days = cut(&line, ';'), *want = cut(&line, ';');
+    struct airq_period x;
+    struct airq_attainment a;
+    size_t n = 0;
+    while (days && n < 128)
+        day[n++] = day_of(s, r, cut(&days, ' '));
+    airq_period(s, r, day, n, work, &x);
+    airq_attain(s, AIRQ_GRADE_2, &x, &a);
+    for (int p = 0; p < AIRQ_POLLUTANTS; p++) {
+        const int64_t got[] = {x.item[p].judged_mean, x.item[p].judged_percentile, a.item[p].mean_multiple,
+                               a.item[p].percentile_multiple, a.item[p].days_pct};
+        for (size_t i = 0; i < sizeof got / sizeof got[0]; i++)
+            assert_int_equal(got[i], value_of(cut(&want, ' ')));
+    }
+    struct airq_attainment grade_1;
+    airq_attain(s, AIRQ_GRADE_1, &x, &grade_1);
+    same_letters(&grade_1, cut(&line, ';'));
+    same_letters(&a, cut(&line, ';'));
+    assert_int_equal(x.composite, value_of(cut(&line, ';')));
+    assert_int_equal(airq_period_composite(s, &x, weight), value_of(cut(&line, ';')));
+    assert_int_equal(x.days_valid, int_of(cut(&line, ' ')));
+    assert_int_equal(x.days_good, int_of(cut(&line, ' ')));
+    assert_int_equal(x.days_heavy, int_of(cut(&line, ' ')));
+    assert_int_equal(x.days_dust, int_of(cut(&line, ' ')));
+    assert_int_equal(x.days_dust_polluted, int_of(cut(&line, ' ')));
+}
+
+static void left_vector(char *line)
+{
+    const enum airq_pollutant p = pollutant_named(cut(&line, ';'));
+    char *values = cut(&line, ';');
+    const int left = int_of(cut(&line, ';'));
+    const int64_t most = fix(cut(&line, ';'));
+    const unsigned decimals = (unsigned)int_of(cut(&line, ';'));
+    struct airq_sum sum = {0, 0};
+    while (values && *values) {
+        sum.sum += wide_of(fix(cut(&values, ' ')), p);
+        sum.n++;
+    }
+    const int64_t helped = airq_rounds_to(most, decimals);
+    assert_int_equal(helped, fix(cut(&line, ';')));
+    assert_int_equal(airq_mean_left(&sum, p, left, helped, 1), fix(cut(&line, ';')));
+    const int64_t x = fix(cut(&line, ';'));
+    assert_int_equal(airq_mean_with(&sum, p, left, x, decimals), fix(cut(&line, ';')));
+}
+
+static void days_vector(char *line)
+{
+    const int good = int_of(cut(&line, ';')), valid = int_of(cut(&line, ';')), left = int_of(cut(&line, ';'));
+    const int64_t target = fix(cut(&line, ';'));
+    assert_int_equal(airq_good_needed(good, valid, left, target), int_of(cut(&line, ';')));
+    assert_int_equal(airq_bad_allowed(valid - good, valid, left, target), int_of(cut(&line, ';')));
+}
+
+static size_t series(char *z, int32_t ret[200])
+{
+    size_t n = 0;
+    while (z && n < 200) {
+        const char *one = cut(&z, ' ');
+        ret[n++] = strcmp(one, "-") == 0 ? -1 : int_of(one) * UG;
+    }
+    return n;
+}
+
+static void dust_vector(char *line)
+{
+    int32_t pm10[200], pm25[200];
+    struct airq_dust_span span[20];
+    const size_t n = series(cut(&line, ';'), pm10), same = series(cut(&line, ';'), pm25);
+    const size_t found = airq_dust_suggest(&airq_dust_usual, pm10, pm25, n, span, 20);
+    char z[400];
+    size_t at = 0;
+    z[0] = '\0';
+    assert_true(n == same && found <= 20);
+    for (size_t i = 0; i < found; i++)
+        at += (size_t)snprintf(z + at, sizeof z - at, "%s%zu-%zu%s", i ? " " : "", span[i].from, span[i].to,
+                               span[i].open ? "+" : "");
+    assert_string_equal(z, line ? line : "");
+}
+
+static void the_second_computation_agrees(void **state)
+{
+    static const struct {
+        const char *kind;
+        void (*check)(char *line);
+        unsigned least;
+    } kinds[] = {{"period", period_vector, 90},
+                 {"left", left_vector, 150},
+                 {"days", days_vector, 150},
+                 {"dust", dust_vector, 40}};
+    unsigned n[4] = {0};
+    char path[1024], *line = NULL;
+    size_t cap = 0;
+    snprintf(path, sizeof path, "%s/rules_vectors.txt", getenv("AIRQ_TESTDATA"));
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    while (getline(&line, &cap, f) > 0) {
+        char *rest = line;
+        line[strcspn(line, "\n")] = '\0';
+        const char *kind = cut(&rest, ';');
+        for (int k = 0; k < 4; k++)
+            if (strcmp(kind, kinds[k].kind) == 0) {
+                n[k]++;
+                kinds[k].check(rest);
+            }
+    }
+    for (int k = 0; k < 4; k++)
+        assert_true(n[k] >= kinds[k].least);
+    free(line);
+    fclose(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +593,7 @@ int main(void)
         cmocka_unit_test(the_two_dust_switches),
         cmocka_unit_test(dust_is_suggested),
         cmocka_unit_test(reference_states),
+        cmocka_unit_test(the_second_computation_agrees),
     };
     return cmocka_run_group_tests_name("airq_rules", tests, NULL, NULL);
 }
