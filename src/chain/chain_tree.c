@@ -172,6 +172,17 @@ static void put_sibling(const struct chain_pair *level, uint64_t n, uint64_t i, 
         memcpy(ret[(*ret_n)++], level[s].h[a], CHAIN_HASH);
 }
 
+/* The same with one of the two hashes only. */
+static size_t level_up_one(struct chain_hasher *h, enum chain_algo a, struct chain_pair *p, size_t n)
+{
+    for (size_t i = 0; i + 1 < n; i += 2)
+        if (!chain_node(h, a, p[i].h[a], p[i + 1].h[a], p[i / 2].h[a]))
+            return 0;
+    if (n % 2)
+        memcpy(p[n / 2].h[a], p[n - 1].h[a], CHAIN_HASH);
+    return (n + 1) / 2;
+}
+
 bool chain_path(struct chain_hasher *h, enum chain_algo a, const struct chain_pair *leaves, size_t n,
                 const struct chain_pair *node, uint64_t count, uint64_t index, uint8_t ret[][CHAIN_HASH], size_t *ret_n)
 {
@@ -187,7 +198,7 @@ bool chain_path(struct chain_hasher *h, enum chain_algo a, const struct chain_pa
     bool ok = true;
     while (ok && n > 1) {
         put_sibling(level, n, i, a, ret, ret_n);
-        n = level_up(h, level, n, level);
+        n = level_up_one(h, a, level, n);
         ok = n != 0;
         i /= 2;
     }

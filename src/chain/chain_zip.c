@@ -22,14 +22,9 @@ static uint32_t get(const char *p, unsigned n)
 
 /* ---- CRC-32 (ISO 3309, reflected, as in ZIP) ---- */
 
-static uint32_t crc_step(uint32_t v) /* one byte of zeros forward */
-{
-    for (int i = 0; i < 8; i++)
-        v = (v >> 1) ^ ((v & 1) ? UINT32_C(0xEDB88320) : 0);
-    return v;
-}
+#include "chain/chain_crc_table.inc"
 
-static uint32_t crc_back(uint32_t v) /* and backward */
+static uint32_t crc_back(uint32_t v) /* one byte of zeros backward */
 {
     for (int i = 0; i < 8; i++)
         v = (v & UINT32_C(0x80000000)) ? ((v ^ UINT32_C(0xEDB88320)) << 1) | 1 : v << 1;
@@ -38,11 +33,15 @@ static uint32_t crc_back(uint32_t v) /* and backward */
 
 uint32_t chain_crc32(struct lt_slice s)
 {
-    uint32_t table[256], c = UINT32_MAX;
-    for (uint32_t i = 0; i < 256; i++)
-        table[i] = crc_step(i);
-    for (size_t i = 0; i < s.n; i++)
-        c = table[(c ^ (uint8_t)s.p[i]) & 255] ^ (c >> 8);
+    uint32_t c = UINT32_MAX;
+    const uint8_t *p = (const uint8_t *)s.p, *end = p + s.n;
+    for (; end - p >= 8; p += 8) {
+        uint32_t a = c ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+        c = crc_table[7][a & 255] ^ crc_table[6][(a >> 8) & 255] ^ crc_table[5][(a >> 16) & 255] ^
+            crc_table[4][a >> 24] ^ crc_table[3][p[4]] ^ crc_table[2][p[5]] ^ crc_table[1][p[6]] ^ crc_table[0][p[7]];
+    }
+    for (; p < end; p++)
+        c = crc_table[0][(c ^ *p) & 255] ^ (c >> 8);
     return ~c;
 }
 

@@ -1,0 +1,365 @@
+/* Tables of proof; the chained list of what was removed; holds; retention of journal days and packages. */
+#include "base/clock.h"
+#include "base/text.h"
+#include "journal/journal.h"
+#include "proof/proof_priv.h"
+#include "record/audit.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum lt_err proof_setup(struct sql_db *db, struct lt_error *err)
+{
+    static const struct sql_migration steps[] = {
+        {1,
+         "CREATE TABLE proof_removal(seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, what TEXT NOT NULL,"
+         " name TEXT NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, chain TEXT NOT NULL,"
+         " reason TEXT NOT NULL, author TEXT NOT NULL, hash BLOB NOT NULL);"
+         "CREATE TABLE proof_custody(id INTEGER PRIMARY KEY AUTOINCREMENT, evidence INTEGER NOT NULL,"
+         " at_ms INTEGER NOT NULL, user_id INTEGER NOT NULL, user_name TEXT NOT NULL, address TEXT NOT NULL,"
+         " action TEXT NOT NULL, detail TEXT NOT NULL);"
+         "CREATE INDEX proof_custody_evidence ON proof_custody(evidence, id);"
+         "CREATE TABLE proof_cursor(id INTEGER PRIMARY KEY CHECK(id = 1), alarm INTEGER NOT NULL);"},
+    };
+    return sql_migrate(db, "proof", steps, sizeof steps / sizeof steps[0], err);
+}
+
+/* ---- the chain of removals: as that of the audit trail ---- */
+
+static bool feed_i64(struct chain_hasher *h, int64_t v)
+{
+    uint8_t b[8];
+    for (int i = 0; i < 8; i++)
+        b[i] = (uint8_t)((uint64_t)v >> (56 - 8 * i));
+    return chain_feed(h, CHAIN_SHA256, b, sizeof b);
+}
+
+static bool feed_text(struct chain_hasher *h, struct lt_slice s)
+{
+    return feed_i64(h, (int64_t)s.n) && chain_feed(h, CHAIN_SHA256, s.p, s.n);
+}
+
+struct removal_row {
+    int64_t seq, at_ms, first, count;
+    struct lt_slice what, name, chain, reason, author;
+};
+
+static bool row_hash(struct chain_hasher *h, const uint8_t prev[CHAIN_HASH], const struct removal_row *r,
+                     uint8_t ret[CHAIN_HASH])
+{
+    return chain_begin(h, CHAIN_SHA256) && chain_feed(h, CHAIN_SHA256, prev, CHAIN_HASH) && feed_i64(h, r->seq) &&
+           feed_i64(h, r->at_ms) && feed_text(h, r->what) && feed_text(h, r->name) && feed_i64(h, r->first) &&
+           feed_i64(h, r->count) && feed_text(h, r->chain) && feed_text(h, r->reason) && feed_text(h, r->author) &&
+           chain_end(h, CHAIN_SHA256, ret);
+}
+
+static enum lt_err last_row(struct sql_db *db, int64_t *ret_seq, uint8_t ret[CHAIN_HASH], struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    bool row = false;
+    enum lt_err e = sql_prepare(db, "SELECT seq, hash FROM proof_removal ORDER BY seq DESC LIMIT 1", &st, err);
+    if (e == LT_OK)
+        e = sql_step(st, &row, err);
+    *ret_seq = 0;
+    memset(ret, 0, CHAIN_HASH);
+    if (e == LT_OK && row) {
+        struct lt_slice h = sql_col_blob(st, 1);
+        *ret_seq = sql_col_i64(st, 0);
+        if (h.n == CHAIN_HASH)
+            memcpy(ret, h.p, CHAIN_HASH);
+    }
+    sql_release(&st);
+    return e;
+}
+
+static enum lt_err insert_row(struct sql_db *db, const struct removal_row *r, const uint8_t hash[CHAIN_HASH],
+                              struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    enum lt_err e = sql_prepare(db,
+                                "INSERT INTO proof_removal(seq, at_ms, what, name, first, count, chain, reason,"
+                                " author, hash) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+                                &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_i64(st, 1, r->seq);
+    sql_bind_i64(st, 2, r->at_ms);
+    sql_bind_text(st, 3, r->what);
+    sql_bind_text(st, 4, r->name);
+    sql_bind_i64(st, 5, r->first);
+    sql_bind_i64(st, 6, r->count);
+    sql_bind_text(st, 7, r->chain);
+    sql_bind_text(st, 8, r->reason);
+    sql_bind_text(st, 9, r->author);
+    sql_bind_blob(st, 10, hash, CHAIN_HASH);
+    return sql_run(st, err);
+}
+
+enum lt_err proof_removal_add(struct sql_db *db, const struct proof_removed *r, int64_t now_ms, struct lt_error *err)
+{
+    uint8_t prev[CHAIN_HASH], hash[CHAIN_HASH];
+    int64_t seq = 0;
+    enum lt_err e = sql_begin(db, err);
+    if (e != LT_OK)
+        return e;
+    struct chain_hasher *h = chain_hasher_create();
+    e = h ? last_row(db, &seq, prev, err) : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    if (e == LT_OK) {
+        const struct removal_row row = {.seq = seq + 1,
+                                        .at_ms = now_ms,
+                                        .first = (int64_t)r->first,
+                                        .count = (int64_t)r->count,
+                                        .what = lt_slice_of(r->what),
+                                        .name = lt_slice_of(r->name),
+                                        .chain = lt_slice_of(r->chain),
+                                        .reason = lt_slice_of(r->reason),
+                                        .author = lt_slice_of(r->author)};
+        e = row_hash(h, prev, &row, hash) ? insert_row(db, &row, hash, err)
+                                          : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    }
+    chain_hasher_destroy(&h);
+    return sql_end(db, e, err);
+}
+
+enum lt_err proof_removal_verify(struct sql_db *db, int64_t *ret_rows, int64_t *ret_bad_seq, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    struct chain_hasher *h = chain_hasher_create();
+    uint8_t prev[CHAIN_HASH] = {0}, hash[CHAIN_HASH];
+    bool row = false;
+    int64_t given = 0;
+    *ret_rows = 0;
+    *ret_bad_seq = 0;
+    enum lt_err e = h ? sql_prepare(db,
+                                    "SELECT seq, at_ms, what, name, first, count, chain, reason, author, hash"
+                                    " FROM proof_removal ORDER BY seq",
+                                    &st, err)
+                      : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    while (e == LT_OK && (e = sql_step(st, &row, err)) == LT_OK && row) {
+        const struct removal_row r = {sql_col_i64(st, 0),  sql_col_i64(st, 1),  sql_col_i64(st, 4),
+                                      sql_col_i64(st, 5),  sql_col_text(st, 2), sql_col_text(st, 3),
+                                      sql_col_text(st, 6), sql_col_text(st, 7), sql_col_text(st, 8)};
+        struct lt_slice stored = sql_col_blob(st, 9);
+        if (r.seq != *ret_rows + 1 || !row_hash(h, prev, &r, hash) || stored.n != CHAIN_HASH ||
+            memcmp(stored.p, hash, CHAIN_HASH) != 0) {
+            *ret_bad_seq = *ret_rows + 1;
+            e = lt_fail(err, LT_E_CORRUPT, NULL, "proof_removal", "hash", NULL);
+        } else {
+            memcpy(prev, hash, CHAIN_HASH);
+            ++*ret_rows;
+        }
+    }
+    sql_release(&st);
+    chain_hasher_destroy(&h);
+    if (e == LT_OK &&
+        sql_get_i64(db, "SELECT seq FROM sqlite_sequence WHERE name = 'proof_removal'", NULL, &given, NULL) == LT_OK &&
+        given != *ret_rows) {
+        *ret_bad_seq = *ret_rows + 1;
+        e = lt_fail(err, LT_E_CORRUPT, NULL, "proof_removal", "rows are missing at the end", NULL);
+    }
+    return e;
+}
+
+/* ---- holds ---- */
+
+/* In force: not deleted, not over. Days of an alarm's hold: from the day before it was first seen. */
+#define HOLDS                                                                                                          \
+    " FROM legal_hold h LEFT JOIN alarm a ON h.object_kind = 'alarm' AND a.id = h.object_id"                           \
+    " WHERE h.deleted = 0 AND (h.until_at IS NULL OR h.until_at > ?1)"
+
+enum lt_err proof_held_from(struct sql_db *db, int64_t now_ms, int tz_min, int *ret_day, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    bool row = false;
+    *ret_day = INT_MAX;
+    /* a hold on a plant or device without days keeps everything there is */
+    enum lt_err e = sql_prepare(db,
+                                "SELECT min(CASE WHEN h.object_kind = 'alarm' THEN coalesce(a.first_at_ms, 0) - ?2"
+                                " ELSE coalesce(h.day_from, 0) END)" HOLDS,
+                                &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_i64(st, 1, now_ms);
+    sql_bind_i64(st, 2, LT_DAY_MS);
+    e = sql_step(st, &row, err);
+    if (e == LT_OK && row && !sql_col_null(st, 0))
+        *ret_day = lt_day_number(sql_col_i64(st, 0) > 0 ? sql_col_i64(st, 0) : 0, tz_min);
+    sql_release(&st);
+    return e;
+}
+
+enum lt_err proof_held(struct sql_db *db, int64_t evidence, int64_t now_ms, int tz_min, bool *ret, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    bool row = false;
+    *ret = false;
+    enum lt_err e = sql_prepare(
+        db,
+        "SELECT 1 FROM legal_hold h, evidence e WHERE e.id = ?2 AND h.deleted = 0 AND (h.until_at IS NULL OR"
+        " h.until_at > ?1) AND ((h.object_kind = 'device' AND h.object_id = e.device) OR (h.object_kind = 'outlet' AND"
+        " h.object_id = e.outlet) OR (h.object_kind = 'enterprise' AND h.object_id = e.enterprise) OR"
+        " (h.object_kind = 'alarm' AND h.object_id = e.alarm) OR h.object_kind = 'days')"
+        " AND (h.day_from IS NULL OR e.alarm_at_ms >= h.day_from)"
+        " AND (h.day_to IS NULL OR e.alarm_at_ms < h.day_to + ?3) LIMIT 1",
+        &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_i64(st, 1, now_ms);
+    sql_bind_i64(st, 2, evidence);
+    sql_bind_i64(st, 3, LT_DAY_MS);
+    e = sql_step(st, &row, err);
+    *ret = row;
+    sql_release(&st);
+    return e;
+}
+
+/* ---- retention ---- */
+
+struct covered { /* a day: what the statements say of it */
+    bool final;
+    uint64_t first, last;
+    uint8_t chain[CHAIN_HASH];
+};
+
+static void cover(const struct proof_day *days, size_t n, int day, struct covered *ret)
+{
+    *ret = (struct covered){0};
+    for (size_t i = 0; i < n; i++) {
+        const struct chain_range *r = &days[i].d.stream[CHAIN_JOURNAL];
+        if (days[i].bad_line || days[i].d.day != day)
+            continue;
+        ret->final = ret->final || days[i].d.final;
+        if (r->count) {
+            ret->first = ret->first ? ret->first : r->first;
+            ret->last = r->last;
+            memcpy(ret->chain, r->chain, CHAIN_HASH);
+        }
+    }
+}
+
+static enum lt_err record_day(struct sql_db *db, int day, const struct covered *c, int64_t now_ms, struct lt_error *err)
+{
+    char name[16], hex[2 * CHAIN_HASH + 1];
+    snprintf(name, sizeof name, "%08d", day);
+    chain_hex(c->chain, CHAIN_HASH, hex);
+    const struct proof_removed r = {.what = "journal",
+                                    .name = name,
+                                    .chain = hex,
+                                    .reason = "retention",
+                                    .author = "post",
+                                    .first = c->first,
+                                    .count = c->last ? c->last - c->first + 1 : 0};
+    int64_t known = 0;
+    struct sql_stmt *st = NULL;
+    bool row = false; /* killed between record and removal: the record stands already */
+    enum lt_err e =
+        sql_prepare(db, "SELECT count(*) FROM proof_removal WHERE what = 'journal' AND name = ?1", &st, err);
+    if (e == LT_OK) {
+        sql_bind_str(st, 1, name);
+        e = sql_step(st, &row, err);
+        known = row ? sql_col_i64(st, 0) : 0;
+    }
+    sql_release(&st);
+    return e == LT_OK && !known ? proof_removal_add(db, &r, now_ms, err) : e;
+}
+
+enum lt_err proof_expire_journal(struct sql_db *db, const char *dir, int tz_min, int before_day, int64_t now_ms,
+                                 unsigned *ret_days, struct lt_error *err)
+{
+    static const size_t cap = 8192;
+    int *list = malloc(cap * sizeof *list), held = 0;
+    struct proof_day *days = NULL;
+    size_t n = 0;
+    *ret_days = 0;
+    enum lt_err e =
+        list ? proof_held_from(db, now_ms, tz_min, &held, err) : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    if (e == LT_OK)
+        e = proof_days(dir, &days, &n, err);
+    size_t n_list = e == LT_OK ? journal_days(dir, list, cap) : 0;
+    /* From the oldest on and without a gap, so that the live chain stays whole: a held day keeps what is newer too. */
+    int limit = before_day < held ? before_day : held, last = 0;
+    for (size_t i = 0; e == LT_OK && i + 1 < n_list && list[i] < limit; i++) {
+        struct covered c;
+        cover(days, n, list[i], &c);
+        if (!c.final && (n == 0 || days[n - 1].d.day <= list[i]))
+            break;   /* first sealed, then removed */
+        if (c.final) /* else a file without a batch */
+            e = record_day(db, list[i], &c, now_ms, err);
+        last = list[i + 1];
+    }
+    if (e == LT_OK && last)
+        e = journal_expire(dir, last, ret_days, err);
+    for (size_t i = 0; e == LT_OK && i < n_list && list[i] < last; i++) {
+        char path[PROOF_PATH];
+        snprintf(path, sizeof path, "%.900s/proof/files/%08d.sum", dir, list[i]);
+        if (unlink(path) != 0 && errno != ENOENT)
+            e = lt_fail(err, LT_E_IO, NULL, path, strerror(errno), NULL);
+    }
+    free(days);
+    free(list);
+    return e;
+}
+
+static enum lt_err expire_one(struct sql_db *db, const char *dir, int64_t id, const char *name, const char *sha256,
+                              const char *path, int64_t now_ms, struct lt_error *err)
+{
+    const struct auth_ctx who = auth_system("post");
+    const struct record_ctx x = {.db = db, .who = &who, .now_ms = now_ms, .tz_min = LT_TZ_CHINA};
+    const struct record_set set[] = {RECORD_SET_Z("state", "removed")};
+    const struct proof_removed r = {
+        .what = "evidence", .name = name, .chain = sha256, .reason = "retention", .author = "post", .count = 1};
+    char file[PROOF_PATH];
+    snprintf(file, sizeof file, "%.500s/evidence/%.400s", dir, path);
+    enum lt_err e = sql_begin(db, err);
+    if (e != LT_OK)
+        return e;
+    e = proof_removal_add(db, &r, now_ms, err);
+    if (e == LT_OK)
+        e = record_change(&x, record_kind_find(LT_LIT("evidence")), id, 0, "remove", set, 1, err);
+    e = sql_end(db, e, err);
+    if (e == LT_OK && unlink(file) != 0 && errno != ENOENT)
+        e = lt_fail(err, LT_E_IO, NULL, file, strerror(errno), NULL);
+    return e;
+}
+
+enum lt_err proof_expire_evidence(struct sql_db *db, const char *dir, int tz_min, int64_t before_ms, int64_t now_ms,
+                                  unsigned *ret_n, struct lt_error *err)
+{
+    enum { MOST = 500 }; /* of one night */
+    *ret_n = 0;
+    int64_t id = 0;
+    for (int i = 0; i < MOST; i++) {
+        struct sql_stmt *st = NULL;
+        char name[128] = "", sha[80] = "", path[256] = "";
+        bool row = false, held = false;
+        enum lt_err e = sql_prepare(db,
+                                    "SELECT id, name, sha256, path FROM evidence WHERE id > ?1 AND state = 'sealed' AND"
+                                    " sealed_at_ms < ?2 AND deleted = 0 ORDER BY id LIMIT 1",
+                                    &st, err);
+        if (e != LT_OK)
+            return e;
+        sql_bind_i64(st, 1, id);
+        sql_bind_i64(st, 2, before_ms);
+        e = sql_step(st, &row, err);
+        if (e == LT_OK && row) {
+            id = sql_col_i64(st, 0);
+            lt_text_copy_slice(name, sizeof name, sql_col_text(st, 1));
+            lt_text_copy_slice(sha, sizeof sha, sql_col_text(st, 2));
+            lt_text_copy_slice(path, sizeof path, sql_col_text(st, 3));
+        }
+        sql_release(&st);
+        if (e != LT_OK || !row)
+            return e;
+        e = proof_held(db, id, now_ms, tz_min, &held, err);
+        if (e == LT_OK && !held) {
+            e = expire_one(db, dir, id, name, sha, path, now_ms, err);
+            ++*ret_n;
+        }
+        if (e != LT_OK)
+            return e;
+    }
+    return LT_OK;
+}
