@@ -10,6 +10,7 @@ int cmd_assess(int argc, char **argv);
 int cmd_draw(int argc, char **argv);
 int cmd_hj212(int argc, char **argv);
 int cmd_import(int argc, char **argv);
+int cmd_import_air(int argc, char **argv);
 int cmd_export(int argc, char **argv); /* frames or a kind */
 int cmd_export_frames(int argc, char **argv);
 int cmd_export_kind(int argc, char **argv);
@@ -19,6 +20,7 @@ int cmd_user(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
+int cmd_repair_journal(int argc, char **argv);
 int cmd_verify_journal(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 #endif

@@ -135,6 +135,8 @@ static void print_report(const struct job *j, struct lt_slice json, const struct
 
 int cmd_import(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "air") == 0) /* hourly values are no records */
+        return cmd_import_air(argc, argv);
     struct job j = {.command = "import", .tz_min = LT_TZ_CHINA};
     const struct opt opts[] = {{"--data", OPT_TEXT, &j.data, "DIR", "data directory (required)"},
                                {"--format", OPT_TEXT, &j.format_text, "csv|xlsx", "default: by what the file is"},

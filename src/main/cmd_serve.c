@@ -1,6 +1,7 @@
 /* lantian serve: the post. Start order: state, journal, registry, values, engine, API, devices; stop in reverse, so
  * that whatever was acknowledged has been taken in. */
 #include "air/air_figure.h"
+#include "air/air_import.h"
 #include "alarm/alarm.h"
 #include "api/api.h"
 #include "auth/auth.h"
@@ -101,6 +102,24 @@ static void on_command(void *user, uint64_t id)
         api_command_changed(s->api, id);
 }
 
+/* A version of the air data was committed, here or by another process. */
+static void on_air(void *user, const struct air_changed *c)
+{
+    enum { IDS_MAX = 100 }; /* beyond, pages reload whatever they show: an event stays small */
+    struct serve *s = user;
+    struct lt_buf b = LT_BUF_INIT(8192);
+    char from[16], to[16];
+    air_day_text(c->from, from);
+    air_day_text(c->to, to);
+    lt_buf_addf(&b, "{\"version\":%lld,\"from\":\"%s\",\"to\":\"%s\",\"stations\":[", (long long)c->version, from, to);
+    for (size_t i = 0; c->n <= IDS_MAX && i < c->n; i++)
+        lt_buf_addf(&b, i ? ",%lld" : "%lld", (long long)c->station[i]);
+    lt_buf_adds(&b, "]}");
+    if (!b.failed)
+        bus_publish(s->bus, "air", 0, 0, lt_buf_slice(&b));
+    lt_buf_fini(&b);
+}
+
 /* ---- phases ---- */
 
 static enum lt_err start_state(struct serve *s, char *once, size_t cap, struct lt_error *err)
@@ -122,6 +141,9 @@ static enum lt_err start_state(struct serve *s, char *once, size_t cap, struct l
         e = air_open(s->db, (int)s->cfg.tz_min, &s->air, err);
     if (e == LT_OK)
         e = air_figures_open(s->air, &s->figures, err);
+    if (e == LT_OK && (!(s->feed = air_feed_create()) || !air_listen(s->air, on_air, s))) /* after the figures: pages
+        that hear of a version find them new */
+        e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     return e;
 }
 
@@ -236,6 +258,7 @@ static void stop(struct serve *s)
         recorder_stop(&s->recorder);
     if (s->registry)
         registry_destroy(&s->registry);
+    air_feed_destroy(&s->feed);
     air_close(&s->air);
     air_figures_close(&s->figures); /* listens to the former */
     if (s->bus)

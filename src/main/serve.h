@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct air;
+struct air_feed;
 struct air_figures;
 struct api;
 struct bus;
@@ -30,6 +31,8 @@ struct serve {
     struct bus *bus;
     struct air *air;
     struct air_figures *figures;
+    struct air_feed *feed;
+    int64_t next_feed_ms; /* monotonic */
     struct gateway *gateway;
     struct api *api;
     /* simulated devices of the demonstration city */

@@ -1,9 +1,11 @@
 /* Care of the running post: deadlines of alarms every ten seconds; at night recompression, expiry, old sessions. */
+#include "air/air_import.h"
 #include "alarm/alarm.h"
 #include "auth/auth.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "bus/bus.h"
+#include "flow/flow.h"
 #include "journal/journal.h"
 #include "main/serve.h"
 #include "series/series.h"
@@ -11,7 +13,7 @@
 
 #include <stdio.h>
 
-enum { SHORT_MS = 10000, NIGHT_HOUR = 2, COMPACT_STEP = 200, DAYS_MAX = 40000 };
+enum { SHORT_MS = 10000, FEED_MS = 20000, NIGHT_HOUR = 2, COMPACT_STEP = 200, DAYS_MAX = 40000 };
 
 static void note(const char *what, enum lt_err e, const struct lt_error *err)
 {
@@ -28,6 +30,15 @@ static void moved(void *user, const struct alarm_outcome *o)
     char json[96];
     int n = snprintf(json, sizeof json, "{\"id\":%lld,\"change\":\"moved\"}", (long long)o->id);
     bus_publish(s->bus, "alarm", o->territory, o->enterprise, (struct lt_slice){json, (size_t)n});
+}
+
+static enum lt_err reviews_overdue(struct serve *s, int64_t wall_ms, struct lt_error *err)
+{
+    bool more = true;
+    enum lt_err e = LT_OK;
+    while (e == LT_OK && more)
+        e = flow_overdue(s->db, &air_review_flow, wall_ms, (int)s->cfg.tz_min, NULL, NULL, &more, err);
+    return e;
 }
 
 static void recompress(struct serve *s, int64_t wall_ms)
@@ -63,13 +74,28 @@ static void night(struct serve *s, int64_t wall_ms)
     lt_log(LT_INFO, "care.night", "seconds=%.1f", (double)(lt_mono_ms() - started) / 1000);
 }
 
+/* Hours of HJ 212 air stations, and versions another process made. */
+static void air(struct serve *s, int64_t wall_ms, int64_t mono_ms)
+{
+    struct lt_error err;
+    bool changed;
+    if (mono_ms >= s->next_feed_ms) {
+        s->next_feed_ms = mono_ms + FEED_MS;
+        note("air stations", air_feed_run(s->feed, s->db, s->series, wall_ms, (int)s->cfg.tz_min, &changed, &err),
+             &err);
+    }
+    note("air versions", air_poll(s->air, s->db, &err), &err);
+}
+
 void serve_care(struct serve *s, int64_t wall_ms, int64_t mono_ms)
 {
     struct lt_error err;
     int tz = (int)s->cfg.tz_min;
+    air(s, wall_ms, mono_ms);
     if (mono_ms >= s->next_short_ms) {
         s->next_short_ms = mono_ms + SHORT_MS;
         note("alarm deadlines", alarm_overdue(s->db, wall_ms, tz, moved, s, &err), &err);
+        note("review deadlines", reviews_overdue(s, wall_ms, &err), &err);
         note("old sessions", auth_expire(s->db, wall_ms, &err), &err);
     }
     if (s->next_night_ms == 0) { /* the first night after the start */
