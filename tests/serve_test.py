@@ -133,6 +133,47 @@ def backup_and_restore():
         shutil.rmtree(restored)
 
 
+def a_lost_or_damaged_journal_is_repaired_only_on_demand():
+    import glob
+    import shutil
+    with Post() as post:
+        post.start()
+        cli("sim", "--to", f"127.0.0.1:{post.hj212}", "--devices", 5, "--rate", 200, "--seconds", 2, "--quiet", check=0)
+        assert post.stop() == 0
+        r = cli("repair-journal", "--data", post.data, check=0)
+        assert r.stdout.startswith(b"nothing to repair"), r
+        shutil.rmtree(os.path.join(post.data, "journal"))
+        args = ("serve", "--data", post.data, "--http", "127.0.0.1:0", "--hj212", "127.0.0.1:0")
+        r = cli(*args)
+        assert r.returncode == 2 and b"journal" in r.stderr, r
+        r = cli("repair-journal", "--data", post.data)
+        assert r.returncode == 1 and b"are missing" in r.stdout and b"nothing was changed" in r.stdout, r
+        assert cli("repair-journal", "--data", post.data, "--accept-loss").returncode == 2, "a name is needed"
+        r = cli("repair-journal", "--data", post.data, "--accept-loss", "--by", "wang", check=0)
+        assert b"audit row written" in r.stdout, r
+        post.start()
+        cli("sim", "--to", f"127.0.0.1:{post.hj212}", "--devices", 5, "--rate", 200, "--seconds", 2, "--quiet", check=0)
+        assert post.request("GET", "/healthz")[0] == 200
+        assert post.stop() == 0
+        cli("verify-journal", "--data", post.data, check=0)
+        stored = len(cli("export", "frames", "--data", post.data, check=0).stdout.splitlines())
+        path = sorted(glob.glob(os.path.join(post.data, "journal", "????????.db")))[-1]
+        with open(path, "r+b") as f:
+            f.write(b"\xa5" * 100)
+        assert cli(*args).returncode == 2
+        r = cli("repair-journal", "--data", post.data, "--accept-loss", "--by", "wang", check=0)
+        assert glob.glob(path + ".damaged-*"), os.listdir(os.path.dirname(path))
+        post.start()
+        assert post.request("GET", "/healthz")[0] == 200
+        assert post.stop() == 0
+        cli("verify-journal", "--data", post.data, check=0)
+        assert stored > 0
+        import sqlite3
+        db = sqlite3.connect(os.path.join(post.data, "state.db"))
+        rows = [json.loads(d) for (d,) in db.execute("SELECT detail FROM audit WHERE action = 'repair_journal' ORDER BY seq")]
+        assert len(rows) == 2 and rows[0]["accepted_by"] == "wang" and rows[0]["lost"] > 0 and rows[1]["aside"], rows
+
+
 run_tests([ready_and_graceful_end, acknowledged_frames_are_exported_once, closed_enrolment_keeps_but_does_not_answer,
            a_second_post_on_the_same_directory_is_refused, simulator_reports, decode_and_encode, wrong_use_is_told,
-           backup_and_restore])
+           backup_and_restore, a_lost_or_damaged_journal_is_repaired_only_on_demand])

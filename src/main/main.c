@@ -22,6 +22,7 @@ static const struct {
     {"ledger", cmd_ledger, "received, stored, duplicate, rejected per device"},
     {"verify-journal", cmd_verify_journal, "check the hash chain of the raw journal"},
     {"repair-journal", cmd_repair_journal, "let a post go on whose journal is damaged or lost"},
+    {"repair-journal", cmd_repair_journal, "let a post go on whose journal is damaged or lost"},
     {"user", cmd_user, "add, list and unlock users, set passwords"},
     {"backup", cmd_backup, "copy a post's data, also while it runs"},
     {"restore", cmd_restore, "make a data directory from a backup"},
