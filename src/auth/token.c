@@ -30,7 +30,7 @@ enum lt_err auth_token_create(const struct record_ctx *x, const char *name, cons
         return e;
     e = sql_get_i64(x->db, "SELECT count(*) FROM token WHERE user = ?1 AND revoked = 0", &x->who->user_id, &live, err);
     if (e == LT_OK && live >= TOKENS_MAX)
-        e = lt_fail(err, LT_E_LIMIT, NULL, "tokens", "20", NULL);
+        e = lt_fail(err, LT_E_LIMIT_SIZE, NULL, "tokens", "20", NULL);
     if (e == LT_OK)
         e = sql_prepare(x->db,
                         "INSERT INTO token(hash, name, user, permissions, created_at_ms, expires_at_ms)"

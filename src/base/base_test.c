@@ -124,6 +124,20 @@ static void errors_speak_both_languages(void **state)
     assert_string_equal(s, "o2_ref 应在 0 与 21 之间");
     assert_int_equal(lt_err_http(e.code), 422);
     assert_string_equal(lt_err_name(e.code), "FIELD_RANGE");
+    /* a phrase as argument has two halves; a value with the same signs stays whole */
+    lt_fail(&e, LT_E_DENIED, "role", "grant more than you have / 授予超出自身的权限", NULL, NULL);
+    lt_error_text(&e, LT_EN, s, sizeof s);
+    assert_string_equal(s, "your role may not grant more than you have");
+    lt_error_text(&e, LT_ZH, s, sizeof s);
+    assert_string_equal(s, "您的角色无权授予超出自身的权限");
+    lt_fail(&e, LT_E_BAD_INPUT, NULL, "一厂 / 二厂", NULL, NULL);
+    lt_error_text(&e, LT_EN, s, sizeof s);
+    assert_string_equal(s, "一厂 / 二厂");
+    lt_fail(&e, LT_E_BAD_INPUT, NULL, "a / b / 中", NULL, NULL);
+    lt_error_text(&e, LT_ZH, s, sizeof s);
+    assert_string_equal(s, "a / b / 中");
+    assert_int_equal(lt_err_http(LT_E_LIMIT), 429);
+    assert_int_equal(lt_err_http(LT_E_LIMIT_SIZE), 422);
 }
 
 static void a_buffer_stops_at_its_limit(void **state)

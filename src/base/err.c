@@ -50,12 +50,26 @@ int lt_err_http(enum lt_err code)
     return (unsigned)code < LT_E_COUNT ? errs[code].http : 500;
 }
 
-static size_t render(const struct lt_error *err, const char *tmpl, char *ret, size_t cap)
+/* The reader's half of an argument in two languages, "english / 中文": plain ASCII, the bar, and Chinese behind it.
+ * Anything else, as most values, is one text. */
+static struct lt_slice half(const char *arg, enum lt_lang lang)
+{
+    static const char bar[] = " / ";
+    const char *at = strstr(arg, bar);
+    for (const char *p = arg; at && p < at; p++)
+        if ((unsigned char)*p >= 0x80)
+            at = NULL;
+    if (!at || at == arg || (unsigned char)at[3] < 0x80)
+        return lt_slice_of(arg);
+    return lang == LT_EN ? (struct lt_slice){arg, (size_t)(at - arg)} : lt_slice_of(at + 3);
+}
+
+static size_t render(const struct lt_error *err, const char *tmpl, enum lt_lang lang, char *ret, size_t cap)
 {
     size_t n = 0;
     for (const char *p = tmpl; *p && n + 1 < cap;) {
         if (p[0] == '{' && p[1] >= '0' && p[1] <= '2' && p[2] == '}') {
-            n += lt_text_copy(ret + n, cap - n, err->arg[p[1] - '0']);
+            n += lt_text_copy_slice(ret + n, cap - n, half(err->arg[p[1] - '0'], lang));
             p += 3;
         } else {
             ret[n++] = *p++;
@@ -68,11 +82,11 @@ static size_t render(const struct lt_error *err, const char *tmpl, char *ret, si
 size_t lt_error_text(const struct lt_error *err, enum lt_lang lang, char *ret, size_t cap)
 {
     unsigned c = (unsigned)err->code < LT_E_COUNT ? (unsigned)err->code : LT_E_INTERNAL;
-    return render(err, errs[c].text[lang], ret, cap);
+    return render(err, errs[c].text[lang], lang, ret, cap);
 }
 
 size_t lt_error_hint(const struct lt_error *err, enum lt_lang lang, char *ret, size_t cap)
 {
     unsigned c = (unsigned)err->code < LT_E_COUNT ? (unsigned)err->code : LT_E_INTERNAL;
-    return render(err, errs[c].hint[lang], ret, cap);
+    return render(err, errs[c].hint[lang], lang, ret, cap);
 }

@@ -2,7 +2,8 @@
  *
  * Every function above the pure libraries returns enum lt_err and takes a struct lt_error * as its
  * last argument (may be NULL). On failure the structure names the error, the field it belongs to and
- * up to three arguments; texts are made only when somebody reads them, in his language. */
+ * up to three arguments; texts are made only when somebody reads them, in his language. An argument
+ * that is itself a phrase is given in both, "english / 中文": the reader sees his half. */
 #ifndef LT_BASE_ERR_H
 #define LT_BASE_ERR_H
 #include <stddef.h>

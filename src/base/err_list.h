@@ -15,8 +15,10 @@ X(DISK_FULL, 507, "disk full at {0}", "磁盘已满：{0}", "free space; work re
 X(CORRUPT, 500, "{0} is damaged: {1}", "{0} 已损坏：{1}", "restore from backup or run a check",
   "请从备份恢复或运行检查")
 X(BUSY, 503, "{0} is busy", "{0} 繁忙", "try again in a moment", "请稍后再试")
-X(LIMIT, 429, "limit reached: {0} (at most {1})", "超出上限：{0}（最多 {1}）",
-  "reduce the amount or ask for a higher limit", "请减少数量或申请提高上限")
+X(LIMIT, 429, "limit reached for now: {0} (at most {1})", "暂时超出上限：{0}（最多 {1}）",
+  "try again later, or ask for a higher limit", "请稍后再试，或申请提高上限")
+X(LIMIT_SIZE, 422, "too much at once: {0} (at most {1})", "超出一次的上限：{0}（最多 {1}）",
+  "trying again does not help: send, choose or keep less", "重试无效，请减少提交、查询或保留的数量")
 X(TIMEOUT, 504, "no answer from {0} within {1}", "{0} 在 {1} 内无应答", "check the connection and try again",
   "请检查连接后重试")
 X(UNSUPPORTED, 501, "{0} is not supported", "不支持 {0}", "", "")
@@ -59,6 +61,22 @@ X(DENIED_TERRITORY, 403, "{0} lies outside your territory", "{0} 不在您的辖
 X(FLOW_MOVE, 409, "cannot {0} while {1}", "当前状态为“{1}”，不能{0}", "reload: somebody may have acted already",
   "请刷新：可能已有人处理")
 X(FLOW_NEEDS, 422, "{0} needs {1}", "{0}需要填写{1}", "", "")
+/* random draw */
+X(DRAW_WEIGHT, 422, "class {1} of {0} has no weight", "{0}类别“{1}”没有权重", "add it to the table of weights",
+  "请在权重表中补充")
+X(DRAW_PICK, 422, "{0} are to be drawn, the list holds only {1}", "拟抽取 {0} 家，名单仅有 {1} 家",
+  "draw fewer or widen the list", "请减少抽取数量或扩大名单")
+X(DRAW_TEAM, 422, "only {1} inspectors are free for {0}, a team needs {2}",
+  "{0} 仅有 {1} 名无冲突检查人员，每组需 {2} 名", "add inspectors or take the target off the list",
+  "请增加检查人员或将其移出名单")
+X(DRAW_QUOTA_MIN, 422, "quota of {0}: at least {1} wanted, only {2} there", "{0} 的配额：至少 {1} 家，名单仅有 {2} 家",
+  "lower the quota or widen the list", "请降低配额或扩大名单")
+X(DRAW_QUOTA_SUM, 422, "the least numbers of all {0} quotas sum to {1}, only {2} are to be drawn",
+  "{0}配额下限合计 {1} 家，超过抽取总数 {2} 家", "lower quotas or draw more", "请降低配额或增加抽取数量")
+X(DRAW_QUOTA_MAX, 422, "the greatest numbers of the {0} quotas allow only {2}, {1} are to be drawn",
+  "{0}配额上限合计仅允许 {2} 家，拟抽取 {1} 家", "raise quotas or draw fewer", "请提高配额或减少抽取数量")
+X(DRAW_QUOTA, 422, "the county and industry quotas cannot be met together", "区县配额与行业配额无法同时满足",
+  "loosen one of them", "请放宽其中一项")
 /* devices and commands */
 X(DEVICE_OFFLINE, 409, "device {0} is not connected", "设备 {0} 未连接", "the command can be sent when it is back",
   "设备恢复连接后可再次下发")

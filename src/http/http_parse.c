@@ -71,7 +71,7 @@ enum lt_err http_target_parse(struct lt_slice raw, char *mem, struct http_target
         if (part.n == 0)
             continue;
         if (ret->n_query == HTTP_QUERY_MAX)
-            return lt_fail(err, LT_E_LIMIT, NULL, "parameters", "64", NULL);
+            return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "parameters", "64", NULL);
         struct http_pair *p = &ret->query[ret->n_query++];
         name = cut(&part, '=');
         if (!decode(name, true, &mem, &p->name) || !decode(part, true, &mem, &p->value))

@@ -40,7 +40,7 @@ static void wrong_targets_are_refused(void **state)
     char many[400] = "/?";
     for (int i = 0; i < 65; i++)
         memcpy(many + 2 + i * 2, "a&", 3);
-    assert_int_equal(parse(many), LT_E_LIMIT);
+    assert_int_equal(parse(many), LT_E_LIMIT_SIZE);
     static char big[HTTP_TARGET_MAX + 2];
     memset(big, 'a', sizeof big - 1);
     big[0] = '/';

@@ -104,7 +104,7 @@ static enum MHD_Result answer(struct http_job *job)
     job->answered = true;
     drop_body(job);
     if (job->res.body.failed)
-        fail(job, LT_E_LIMIT, "answer", "64 MiB");
+        fail(job, LT_E_LIMIT_SIZE, "answer", "64 MiB");
     bool stream = job->res.stream.on && !job->head;
     if (job->res.stream.on)
         job->res.type = "text/event-stream";

@@ -76,7 +76,7 @@ void paper_row(struct paper *p, const struct paper_cell *cells, size_t n); /* n 
 void paper_table_end(struct paper *p);
 void paper_chart(struct paper *p, const struct paper_chart *c);
 void paper_page(struct paper *p); /* the next block begins a page */
-/* Ends the model; its bytes are p->json until paper_fini(). LT_E_LIMIT when something was too large. */
+/* Ends the model; its bytes are p->json until paper_fini(). LT_E_LIMIT_SIZE when something was too large. */
 enum lt_err paper_end(struct paper *p, struct lt_error *err) LT_MUST_CHECK;
 void paper_fini(struct paper *p);
 

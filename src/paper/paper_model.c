@@ -186,7 +186,7 @@ enum lt_err paper_end(struct paper *p, struct lt_error *err)
     jsonw_array_end(&p->w);
     jsonw_object_end(&p->w);
     if (p->fault || !jsonw_ok(&p->w))
-        return lt_fail(err, LT_E_LIMIT, NULL, "paper", "see paper.h", NULL);
+        return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "paper", "see paper.h", NULL);
     return paper_check(lt_buf_slice(&p->json), err);
 }
 

@@ -204,12 +204,12 @@ static void builder_tells_what_is_too_much(void **state)
     paper_table(&p, "", c, 1);
     paper_row(&p, two, 2);
     paper_table_end(&p);
-    assert_int_equal(paper_end(&p, &err), LT_E_LIMIT);
+    assert_int_equal(paper_end(&p, &err), LT_E_LIMIT_SIZE);
     paper_fini(&p);
     paper_begin(&p, &(struct paper_head){.title = "t"});
     for (unsigned i = 0; i <= PAPER_BLOCKS_MAX; i++)
         paper_page(&p);
-    assert_int_equal(paper_end(&p, &err), LT_E_LIMIT);
+    assert_int_equal(paper_end(&p, &err), LT_E_LIMIT_SIZE);
     paper_fini(&p);
 }
 

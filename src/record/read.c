@@ -168,7 +168,7 @@ static enum lt_err param_filter(struct record_query *q, const struct record_kind
     if (v.n == 0)
         return LT_OK; /* an empty box of a form filters nothing */
     if (q->n == RECORD_FILTERS_MAX)
-        return lt_fail(err, LT_E_LIMIT, NULL, "filters", "16", NULL);
+        return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "filters", "16", NULL);
     q->filter[q->n++] = f;
     return LT_OK;
 }
@@ -240,7 +240,7 @@ static enum lt_err filter_any(const struct record_ctx *x, struct record_sql *s, 
         size_t skip = comma ? one.n + 1 : one.n;
         rest = (struct lt_slice){rest.p + skip, rest.n - skip};
         if (n == 16)
-            return lt_fail(err, LT_E_LIMIT, filter_name(f), filter_name(f), "16", NULL);
+            return lt_fail(err, LT_E_LIMIT_SIZE, filter_name(f), filter_name(f), "16", NULL);
         lt_buf_adds(&s->text, n ? ", ?" : "?");
         enum lt_err e = bind_filter_value(x, s, f, one, mem, err);
         if (e != LT_OK)

@@ -223,7 +223,7 @@ enum record_format { RECORD_CSV, RECORD_XLSX };
 struct record_import {
     unsigned rows, created, updated, errors;
 };
-/* Header row of labels in the caller's language, then all matching records (at most 20,000; LT_E_LIMIT beyond). */
+/* Header row of labels in the caller's language, then all matching records (at most 20,000; LT_E_LIMIT_SIZE beyond). */
 enum lt_err record_export(const struct record_ctx *x, const struct record_kind *k, const struct record_query *q,
                           enum record_format fmt, struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;
 /* First row: labels (zh or en) or field names, in any order; empty header cells end nothing and are skipped. All or

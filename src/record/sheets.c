@@ -150,7 +150,7 @@ static bool export_row(void *user, const struct record_row *r)
     struct lt_buf mem;
     char id[24];
     if (++ex->rows > ROWS_MAX) {
-        ex->e = lt_fail(ex->err, LT_E_LIMIT, NULL, "rows", "20000", NULL);
+        ex->e = lt_fail(ex->err, LT_E_LIMIT_SIZE, NULL, "rows", "20000", NULL);
         return false;
     }
     if (!record_mem_init(&mem)) {

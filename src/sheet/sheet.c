@@ -29,7 +29,7 @@ enum lt_err sheet_line_end(struct sheet_line *l, bool (*each)(void *user, const 
     if (l->out.n == 0)
         return LT_OK;
     if (++l->rows > SHEET_ROWS_MAX)
-        return lt_fail(err, LT_E_LIMIT, NULL, "rows", "20000", NULL);
+        return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "rows", "20000", NULL);
     *ret_go_on = each(user, &l->out);
     return LT_OK;
 }
@@ -69,7 +69,7 @@ enum lt_err sheet_cell_put(struct sheet_line *l, unsigned col, struct lt_slice t
     if (text.n == 0)
         return LT_OK;
     if (col >= SHEET_COLS_MAX)
-        return at_cell(l, col, LT_E_LIMIT, "64 columns", err);
+        return at_cell(l, col, LT_E_LIMIT_SIZE, "64 columns", err);
     for (; l->out.n <= col; l->out.n++)
         l->out.cell[l->out.n] = LT_LIT("");
     l->out.cell[col] = text;

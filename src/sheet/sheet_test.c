@@ -59,7 +59,7 @@ static void csv_bounds(void **state)
         lt_buf_adds(&b, ",");
     assert_int_equal(csv(lt_buf_slice(&b), &g), LT_OK); /* empty cells beyond the last column do no harm */
     lt_buf_adds(&b, "x");
-    assert_int_equal(csv(lt_buf_slice(&b), &g), LT_E_LIMIT);
+    assert_int_equal(csv(lt_buf_slice(&b), &g), LT_E_LIMIT_SIZE);
     lt_buf_clear(&b);
     for (int i = 0; i < SHEET_CELL_MAX; i++)
         lt_buf_addc(&b, 'x');
@@ -71,7 +71,7 @@ static void csv_bounds(void **state)
         lt_buf_adds(&b, "x\n");
     assert_int_equal(csv(lt_buf_slice(&b), &g), LT_OK);
     lt_buf_adds(&b, "x\n");
-    assert_int_equal(csv(lt_buf_slice(&b), &g), LT_E_LIMIT);
+    assert_int_equal(csv(lt_buf_slice(&b), &g), LT_E_LIMIT_SIZE);
     static char huge[SHEET_FILE_MAX + 1];
     memset(huge, '\n', sizeof huge);
     assert_int_equal(csv((struct lt_slice){huge, sizeof huge}, &g), LT_E_TOO_LARGE);
@@ -169,7 +169,7 @@ static void hostile_xlsx(void **state)
         {CELL("<c r=\"A1\"><v>1e999</v></c>"), NULL, LT_E_BAD_INPUT},
         {CELL("<c r=\"ZZZZZ1\"><v>1</v></c>"), NULL, LT_E_BAD_INPUT},
         {CELL("<c r=\"1A\"><v>1</v></c>"), NULL, LT_E_BAD_INPUT},
-        {CELL("<c r=\"XFD1\"><v>1</v></c>"), NULL, LT_E_LIMIT},
+        {CELL("<c r=\"XFD1\"><v>1</v></c>"), NULL, LT_E_LIMIT_SIZE},
         {"<!DOCTYPE a [<!ENTITY b \"bbbbbbbb\">]><worksheet>&b;</worksheet>", NULL, LT_E_BAD_INPUT},
         {"<worksheet><sheetData><row><c><v>1", NULL, LT_E_BAD_INPUT},
         {"", NULL, LT_E_BAD_INPUT},

@@ -229,7 +229,7 @@ static void XMLCALL strings_end(void *user, const char *name)
         return;
     x->in_si = false;
     if (s->n == STRINGS_MAX) {
-        fail(x, LT_E_LIMIT, "XLSX strings", "1048576");
+        fail(x, LT_E_LIMIT_SIZE, "XLSX strings", "1048576");
         return;
     }
     if (s->n == s->cap) {
@@ -425,7 +425,7 @@ static void put_number(struct xlsx *x, struct lt_slice text)
     sheet_cell_begin(&x->row);
     sheet_cell_add(&x->row, s.p, s.n);
     if (sheet_cell_put(&x->row, x->col, sheet_cell_text(&x->row), x->err) != LT_OK)
-        fail(x, LT_E_LIMIT, "XLSX", "64 columns");
+        fail(x, LT_E_LIMIT_SIZE, "XLSX", "64 columns");
 }
 
 static void cell_end(struct xlsx *x)
@@ -524,7 +524,7 @@ enum lt_err sheet_read_xlsx(struct lt_slice file, bool (*each)(void *user, const
     if (e == LT_OK)
         e = open_zip(file, &x->zip, err);
     if (e == LT_OK && zip_get_num_entries(x->zip, 0) > ENTRIES_MAX)
-        e = lt_fail(err, LT_E_LIMIT, NULL, "XLSX parts", "4096", NULL);
+        e = lt_fail(err, LT_E_LIMIT_SIZE, NULL, "XLSX parts", "4096", NULL);
     if (e == LT_OK)
         e = read_parts(x);
     if (x->zip)
