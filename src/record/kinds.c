@@ -218,7 +218,9 @@ static void check_state(const struct record_row *old, const struct record_row *n
 static void check_device(const struct record_row *old, const struct record_row *now, const struct auth_ctx *who,
                          struct sql_db *db, struct record_faults *f)
 {
-    if (lt_slice_is(record_text(now, "status"), "active") && record_value(now, "outlet")->null)
+    int64_t st = record_i64(now, "st", 0);
+    bool air = st == 21 || st == 22; /* an air station's device stands at no outlet: its station names the MN */
+    if (!air && lt_slice_is(record_text(now, "status"), "active") && record_value(now, "outlet")->null)
         fault(f, LT_E_FIELD_REQUIRED, "outlet", "outlet", NULL, NULL);
 }
 
