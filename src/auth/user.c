@@ -16,12 +16,16 @@
 #define EVIDENCE_WORK ",evidence:append"
 #define HOLD_WORK     ",legal_hold:write,legal_hold:delete"
 
+/* the random draw: an inspector sees his own allotments only */
+#define DRAW_LOOK ",draw:read,draw_weight:read,draw_conflict:read"
+#define DRAW_WORK DRAW_LOOK ",draw:write,draw_weight:write,draw_weight:delete,draw_conflict:write,draw_conflict:delete"
+
 static const struct {
     const char *code, *zh, *en, *permissions;
 } presets[] = {
     {"duty", "值班员", "Duty officer",
      LOOK ",process_state:write,suppression:write,alarm:sign,alarm:handle,alarm:confirm,alarm:suppress,command:"
-          "send,air:publish" AIR_WORK EVIDENCE_WORK HOLD_WORK},
+          "send,air:publish" AIR_WORK EVIDENCE_WORK HOLD_WORK DRAW_WORK},
     {"analyst", "研判", "Analyst",
      LOOK ",enterprise:write,outlet:write,device:write,factor_limit:write,factor_limit:delete,process_state:write,"
           "process_state:delete,rule:write,replay:read,replay:run,suppression:write,suppression:delete,person:write,"
@@ -29,17 +33,17 @@ static const struct {
           "alarm:confirm,alarm:suppress,command:send,station:write,air_event:write,air_event:delete,"
           "air_mapping:delete,air:push,air:undo,air_review:approve,air:publish,air_target:write,air_target:delete,rank_"
           "scheme:write,"
-          "rank_scheme:delete,peer_figure:write,peer_figure:delete" AIR_WORK},
+          "rank_scheme:delete,peer_figure:write,peer_figure:delete" AIR_WORK DRAW_WORK},
     {"county", "区县", "County office",
      LOOK ",enterprise:write,outlet:write,person:write,process_state:write,alarm:sign,alarm:handle,air_review:"
-          "propose" EVIDENCE_WORK},
+          "propose" EVIDENCE_WORK DRAW_LOOK},
     {"department", "部门", "Department", LOOK ",alarm:sign,alarm:handle"},
-    {"inspector", "执法", "Inspector", LOOK ",alarm:sign,alarm:handle,alarm:confirm" EVIDENCE_WORK},
+    {"inspector", "执法", "Inspector", LOOK ",alarm:sign,alarm:handle,alarm:confirm,draw:own" EVIDENCE_WORK},
     {"plant", "企业", "Plant",
      "territory:read,unit:read,enterprise:read,outlet:read,device:read,factor_limit:read,process_state:read,"
      "process_state:write,rule:read,alarm:read,alarm:sign,alarm:handle,station:read,air:read,evidence:read"},
-    {"leader", "领导", "Leader", LOOK ",replay:read"},
-    {"auditor", "审计", "Auditor", LOOK ",replay:read,user:read,role:read,audit:read,proof:verify" HOLD_WORK},
+    {"leader", "领导", "Leader", LOOK ",replay:read" DRAW_LOOK},
+    {"auditor", "审计", "Auditor", LOOK ",replay:read,user:read,role:read,audit:read,proof:verify" HOLD_WORK DRAW_LOOK},
     {"admin", "管理员", "Administrator", "*"},
 };
 

@@ -911,6 +911,48 @@ static const struct record_field replay_fields[] = {
     {TEXT("applied_by", L, 128, "Applied by", "应用人")},
 };
 
+static choices draw_states = {{"committed", "Committed", "已承诺"},
+                              {"revealed", "Revealed", "已揭晓"},
+                              {"cancelled", "Cancelled", "已作废"},
+                              {0}};
+static choices draw_classes = {{"risk", "Risk", "风险等级"}, {"credit", "Credit", "信用（绩效）等级"}, {0}};
+static choices draw_whys = {{"former_employer", "Former employer", "曾任职"},
+                            {"relative", "Relatives", "亲属关系"},
+                            {"interest", "Interest", "利益关系"},
+                            {"other", "Other", "其他"},
+                            {0}};
+static const struct record_field draw_fields[] = {
+    {TEXT("name", R | L | Q | N, 128, "Draw", "抽查名称")},
+    {REF("territory", R | L, "territory", "Territory", "辖区")},
+    {ENUM("state", R | L, draw_states, "State", "状态"), .dflt = "committed"},
+    {INT("pick", R | L, 1, 500, "To draw", "抽取数量")},
+    {INT("team", R, 1, 4, "Inspectors for each", "每家检查人数")},
+    {INT("targets", L, 0, 10000, "In the list", "名单企业数")},
+    {INT("inspectors", L, 0, 1000, "Inspectors", "检查人员数")},
+    {TEXT("public_source", R | Q, 160, "Public value", "公开数值来源")},
+    {TEXT("public_value", L, 160, "Its value", "公开数值")},
+    {TEXT("list_sha256", R, 64, "SHA-256 of the list", "名单 SHA-256")},
+    {TEXT("seed_sha256", R, 64, "SHA-256 of the seed", "种子 SHA-256")},
+    {TEXT("result_sha256", 0, 64, "SHA-256 of the result", "结果 SHA-256")},
+    {TIME("committed_at", R | L, "Committed", "承诺时间")},
+    {TIME("revealed_at", L, "Revealed", "揭晓时间")},
+    {TEXT("author", L | Q, 128, "Prepared by", "发起人")},
+    {TEXT("revealed_by", 0, 128, "Revealed by", "揭晓人")},
+    {TEXT("note", Q, 1000, "Note", "备注")},
+};
+static const struct record_field draw_weight_fields[] = {
+    {ENUM("class", R | L | K, draw_classes, "Class", "类别")},
+    {TEXT("value", R | L | K | N, 32, "Value", "等级"),
+     HINT("risk: high, medium, low; credit: A, B, C, D, none", "风险：high、medium、low；信用：A、B、C、D、none")},
+    {INT("weight", R | L, 1, 1000, "Weight", "权重")},
+};
+static const struct record_field draw_conflict_fields[] = {
+    {REF("person", R | L | K, "person", "Inspector", "检查人员")},
+    {REF("enterprise", R | L | K, "enterprise", "Enterprise", "企业")},
+    {ENUM("why", R | L, draw_whys, "Why", "回避原因"), .dflt = "other"},
+    {TEXT("note", Q, 500, "Note", "备注")},
+};
+
 static const struct record_kind kinds[] = {
     {.name = "territory",
      .en = "Territories",
@@ -1060,6 +1102,18 @@ static const struct record_kind kinds[] = {
      FIELDS(replay_fields),
      .readonly = true,
      .index = "CREATE INDEX IF NOT EXISTS replay_state ON replay(state);"},
+    {.name = "draw",
+     .en = "Random draws",
+     .zh = "双随机抽查",
+     FIELDS(draw_fields),
+     .territory = "territory",
+     .readonly = true},
+    {.name = "draw_weight", .en = "Weights of draws", .zh = "抽查权重", FIELDS(draw_weight_fields)},
+    {.name = "draw_conflict",
+     .en = "Conflicts of interest",
+     .zh = "回避关系",
+     FIELDS(draw_conflict_fields),
+     .territory = "enterprise.territory"},
 };
 
 size_t record_kind_count(void)

@@ -51,13 +51,14 @@ static void fill(struct world *w)
         snprintf(name, sizeof name, "matrix%d", i);
         int64_t station = INSERT(c, "station", RECORD_SET_Z("code", name), RECORD_SET_Z("name", name),
                                  RECORD_SET_Z("type", "county"), RECORD_SET_I("territory", c->county[i]));
+        int64_t person = INSERT(c, "person", RECORD_SET_Z("name", name), RECORD_SET_I("unit", c->unit[i]));
         const struct {
             const char *kind;
             int64_t id;
         } made[] = {
             {"territory", c->county[i]},
             {"unit", c->unit[i]},
-            {"person", INSERT(c, "person", RECORD_SET_Z("name", name), RECORD_SET_I("unit", c->unit[i]))},
+            {"person", person},
             {"enterprise", c->plant[i]},
             {"outlet", c->outlet[i]},
             {"device", c->device[i]},
@@ -95,6 +96,20 @@ static void fill(struct world *w)
                                    RECORD_SET_Z("member", "county"), RECORD_SET_Z("keys", "composite"))},
             {"peer_figure", INSERT(c, "peer_figure", RECORD_SET_Z("peer_group", "168"), RECORD_SET_Z("city", name),
                                    RECORD_SET_I("from_day", T0), RECORD_SET_I("to_day", T0))},
+            {"evidence", INSERT(c, "evidence", RECORD_SET_Z("name", name), RECORD_SET_I("enterprise", c->plant[i]),
+                                RECORD_SET_I("territory", c->county[i]), RECORD_SET_I("sealed_at_ms", T0),
+                                RECORD_SET_Z("sha256", "0"), RECORD_SET_Z("sm3", "0"))},
+            {"legal_hold", INSERT(c, "legal_hold", RECORD_SET_Z("object_kind", "device"),
+                                  RECORD_SET_I("object_id", c->device[i]), RECORD_SET_Z("reason", "r"))},
+            {"replay", INSERT(c, "replay", RECORD_SET_I("day_from", T0), RECORD_SET_I("day_to", T0))},
+            {"draw", INSERT(c, "draw", RECORD_SET_Z("name", name), RECORD_SET_I("territory", c->county[i]),
+                            RECORD_SET_I("pick", 1), RECORD_SET_I("team", 1), RECORD_SET_Z("public_source", "p"),
+                            RECORD_SET_Z("list_sha256", "0"), RECORD_SET_Z("seed_sha256", "0"),
+                            RECORD_SET_I("committed_at", T0))},
+            {"draw_weight", INSERT(c, "draw_weight", RECORD_SET_Z("class", "risk"), RECORD_SET_Z("value", name),
+                                   RECORD_SET_I("weight", 1))},
+            {"draw_conflict",
+             INSERT(c, "draw_conflict", RECORD_SET_I("person", person), RECORD_SET_I("enterprise", c->plant[i]))},
         };
         assert_int_equal(sizeof made / sizeof made[0], record_kind_count()); /* a new kind must be added here */
         for (size_t k = 0; k < record_kind_count(); k++)
@@ -169,7 +184,8 @@ static const char *change_body(const struct record_kind *k)
     } bodies[] = {{"device", "\"note\":\"n\""},          {"factor_limit", "\"standard\":\"n\""},
                   {"process_state", "\"reason\":\"n\""}, {"rule", "\"min_duration_min\":7"},
                   {"suppression", "\"reason\":\"n\""},   {"peer_figure", "\"source\":\"n\""},
-                  {"air_event", "\"note\":\"n\""}};
+                  {"air_event", "\"note\":\"n\""},       {"legal_hold", "\"reason\":\"n\""},
+                  {"draw_weight", "\"weight\":7"},       {"draw_conflict", "\"note\":\"n\""}};
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
         if (strcmp(bodies[i].kind, k->name) == 0)
             return bodies[i].body;
