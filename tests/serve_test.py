@@ -111,6 +111,22 @@ def wrong_use_is_told():
         assert r.returncode == 2 and r.stderr and not r.stdout, (args, r)
 
 
+def failures_have_a_status():
+    import tempfile
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))  # bound, not listening: refused
+        r = cli("sim", "--to", f"127.0.0.1:{s.getsockname()[1]}", "--seconds", 1, "--drain", 500, "--quiet")
+    assert r.returncode == 2 and b"nothing answers at" in r.stderr, r
+    with tempfile.TemporaryDirectory() as empty:
+        r = cli("ledger", "--data", empty)
+        assert r.returncode == 2 and b"no post in" in r.stderr and not r.stdout, r
+    with Post() as post:
+        post.start()
+        r = cli("ledger", "--data", post.data, "--day", "2020-01-01", check=0)
+        assert not r.stdout and b"nothing was received on that day" in r.stderr, r
+        assert post.stop() == 0
+
+
 def backup_and_restore():
     with Post() as post, Post(data=None) as other:
         post.start()
@@ -176,4 +192,4 @@ def a_lost_or_damaged_journal_is_repaired_only_on_demand():
 
 run_tests([ready_and_graceful_end, acknowledged_frames_are_exported_once, closed_enrolment_keeps_but_does_not_answer,
            a_second_post_on_the_same_directory_is_refused, simulator_reports, decode_and_encode, wrong_use_is_told,
-           backup_and_restore, a_lost_or_damaged_journal_is_repaired_only_on_demand])
+           failures_have_a_status, backup_and_restore, a_lost_or_damaged_journal_is_repaired_only_on_demand])

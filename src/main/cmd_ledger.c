@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct sheet {
     bool json;
@@ -86,6 +87,13 @@ int cmd_ledger(int argc, char **argv)
                 dir ? dir : "");
         return 2;
     }
+    char journal[1100], state[1100];
+    snprintf(journal, sizeof journal, "%.1000s/journal", dir);
+    snprintf(state, sizeof state, "%.1000s/state.db", dir);
+    if (access(journal, F_OK) != 0 && access(state, F_OK) != 0) { /* a wrong path must not look like an empty ledger */
+        fprintf(stderr, "lantian ledger: no post in %s\n", dir);
+        return 2;
+    }
     int day;
     if (tz_min < -720 || tz_min > 840 || !pick_day(day_text, all, (int)tz_min, &day)) {
         fprintf(stderr, "lantian ledger: --day wants YYYY-MM-DD, --tz minutes from -720 to 840\n");
@@ -95,6 +103,8 @@ int cmd_ledger(int argc, char **argv)
     struct lt_error err;
     if (engine_ledger_dir(dir, (int)tz_min, day, lt_slice_of(mn), print_row, &s, &err) != LT_OK)
         return tell_error("ledger", &err);
+    if (s.rows == 0 && !json)
+        fprintf(stderr, "lantian ledger: nothing was received %s\n", all ? "yet" : "on that day");
     if (s.rows > 1) {
         printf("%-35s", "sum");
         print_numbers(&s.sum);

@@ -88,6 +88,11 @@ int cmd_sim(int argc, char **argv)
     } else {
         sim_report_print(&rep, stdout);
     }
+    if (e == LT_OK && rep.connects == 0 && rep.connect_failures > 0) {
+        fprintf(stderr, "lantian sim: nothing answers at %s: none of %llu attempts to connect succeeded\n", to,
+                (unsigned long long)rep.connect_failures);
+        e = LT_E_TIMEOUT;
+    }
     if (log && fclose(log) != 0)
         e = LT_E_IO;
     free(d);
