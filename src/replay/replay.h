@@ -105,6 +105,7 @@ struct replay_result {
     double seconds;
     bool changed;
     uint64_t alarms, verdicts, hours, days; /* compared with the record */
+    uint64_t later; /* hours and days that data behind the end has changed since: compared as they were then */
     uint64_t differences, cause[REPLAY_CAUSES];
     uint64_t gained, lost, moved, diff_hours, diff_plants, diff_counties;
     struct replay_count *by_rule, *by_county, *by_plant, *by_day;

@@ -2,6 +2,7 @@
 #include "replay/replay_priv.h"
 
 #include "engine/values.h"
+#include "hj212/hj212.h"
 #include "series/series.h"
 
 #include <stdio.h>
@@ -113,7 +114,7 @@ static void count_checked(struct replay *r, enum replay_cause c)
 
 struct recorded {
     unsigned rule, object;
-    int64_t object_id, device, period_ms, period_len_ms, last_seq;
+    int64_t object_id, device, period_ms, period_len_ms, last_seq, turned_ms;
     char factor[17];
     struct replay_alarm a;
 };
@@ -133,6 +134,7 @@ static bool read_alarm(struct sql_stmt *st, struct recorded *x)
                            .period_len_ms = sql_col_i64(st, 5),
                            .device = sql_col_i64(st, 14),
                            .last_seq = sql_col_i64(st, 15),
+                           .turned_ms = sql_col_i64(st, 17),
                            .a = {.there = true,
                                  .first_ms = sql_col_i64(st, 6),
                                  .last_ms = sql_col_i64(st, 7),
@@ -151,21 +153,29 @@ static bool read_alarm(struct sql_stmt *st, struct recorded *x)
     return rule >= 0 && x->object != ALARM_POST;
 }
 
-/* The recorded alarm as it was at the end of the run, as far as one can tell. */
-static bool went_on(const struct replay *r, struct recorded *x)
+/* What cannot be known of the time of the run's end is taken from the other side: a recorded alarm may have gone on,
+ * ended or come back since. */
+static void as_of_end(const struct replay *r, struct recorded *x, const struct replay_alarm *other)
 {
-    if (x->a.ended_ms > r->res.end_ms) {
-        x->a.ended_ms = 0;
-        x->a.active = true;
+    if (!other->there)
+        return;
+    if ((uint64_t)x->last_seq > r->res.end_seq) {
+        x->a.value = other->value;
+        x->a.limit = other->limit;
+        x->a.count = other->count;
+        x->a.last_ms = other->last_ms;
     }
-    return (uint64_t)x->last_seq > r->res.end_seq;
+    if (x->turned_ms > r->res.end_ms) {
+        x->a.active = other->active;
+        x->a.ended_ms = other->ended_ms;
+    }
 }
 
-static bool same_alarm(const struct replay_alarm *a, const struct replay_alarm *b, bool later)
+static bool same_alarm(const struct replay_alarm *a, const struct replay_alarm *b)
 {
-    bool fixed = a->first_ms == b->first_ms && a->rule_version == b->rule_version && a->created_ms == b->created_ms;
-    return fixed && (later || (a->value == b->value && a->limit == b->limit && a->count == b->count &&
-                               a->last_ms == b->last_ms && a->active == b->active && a->ended_ms == b->ended_ms));
+    return a->first_ms == b->first_ms && a->rule_version == b->rule_version && a->created_ms == b->created_ms &&
+           a->value == b->value && a->limit == b->limit && a->count == b->count && a->last_ms == b->last_ms &&
+           a->active == b->active && a->ended_ms == b->ended_ms;
 }
 
 static void diff_alarm(struct replay *r, enum replay_side side, unsigned rule, unsigned object, int64_t object_id,
@@ -205,15 +215,15 @@ static void check_alarm(struct replay *r, struct recorded *x, bool *seen)
     const struct tally *t = &r->lane[0].tally;
     const struct tally_alarm *a = tally_find(t, x->rule, x->object, x->object_id, lt_slice_of(x->factor), x->period_ms);
     struct replay_alarm after = {0};
-    bool later = went_on(r, x);
     if (a) {
         seen[a - t->alarm] = true;
         after = alarm_of(a);
     }
+    as_of_end(r, x, &after);
     if (!inside(r, x->object, x->object_id))
         return;
     r->res.alarms++;
-    if (a && same_alarm(&x->a, &after, later))
+    if (a && same_alarm(&x->a, &after))
         return;
     enum replay_cause c = alarm_cause(r, x, &after);
     count_checked(r, c);
@@ -232,7 +242,9 @@ static enum lt_err check_alarms(struct replay *r, struct lt_error *err)
         r->db,
         "SELECT rule, object_kind, object_id, coalesce(factor, ''), coalesce(period_at_ms, 0), coalesce(period_ms, 0), "
         "first_at_ms, last_at_ms, coalesce(ended_at_ms, 0), active, value, limit_value, rule_version, count, "
-        "coalesce(device, 0), coalesce(last_occurrence, 0), created_at_ms FROM alarm WHERE deleted = 0 AND "
+        "coalesce(device, 0), coalesce(last_occurrence, 0), created_at_ms, coalesce((SELECT max(h.at_ms) FROM "
+        "record_history h WHERE h.kind = 'alarm' AND h.record_id = alarm.id AND h.action IN ('end', 'again')), 0) FROM "
+        "alarm WHERE deleted = 0 AND "
         "created_at_ms > ?1 AND created_at_ms <= ?2 ORDER BY created_at_ms, id",
         &st, err);
     if (e == LT_OK) {
@@ -470,14 +482,15 @@ struct values_work {
     size_t n_amended, cap_amended;
 };
 
+/* The oldest later version of each field comes first. */
 static enum lt_err read_amended(struct replay *r, int64_t device, struct values_work *w, struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
     bool row;
     w->n_amended = 0;
     enum lt_err e = sql_prepare(r->db,
-                                "SELECT period_at_ms, kind = 'day' FROM value_version WHERE device = ?1 AND "
-                                "period_at_ms >= ?2 AND period_at_ms < ?3 AND seq > ?4",
+                                "SELECT period_at_ms, kind = 'day', factor, field, old_value FROM value_version WHERE "
+                                "device = ?1 AND period_at_ms >= ?2 AND period_at_ms < ?3 AND seq > ?4 ORDER BY id",
                                 &st, err);
     if (e != LT_OK)
         return e;
@@ -496,7 +509,12 @@ static enum lt_err read_amended(struct replay *r, int64_t device, struct values_
             w->amended = p;
             w->cap_amended = cap;
         }
-        w->amended[w->n_amended++] = (struct amended){.period_ms = sql_col_i64(st, 0), .day = sql_col_i64(st, 1) != 0};
+        struct amended *x = &w->amended[w->n_amended++];
+        *x = (struct amended){.period_ms = sql_col_i64(st, 0),
+                              .day = sql_col_i64(st, 1) != 0,
+                              .field = hj212_field_find(sql_col_text(st, 3)),
+                              .old_value = or_none(st, 4)};
+        lt_text_copy_slice(x->factor, sizeof x->factor, sql_col_text(st, 2));
     }
     sql_release(&st);
     return e;
@@ -510,12 +528,32 @@ static bool amended_later(const struct values_work *w, bool day, int64_t period_
     return false;
 }
 
-static enum replay_cause value_cause(const struct replay *r, const struct values_work *w, int64_t device, bool day,
-                                     int64_t at_ms, bool only_recorded)
+/* What stood on record at the end of the run: for a value changed since, what the trail tells; false when it does not
+ * (it keeps means, amounts and marks only). */
+static bool on_record_then(const struct replay *r, const struct values_work *w, bool day, int64_t at_ms,
+                           uint16_t column, int64_t *value)
+{
+    char factor[17];
+    unsigned field;
+    if (!amended_later(w, day, at_ms))
+        return true;
+    if (!series_column_name(r->lane[0].s, column, factor, &field) ||
+        (field != HJ212_F_AVG && field != HJ212_F_ZSAVG && field != HJ212_F_COU && field != HJ212_F_FLAG))
+        return false;
+    for (size_t i = 0; i < w->n_amended; i++) {
+        const struct amended *x = &w->amended[i];
+        if (x->period_ms == at_ms && x->day == day && x->field == field && strcmp(x->factor, factor) == 0) {
+            *value = x->old_value;
+            break;
+        }
+    }
+    return true;
+}
+
+static enum replay_cause value_cause(const struct replay *r, int64_t device, bool day, int64_t at_ms)
 {
     int64_t len = day ? LT_DAY_MS : LT_HOUR_MS;
-    if (amended_later(w, day, at_ms) || (only_recorded && r->res.end_seq < r->last_seq) ||
-        tally_late(&r->lane[0].tally, device, at_ms, at_ms + len))
+    if (tally_late(&r->lane[0].tally, device, at_ms, at_ms + len))
         return REPLAY_C_LATE;
     if (r->res.expired && at_ms < r->res.warm_ms + LT_DAY_MS)
         return REPLAY_C_EXPIRED;
@@ -549,12 +587,16 @@ static void compare_row(struct replay *r, const struct values_work *w, int64_t d
     static const struct series_row none = {.n = 0};
     int64_t at = was ? was->at_ms : now->at_ms;
     const struct series_cell *a = w->was.cell + (was ? was->rank_ms : 0), *b = w->now.cell + (now ? now->rank_ms : 0);
-    bool only = !now;
+    if (!now && r->res.end_seq < r->last_seq) { /* its first data came after the end */
+        r->res.later++;
+        return;
+    }
+    r->res.later += amended_later(w, day, at);
     was = was ? was : &none;
     now = now ? now : &none;
     if (was->n == now->n && memcmp(a, b, was->n * sizeof *a) == 0)
         return;
-    enum replay_cause c = value_cause(r, w, device, day, at, only);
+    enum replay_cause c = value_cause(r, device, day, at);
     for (uint32_t i = 0, k = 0; i < was->n || k < now->n;) {
         bool left = i < was->n && (k == now->n || a[i].column <= b[k].column);
         bool right = k < now->n && (i == was->n || b[k].column <= a[i].column);
@@ -562,7 +604,7 @@ static void compare_row(struct replay *r, const struct values_work *w, int64_t d
         int64_t x = left ? a[i].value : LT_FIX_NONE, y = right ? b[k].value : LT_FIX_NONE;
         i += left;
         k += right;
-        if (x != y)
+        if (x != y && on_record_then(r, w, day, at, column, &x) && x != y)
             diff_cell(r, device, day, at, column, x, y, c);
     }
 }

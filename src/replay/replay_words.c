@@ -145,6 +145,7 @@ static void checked_json(const struct replay_result *r, struct jsonw *w)
     jsonw_ku64(w, "verdicts", r->verdicts);
     jsonw_ku64(w, "hours", r->hours);
     jsonw_ku64(w, "days", r->days);
+    jsonw_ku64(w, "amended_later", r->later);
     jsonw_kbool(w, "identical", r->differences == 0);
     jsonw_ku64(w, "differences", r->differences);
     jsonw_key(w, "causes");
