@@ -234,7 +234,7 @@ static int by_column(const struct airq_scale *s, enum airq_pollutant p, int colu
 
 int airq_iaqi(const struct airq_scale *s, enum airq_pollutant p, enum airq_average avg, int64_t conc)
 {
-    return by_column(s, p, avg, conc);
+    return by_column(s, p, (int)avg, conc);
 }
 
 /* SO2 and O3 have a second average: 2012 table 1, notes: beyond the first the pollutant is told by it; EPA: the higher

@@ -150,9 +150,9 @@ static struct course course_of(const struct airq_doubt_stats *s, enum airq_pollu
     return c;
 }
 
-static double correlation(const struct airq_doubt_stats *s, int p, int q)
+static double correlation(const struct airq_doubt_stats *s, enum airq_pollutant p, enum airq_pollutant q)
 {
-    const int a = p < q ? p : q, b = p < q ? q : p;
+    const enum airq_pollutant a = p < q ? p : q, b = p < q ? q : p;
     const double n = (double)s->pair[a][b].n;
     if (n < SHAPE_ROWS_MIN)
         return 0;
@@ -300,15 +300,16 @@ static void judge_ozone(struct findings *g, const struct airq_doubt_stats *s)
         return;
     /* SO2 can have ozone's course in winter: then only what goes with NO2 tells them apart */
     const double margin = o3.size > 0.3 && o3.hour > 11 && o3.hour < 20 ? 0.4 : 0.2;
-    for (int p = 0; p < AIRQ_O3; p++) {
-        const struct course c = course_of(s, (enum airq_pollutant)p);
+    for (int i = 0; i < AIRQ_O3; i++) {
+        const enum airq_pollutant p = (enum airq_pollutant)i;
+        const struct course c = course_of(s, p);
         /* ozone eats what comes from exhausts: it falls where NO2 (CO) rises */
-        const int exhaust = p == AIRQ_NO2 ? AIRQ_CO : AIRQ_NO2;
+        const enum airq_pollutant exhaust = p == AIRQ_NO2 ? AIRQ_CO : AIRQ_NO2;
         if (!like_ozone(&c) || correlation(s, p, AIRQ_O3) > 0.3 ||
             correlation(s, p, exhaust) > correlation(s, AIRQ_O3, exhaust) - margin)
             continue;
         tell_swapped(
-            g, AIRQ_DOUBT_CERTAIN, (enum airq_pollutant)p, AIRQ_O3, "前者午后高、清晨低，是臭氧的日变化；O3 列没有。",
+            g, AIRQ_DOUBT_CERTAIN, p, AIRQ_O3, "前者午后高、清晨低，是臭氧的日变化；O3 列没有。",
             "the first is high in the afternoon and low at dawn, the day's course of ozone; the O3 column is not.");
         return;
     }
@@ -336,13 +337,14 @@ static void judge_pm_partner(struct findings *g, const struct airq_doubt_stats *
     const double own = correlation(s, AIRQ_PM10, AIRQ_PM25);
     if (g->doubted & (1u << pm) || own == 0)
         return;
-    for (int q = 0; q < AIRQ_POLLUTANTS; q++) {
+    for (int i = 0; i < AIRQ_POLLUTANTS; i++) {
+        const enum airq_pollutant q = (enum airq_pollutant)i;
         const double with = correlation(s, q, other);
         /* dust parts the two particles, too, but then the other gases do not change places with them */
         if ((q != AIRQ_SO2 && q != AIRQ_NO2) || (g->doubted >> q & 1) || with < 0.8 || with < own + 0.15 ||
             correlation(s, pm, AIRQ_O3) > correlation(s, q, AIRQ_O3) - 0.1)
             continue;
-        tell_swapped(g, AIRQ_DOUBT_LIKELY, pm, (enum airq_pollutant)q, "后者与另一种颗粒物同升同降，前者反而不是。",
+        tell_swapped(g, AIRQ_DOUBT_LIKELY, pm, q, "后者与另一种颗粒物同升同降，前者反而不是。",
                      "the second goes up and down with the other particles, the first does not.");
         return;
     }
