@@ -235,7 +235,7 @@ HANDLER(audit_verify_get)
 struct watcher {
     struct api *a;
     struct auth_ctx who;
-    bool alarms, devices, system, commands, replays;
+    bool alarms, devices, system, commands, replays, air;
 };
 
 static bool wants(const struct watcher *v, const char *type)
@@ -244,6 +244,8 @@ static bool wants(const struct watcher *v, const char *type)
         return v->alarms;
     if (strcmp(type, "latest") == 0)
         return v->devices;
+    if (strcmp(type, "air") == 0)
+        return v->air;
     if (strcmp(type, "replay") == 0)
         return v->replays;
     return strcmp(type, "command") == 0 ? v->commands : v->system;
@@ -255,7 +257,7 @@ static bool pass_event(void *user, const struct bus_event *e)
     if (!wants(v, e->type))
         return false;
     if (e->territory == 0 && e->enterprise == 0) /* of the post itself, or of devices not enrolled */
-        return v->who.everywhere || strcmp(e->type, "replay") == 0 ||
+        return v->who.everywhere || strcmp(e->type, "replay") == 0 || strcmp(e->type, "air") == 0 ||
                (strcmp(e->type, "system") == 0 && !v->who.enterprise);
     struct topo *t = desk_topo(v->a);
     bool sees = topo_sees(t, &v->who, e->territory, e->enterprise);
@@ -283,6 +285,7 @@ HANDLER(events_get)
     v->devices = auth_may(&c->who, "device:read") && listed(types, "latest");
     v->commands = auth_may(&c->who, "command:read") && listed(types, "command");
     v->system = listed(types, "system");
+    v->air = auth_may(&c->who, "station:read") && !c->who.enterprise && listed(types, "air");
     v->replays = auth_may(&c->who, "replay:read") && listed(types, "replay");
     c->res->stream = (struct http_stream){.on = true, .pass = pass_event, .free = free, .user = v};
     c->raw = true;
