@@ -65,6 +65,62 @@ const char *airq_verdict_name(enum airq_verdict v, bool english)
     return english ? en[v] : zh[v];
 }
 
+/* ---- hours ---- */
+
+static int64_t mean_when(enum airq_pollutant p, const int32_t *ticks, size_t n, size_t least)
+{
+    int64_t sum = 0, valid = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += ticks[i] < 0 ? 0 : ticks[i];
+        valid += ticks[i] >= 0;
+    }
+    return valid == 0 || (size_t)valid < least ? AIRQ_NONE : lt_div_half_even((lt_i128)sum * airq_tick(p), valid);
+}
+
+int64_t airq_running_mean(enum airq_pollutant p, const int32_t *ticks, size_t n)
+{
+    return mean_when(p, ticks, n, n == 24 ? 20 : (n * 3 + 3) / 4);
+}
+
+int64_t airq_city_hour(enum airq_pollutant p, const int32_t *ticks, size_t stations)
+{
+    return mean_when(p, ticks, stations, stations < 4 ? (stations + 1) / 2 : (stations * 3 + 3) / 4);
+}
+
+enum { ASTHMA, RESPIRATORY, CARDIOVASCULAR, CHILDREN, TEENAGERS, OUTDOORS, ELDERLY, GROUPS };
+static const unsigned sensitive[AIRQ_POLLUTANTS] = {
+    [AIRQ_SO2] = 1 << ASTHMA | 1 << CHILDREN | 1 << TEENAGERS | 1 << ELDERLY,
+    [AIRQ_NO2] = 1 << RESPIRATORY | 1 << CHILDREN | 1 << ELDERLY,
+    [AIRQ_CO] = 1 << CARDIOVASCULAR,
+    [AIRQ_PM10] = 1 << CARDIOVASCULAR | 1 << RESPIRATORY | 1 << CHILDREN | 1 << OUTDOORS | 1 << ELDERLY,
+    [AIRQ_PM25] = 1 << CARDIOVASCULAR | 1 << RESPIRATORY | 1 << CHILDREN | 1 << OUTDOORS | 1 << ELDERLY,
+    [AIRQ_O3] = 1 << RESPIRATORY | 1 << CHILDREN | 1 << OUTDOORS | 1 << ELDERLY};
+
+void airq_sensitive_text(unsigned pollutants, bool english, char ret[320])
+{
+    static const char *const zh[GROUPS] = {"哮喘患者", "呼吸系统疾病患者", "心血管疾病患者", "儿童",
+                                           "青少年",   "经常户外活动者",   "老年人"};
+    static const char *const en[GROUPS] = {"people with asthma",
+                                           "people with respiratory disease",
+                                           "people with cardiovascular disease",
+                                           "children",
+                                           "adolescents",
+                                           "people often outdoors",
+                                           "the elderly"};
+    struct say s = {ret, 320, 0};
+    unsigned groups = 0;
+    say(&s, "");
+    for (int p = 0; p < AIRQ_POLLUTANTS; p++)
+        groups |= pollutants >> p & 1 ? sensitive[p] : 0;
+    for (int i = 0; i < GROUPS; i++) {
+        if (!(groups >> i & 1))
+            continue;
+        if (s.n)
+            say(&s, english ? ", " : "、");
+        say(&s, english ? en[i] : zh[i]);
+    }
+}
+
 /* ---- figures of several periods ---- */
 
 int64_t airq_mean_of(const int64_t *v, size_t n, unsigned decimals)

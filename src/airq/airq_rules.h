@@ -33,6 +33,18 @@ int64_t airq_exceed_multiple(int64_t conc, int64_t limit);
 /* n/of in per cent with one decimal; AIRQ_NONE when of is 0. */
 int64_t airq_share_pct(int64_t n, int64_t of);
 
+/* ---- hours ---- */
+
+/* Running mean of the n hours before now (ticks, -1 missing): 8 for O3, 24 for particles; AIRQ_NONE with fewer than
+ * GB 3095 asks for (6 of 8, 20 of 24; three quarters of other lengths). Exact, to the millionth half to even. */
+int64_t airq_running_mean(enum airq_pollutant p, const int32_t *ticks, size_t n);
+/* Value of a city or county in one hour: mean of its stations' values (HJ 663), valid as a day is: 75 % of the
+ * stations, 50 % when they are fewer than 4. Exact, to the millionth half to even. */
+int64_t airq_city_hour(enum airq_pollutant p, const int32_t *ticks, size_t stations);
+/* Who is sensitive to the pollutants with an index above 100 (HJ 633-2026 table 2); "" when there is none. bits as in
+ * airq_result.primary, ret holds 320 bytes. */
+void airq_sensitive_text(unsigned pollutants, bool english, char ret[320]);
+
 /* ---- figures of several periods ---- */
 
 /* Mean of n published figures (three years' annual means: n = 3), rounded once; AIRQ_NONE when one is missing. */

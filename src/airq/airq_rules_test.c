@@ -110,6 +110,34 @@ static void multiples_and_shares(void **state)
     assert_fix(airq_share_pct(1, 0), "none");
 }
 
+static void hours(void **state)
+{
+    int32_t t[24];
+    char z[320];
+    for (int i = 0; i < 24; i++)
+        t[i] = i < 4 ? -1 : (i == 23 ? 60 : 50) * UG;
+    assert_fix(airq_running_mean(AIRQ_PM25, t, 24), "50.5");
+    t[4] = -1;
+    assert_fix(airq_running_mean(AIRQ_PM25, t, 24), "none"); /* 19 of 24 */
+    assert_fix(airq_running_mean(AIRQ_O3, t + 3, 8), "50");  /* 6 of 8 */
+    assert_fix(airq_running_mean(AIRQ_O3, t + 2, 8), "none");
+    const int32_t city[] = {10 * UG, -1, 11 * UG, 13 * UG, -1};
+    assert_fix(airq_city_hour(AIRQ_NO2, city, 2), "10");        /* 1 of 2 */
+    assert_fix(airq_city_hour(AIRQ_NO2, city, 3), "10.5");      /* 2 of 3 */
+    assert_fix(airq_city_hour(AIRQ_NO2, city, 4), "11.333333"); /* 3 of 4 */
+    assert_fix(airq_city_hour(AIRQ_NO2, city, 5), "none");      /* 3 of 5 are 60 % */
+    assert_fix(airq_city_hour(AIRQ_NO2, city + 1, 1), "none");
+    assert_fix(airq_city_hour(AIRQ_NO2, city, 0), "none");
+    airq_sensitive_text(1u << AIRQ_CO, true, z);
+    assert_string_equal(z, "people with cardiovascular disease");
+    airq_sensitive_text(1u << AIRQ_SO2 | 1u << AIRQ_O3, false, z);
+    assert_string_equal(z, "哮喘患者、呼吸系统疾病患者、儿童、青少年、经常户外活动者、老年人");
+    airq_sensitive_text(0, false, z);
+    assert_string_equal(z, "");
+    airq_sensitive_text(0x3f, true, z);
+    assert_true(strlen(z) < 319 && strstr(z, "the elderly"));
+}
+
 static void means_over_years(void **state)
 {
     const int64_t v[] = {fix("51.8"), fix("49.8"), fix("44.7")}, gap[] = {fix("1"), AIRQ_NONE, fix("2")};
@@ -581,6 +609,7 @@ int main(void)
         cmocka_unit_test(limits_of_both_grades),
         cmocka_unit_test(attainment),
         cmocka_unit_test(multiples_and_shares),
+        cmocka_unit_test(hours),
         cmocka_unit_test(means_over_years),
         cmocka_unit_test(changes_in_words),
         cmocka_unit_test(composite_with_weights),
