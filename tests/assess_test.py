@@ -288,6 +288,15 @@ def no_valid_day_is_null_not_zero():
     assert set(out["pollutants"]["O3"]) == {"p90", "days_valid", "exceed_days", "max"}
 
 
+def aqi_by_the_scale_of_another_country():
+    """US EPA, Technical Assistance Document of May 2024: O3 0.078 ppm -> 126, PM2.5 35.9 -> 102, CO 8.4 ppm -> 90."""
+    text = b"id,SO2,NO2,CO,O3,PM10,PM25,O3_1h\na,20,30,8.4,0.07853333,54.9,35.9,\nb,,,,,,9.0,0.162\n"
+    out = cli("aqi", "--standard", "epa", "--lang", "en", stdin=text, check=0).stdout.decode().splitlines()
+    assert out[1].endswith(",29,28,90,126,50,102,126,Unhealthy for sensitive groups,O3"), out
+    assert out[2].endswith(",NA,NA,NA,147,NA,50,147,Unhealthy for sensitive groups,O3"), out
+    assert b"2012, 2026 or epa" in cli("aqi", "--standard", "who", stdin=text, check=2).stderr
+
+
 def the_vectors_of_the_rules_are_what_the_reference_prints():
     kept = (pathlib.Path(__file__).resolve().parent.parent / "src/airq/testdata/rules_vectors.txt").read_text("utf-8")
     assert kept.splitlines() == rules_reference.vectors(), "run tests/rules_reference.py"
@@ -297,4 +306,5 @@ run_tests([years_of_measured_data, the_whole_file_and_other_periods, labels_of_t
            any_order_gives_the_same_bytes, several_files_columns_and_line_ends, a_doubled_hour_is_refused_with_its_line,
            what_cannot_be_is_refused_with_its_line, wrong_headers_are_refused, the_wrong_unit_of_co_is_refused,
            damaged_files_are_refused, wrong_use_is_told, what_is_not_valid_is_marked_and_explained,
-           no_valid_day_is_null_not_zero, the_vectors_of_the_rules_are_what_the_reference_prints])
+           no_valid_day_is_null_not_zero, aqi_by_the_scale_of_another_country,
+           the_vectors_of_the_rules_are_what_the_reference_prints])

@@ -3,6 +3,7 @@
 #include "airq/airq_doubt.h"
 #include "airq/airq_hourly.h"
 #include "airq/airq_rules.h"
+#include "base/rand.h"
 #include "base/text.h"
 
 #include <setjmp.h>
@@ -185,6 +186,71 @@ static void what_is_known_raises_no_false_doubt(void **state)
     assert_true(wrong == 0);
 }
 
+/* Sentences that were not cut off. */
+static void whole(const struct airq_doubt_finding *f)
+{
+    const char *const zh[] = {f->zh, f->do_zh}, *const en[] = {f->en, f->do_en};
+    for (int i = 0; i < 2; i++) {
+        assert_true(strlen(zh[i]) > 10 && strcmp(zh[i] + strlen(zh[i]) - 3, "。") == 0);
+        assert_true(strlen(en[i]) > 10 && en[i][strlen(en[i]) - 1] == '.');
+        assert_true(lt_text_is_utf8(lt_slice_of(zh[i])) && lt_text_is_utf8(lt_slice_of(en[i])));
+    }
+    assert_true(f->confidence >= AIRQ_DOUBT_HINT && f->confidence <= AIRQ_DOUBT_CERTAIN);
+}
+
+/* Anything at all: no more findings than there is room, surest first, whole sentences; order of rows does not matter.
+ */
+static void whatever_comes(void **state)
+{
+    struct airq_doubt_finding f[AIRQ_DOUBT_MAX];
+    struct airq_doubt_stats *s = calloc(1, sizeof *s), *back = calloc(1, sizeof *back);
+    struct lt_rand r;
+    enum { N = 1200 };
+    static struct {
+        int month, hour;
+        int32_t t[AIRQ_POLLUTANTS];
+    } row[N];
+    unsigned findings = 0;
+    assert_true(s && back);
+    lt_rand_init(&r, 77);
+    for (int round = 0; round < 400; round++) {
+        memset(s, 0, sizeof *s);
+        memset(back, 0, sizeof *back);
+        const int n = (int)lt_rand_below(&r, N + 1);
+        uint64_t scale[AIRQ_POLLUTANTS];
+        for (int p = 0; p < AIRQ_POLLUTANTS; p++)
+            scale[p] = UINT64_C(1) << lt_rand_below(&r, 28);
+        for (int i = 0; i < n; i++) {
+            row[i].month = 1 + (int)lt_rand_below(&r, 12);
+            row[i].hour = (int)lt_rand_below(&r, 24);
+            for (int p = 0; p < AIRQ_POLLUTANTS; p++) {
+                const int64_t v = (int64_t)lt_rand_below(&r, scale[p]) * (round % 3 ? 1 : 1 + (row[i].hour + p) % 24);
+                row[i].t[p] = lt_rand_below(&r, 9) == 0 || v > airq_most((enum airq_pollutant)p) ? -1 : (int32_t)v;
+            }
+        }
+        for (int i = 0; i < n; i++) {
+            airq_doubt_add(s, row[i].month, row[i].hour, row[i].t);
+            airq_doubt_add(back, row[n - 1 - i].month, row[n - 1 - i].hour, row[n - 1 - i].t);
+        }
+        for (int p = 0; round % 4 == 0 && p < AIRQ_POLLUTANTS; p++)
+            for (uint64_t k = lt_rand_below(&r, 900); k > 0; k--) {
+                airq_doubt_impossible(s, (enum airq_pollutant)p, k & 1);
+                airq_doubt_impossible(back, (enum airq_pollutant)p, k & 1);
+            }
+        assert_memory_equal(s, back, sizeof *s);
+        const size_t found = airq_doubt(s, round & 1 ? back : NULL, f);
+        assert_true(found <= AIRQ_DOUBT_MAX);
+        for (size_t i = 0; i < found; i++) {
+            whole(&f[i]);
+            assert_true(i == 0 || f[i].confidence <= f[i - 1].confidence);
+        }
+        findings += (unsigned)found;
+    }
+    assert_true(findings > 400);
+    free(s);
+    free(back);
+}
+
 static void every_wrong_way_is_found(void **state)
 {
     static const struct {
@@ -228,7 +294,7 @@ static void every_wrong_way_is_found(void **state)
             found += right || wrap;
             assert_true(station >= 0 || right || wrap);
             for (size_t k = 0; k < n; k++) {
-                assert_true(f[k].zh[0] && f[k].en[0] && f[k].do_zh[0] && f[k].do_en[0]);
+                whole(&f[k]);
                 if ((right || wrap) && f[k].kind != t[i].kind) { /* nothing else is blamed */
                     tell(&f[k]);
                     others++;
@@ -365,6 +431,7 @@ int main(void)
                                        cmocka_unit_test(what_is_known_helps),
                                        cmocka_unit_test(impossible_and_repeated),
                                        cmocka_unit_test(medians),
+                                       cmocka_unit_test(whatever_comes),
                                        cmocka_unit_test(nation_wide_hours)};
     return cmocka_run_group_tests_name("airq_doubt", tests, read_rows, free_rows);
 }
