@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fix.h"
 #include "base/rand.h"
+#include "sim/sim_noise.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -36,33 +37,9 @@ const struct sim_profile *sim_profile(enum sim_industry i)
     return &profiles[i];
 }
 
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-    uint64_t z = a * UINT64_C(0x9E3779B97F4A7C15) ^ (b + UINT64_C(0xD1B54A32D192ED03));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
-/* 0 <= x < 1 */
-static double unit(uint64_t h)
-{
-    return (double)(h >> 11) * 0x1.0p-53;
-}
-
-/* Smooth noise of about unit variance with a correlation time of `scale_ms`. */
-static double noise(uint64_t seed, int64_t at_ms, int64_t scale_ms)
-{
-    int64_t cell = at_ms / scale_ms;
-    double f = (double)(at_ms % scale_ms) / (double)scale_ms;
-    f = f * f * (3 - 2 * f);
-    double a = unit(mix(seed, (uint64_t)cell)), b = unit(mix(seed, (uint64_t)cell + 1));
-    return (a + (b - a) * f - 0.5) * 4;
-}
-
 void sim_device_init(struct sim_device *d, unsigned index, uint64_t seed, enum sim_industry industry)
 {
-    uint64_t h = mix(seed, index);
+    uint64_t h = sim_mix(seed, index);
     *d = (struct sim_device){.seed = h,
                              .industry = industry,
                              .edition = index % 20 == 7  ? HJ212_2005
@@ -71,7 +48,7 @@ void sim_device_init(struct sim_device *d, unsigned index, uint64_t seed, enum s
                              .tz_min = LT_TZ_CHINA,
                              .rtd_interval_s = 30,
                              .min_interval_min = 10,
-                             .dirt = 0.7 + 0.45 * unit(mix(h, 1)),
+                             .dirt = 0.7 + 0.45 * sim_unit(sim_mix(h, 1)),
                              .misbehaves = true};
     snprintf(d->mn, sizeof d->mn, "4103%010u%010u", (unsigned)(seed % 1000000000u), index);
     memcpy(d->pw, "123456", 7);
@@ -86,8 +63,8 @@ struct plan {
 
 static struct plan plan_of_day(const struct sim_device *d, int64_t day_ms)
 {
-    uint64_t h = mix(d->seed ^ UINT64_C(0xE7E47), (uint64_t)(day_ms / LT_DAY_MS));
-    double pick = unit(mix(h, 1)), when = unit(mix(h, 2)), how = unit(mix(h, 3));
+    uint64_t h = sim_mix(d->seed ^ UINT64_C(0xE7E47), (uint64_t)(day_ms / LT_DAY_MS));
+    double pick = sim_unit(sim_mix(h, 1)), when = sim_unit(sim_mix(h, 2)), how = sim_unit(sim_mix(h, 3));
     static const struct {
         double up_to;
         enum sim_event event;
@@ -149,7 +126,8 @@ static double load_at(const struct sim_device *d, const struct sim_profile *p, i
     double h = c.hour + c.minute / 60.0;
     double day = 0.5 - 0.5 * cos((h - 3.5) / 24 * 2 * M_PI); /* lowest about 03:30 */
     double load = (p->night + (1 - p->night) * day) * 0.88;
-    load += 0.04 * noise(d->seed ^ 11, at_ms, 6 * LT_HOUR_MS) + 0.02 * noise(d->seed ^ 12, at_ms, 25 * LT_MIN_MS);
+    load +=
+        0.04 * sim_noise(d->seed ^ 11, at_ms, 6 * LT_HOUR_MS) + 0.02 * sim_noise(d->seed ^ 12, at_ms, 25 * LT_MIN_MS);
     return load < 0.15 ? 0.15 : load > 1.05 ? 1.05 : load;
 }
 
@@ -161,11 +139,11 @@ static void stack_at(const struct sim_device *d, int64_t at_ms, struct stack *re
     int64_t t = at_ms;
     if (event == SIM_CONSTANT) /* the analyser repeats what it saw when the event began */
         t = plan_of_day(d, lt_day_start(at_ms, d->tz_min)).from_ms;
-    double white = unit(mix(d->seed ^ 13, (uint64_t)t)) - 0.5;
+    double white = sim_unit(sim_mix(d->seed ^ 13, (uint64_t)t)) - 0.5;
     double load = event == SIM_STOPPED ? 0.0 : load_at(d, p, t);
-    double rel = 0.10 * noise(d->seed ^ 21, t, 7 * LT_MIN_MS) + 0.07 * noise(d->seed ^ 22, t, 50 * LT_MIN_MS);
-    double own = 0.05 * noise(d->seed ^ 23, t, 4 * LT_MIN_MS);
-    double o2 = p->o2_run + (0.88 - load) * 3 + 0.15 * noise(d->seed ^ 24, t, 11 * LT_MIN_MS) + 0.05 * white;
+    double rel = 0.10 * sim_noise(d->seed ^ 21, t, 7 * LT_MIN_MS) + 0.07 * sim_noise(d->seed ^ 22, t, 50 * LT_MIN_MS);
+    double own = 0.05 * sim_noise(d->seed ^ 23, t, 4 * LT_MIN_MS);
+    double o2 = p->o2_run + (0.88 - load) * 3 + 0.15 * sim_noise(d->seed ^ 24, t, 11 * LT_MIN_MS) + 0.05 * white;
     double up = 1;
     if (event == SIM_EXCEED) {
         double strength = 1.5 + 2.2 * plan_of_day(d, lt_day_start(at_ms, d->tz_min)).strength;
@@ -183,9 +161,10 @@ static void stack_at(const struct sim_device *d, int64_t at_ms, struct stack *re
         .nox = p->nox * level * exp(0.6 * own) * (1 + 0.5 * (up - 1)),
         .co = p->co * level,
         .voc = p->voc * level * exp(2 * own) * up,
-        .temp = event == SIM_STOPPED ? 24 + white
-                                     : p->temp_c * (0.9 + 0.1 * load) + 1.2 * noise(d->seed ^ 25, t, 20 * LT_MIN_MS),
-        .moisture = event == SIM_STOPPED ? 2 : p->moisture + 0.5 * noise(d->seed ^ 26, t, 30 * LT_MIN_MS),
+        .temp = event == SIM_STOPPED
+                    ? 24 + white
+                    : p->temp_c * (0.9 + 0.1 * load) + 1.2 * sim_noise(d->seed ^ 25, t, 20 * LT_MIN_MS),
+        .moisture = event == SIM_STOPPED ? 2 : p->moisture + 0.5 * sim_noise(d->seed ^ 26, t, 30 * LT_MIN_MS),
         .velocity =
             event == SIM_STOPPED ? 0.2 : p->velocity_mps * (0.35 + 0.65 * load) * (1 + 0.03 * white + 0.1 * rel),
         .pressure = -0.12 - 0.06 * load + 0.004 * white,
@@ -376,40 +355,51 @@ static void put_moment(struct lt_buf *b, const struct sim_device *d, int64_t at_
     }
 }
 
+/* What a stack's device sends after "DataTime=…". */
+static void put_area(struct lt_buf *b, const struct sim_device *d, enum sim_kind kind, int64_t data_at_ms)
+{
+    int64_t minutes = d->min_interval_min;
+    switch (kind) {
+    case SIM_RTD:
+        put_moment(b, d, data_at_ms);
+        break;
+    case SIM_MIN:
+        put_period(b, d, data_at_ms, minutes * LT_MIN_MS, minutes > 1 ? LT_MIN_MS : 12 * LT_SEC_MS);
+        break;
+    case SIM_HOUR:
+        put_period(b, d, data_at_ms, LT_HOUR_MS, LT_MIN_MS);
+        break;
+    case SIM_DAY:
+        put_period(b, d, data_at_ms, LT_DAY_MS, 10 * LT_MIN_MS);
+        break;
+    case SIM_STATE: {
+        struct stack s;
+        stack_at(d, data_at_ms, &s);
+        lt_buf_addf(b, ";SB1-RS=%d;SB2-RS=%d", s.load > 0.1, s.load > 0.1 && s.mark != 'M');
+        break;
+    }
+    }
+}
+
 size_t sim_frame(const struct sim_device *d, enum sim_kind kind, int64_t data_at_ms, int64_t qn_at_ms, bool resent,
                  char *ret, size_t cap)
 {
     static const uint16_t cn[] = {2011, 2051, 2061, 2031, 2021};
     char when[18], qn[18];
     struct lt_buf b = LT_BUF_INIT(HJ212_SEGMENT_MAX);
+    if (d->is_air && (kind == SIM_DAY || kind == SIM_STATE)) /* air stations report neither to the city */
+        return 0;
     lt_time_format_compact(data_at_ms, d->tz_min, false, when);
     lt_time_format_compact(qn_at_ms, d->tz_min, true, qn);
     lt_buf_addf(&b, "DataTime=%s", when);
-    int64_t minutes = d->min_interval_min;
-    switch (kind) {
-    case SIM_RTD:
-        put_moment(&b, d, data_at_ms);
-        break;
-    case SIM_MIN:
-        put_period(&b, d, data_at_ms, minutes * LT_MIN_MS, minutes > 1 ? LT_MIN_MS : 12 * LT_SEC_MS);
-        break;
-    case SIM_HOUR:
-        put_period(&b, d, data_at_ms, LT_HOUR_MS, LT_MIN_MS);
-        break;
-    case SIM_DAY:
-        put_period(&b, d, data_at_ms, LT_DAY_MS, 10 * LT_MIN_MS);
-        break;
-    case SIM_STATE: {
-        struct stack s;
-        stack_at(d, data_at_ms, &s);
-        lt_buf_addf(&b, ";SB1-RS=%d;SB2-RS=%d", s.load > 0.1, s.load > 0.1 && s.mark != 'M');
-        break;
-    }
-    }
+    if (d->is_air)
+        sim_air_area(&b, d, kind, data_at_ms);
+    else
+        put_area(&b, d, kind, data_at_ms);
     struct hj212_head h = {.qn = {qn, 17},
                            .pw = {d->pw, strlen(d->pw)},
                            .mn = {d->mn, strlen(d->mn)},
-                           .st = 31,
+                           .st = d->is_air ? 22 : 31,
                            .cn = cn[kind],
                            .edition = d->edition,
                            .answer = true,

@@ -7,6 +7,7 @@
 #ifndef LT_SIM_DEVICE_H
 #define LT_SIM_DEVICE_H
 #include "hj212/hj212.h"
+#include "sim/sim_air.h"
 
 enum sim_industry { /* the 15 of the enterprise record, in its order */
                     SIM_THERMAL_POWER,
@@ -48,6 +49,8 @@ struct sim_device {
     unsigned rtd_interval_s, min_interval_min;
     double dirt;     /* factor on all concentrations, around 0.6 of the limit's room */
     bool misbehaves; /* takes part in the events below */
+    bool is_air;     /* an air station (ST=22): values of `air` instead of a stack's */
+    struct sim_air_place air;
     struct sim_memo
         *memo; /* NULL, or memory that saves work when neighbouring periods are asked for; see sim_memo_create */
 };
@@ -79,4 +82,9 @@ enum sim_kind { SIM_RTD, SIM_MIN, SIM_HOUR, SIM_DAY, SIM_STATE };
  * (answer wanted). Returns its length or 0 when it does not fit. `resent` marks back-fill (RF=1 in 2025). */
 size_t sim_frame(const struct sim_device *d, enum sim_kind kind, int64_t data_at_ms, int64_t qn_at_ms, bool resent,
                  char *ret, size_t cap);
+/* An air station of the invented city; MN "4103" + "A" + number. */
+void sim_air_device_init(struct sim_device *d, unsigned index, uint64_t city_seed, const struct sim_air_place *place);
+/* What such a station sends after "DataTime=…": values in the units customary in HJ 212. */
+struct lt_buf;
+void sim_air_area(struct lt_buf *b, const struct sim_device *d, enum sim_kind kind, int64_t at_ms);
 #endif
