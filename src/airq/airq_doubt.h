@@ -1,6 +1,6 @@
 /* airq_doubt: is what a file says about the air possible? Finds wrong units, exchanged columns, values that cannot be,
  * hours told twice and a wrong clock, from sums kept while rows go by. Pure; the accumulator is the caller's (about
- * 11 kB), no row is kept.
+ * 10 kB), no row is kept.
  *
  * Rows of one import (any stations, any order) are added; then airq_doubt() tells what looks wrong. A finding is a
  * question to a person, never a reason to change a value silently. */

@@ -158,6 +158,10 @@ void airq_change_text(enum airq_change_kind kind, int64_t before, int64_t now, b
     const int64_t change = kind == AIRQ_CHANGE_VALUE ? airq_change_pct(before, now) : now - before;
     if (change == AIRQ_NONE)
         return;
+    if (change == 0) { /* not equal, but less than 0.05 % apart */
+        say(&s, english ? "almost unchanged" : "基本持平");
+        return;
+    }
     const int64_t size = change < 0 ? -change : change;
     const bool rises = now > before;
     say(&s, english ? words[kind].en[rises] : words[kind].zh[rises]);

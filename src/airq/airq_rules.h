@@ -60,9 +60,9 @@ enum airq_change_kind {
     AIRQ_CHANGE_SHARE, /* a share: the difference in percentage points */
     AIRQ_CHANGE_COUNT  /* days: the difference in days; values are whole numbers times 1000000 */
 };
-/* Change of published figures by the habit of the papers: "下降5.9%", "上升2.1个百分点", "减少3天", "持平"; "down 5.9
- * %", "up 2.1 percentage points", "3 days fewer", "unchanged". "" when one is unknown or a value rose from nothing.
- * What is equal as published, or changes by less than 0.05, is 持平 only when equal; else its tenths are told. */
+/* Change of published figures by the habit of the papers: 下降5.9%, 上升2.1个百分点, 减少3天, 持平; "down 5.9 %",
+ * "up 2.1 percentage points", "3 days fewer", "unchanged". Values that differ by less than 0.05 % are 基本持平, "almost
+ * unchanged". "" when one is unknown or a value rose from nothing. */
 void airq_change_text(enum airq_change_kind kind, int64_t before, int64_t now, bool english, char ret[96]);
 
 /* ---- seasons ---- */

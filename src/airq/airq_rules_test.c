@@ -168,6 +168,8 @@ static void changes_in_words(void **state)
         {AIRQ_CHANGE_VALUE, "2.89", "2.63", "下降9.0%", "down 9.0 %"},
         {AIRQ_CHANGE_VALUE, "30", "33", "上升10.0%", "up 10.0 %"},
         {AIRQ_CHANGE_VALUE, "30", "30", "持平", "unchanged"},
+        {AIRQ_CHANGE_VALUE, "300.1", "300.2", "基本持平", "almost unchanged"},
+        {AIRQ_CHANGE_VALUE, "100", "100.1", "上升0.1%", "up 0.1 %"},
         {AIRQ_CHANGE_VALUE, "0", "3", "", ""},
         {AIRQ_CHANGE_SHARE, "75.9", "93.1", "上升17.2个百分点", "up 17.2 percentage points"},
         {AIRQ_CHANGE_SHARE, "96.4", "94.5", "下降1.9个百分点", "down 1.9 percentage points"},
