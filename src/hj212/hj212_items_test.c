@@ -54,6 +54,32 @@ static const struct {
     {"i11001-Info=//a//x", HJ212_E_ITEM, 0, 12, 0},
 };
 
+/* A suffix with zero bytes behind it fills the same word as the suffix alone: found by the fuzzer. */
+static void a_zero_byte_makes_another_field(void **state)
+{
+    static struct hj212_item want[8], got[8];
+    static const char text[] = "a21026-Flag\0\0\0=N;a21026-Rtd\0=1;a-Rtd\0\0\0\0\0=1;a-Rtd=2,a-Flag=N;b-Rtd=1;c-Rtd=1;"
+                               "d-Rtd=1;e-Rtd=1;f-Flag\0=N";
+    const struct lt_slice area = {text, sizeof text - 1};
+    size_t k = 0;
+    uint32_t at = 0, bits = 0;
+    for (unsigned level = HJ212_SCALAR; level <= (unsigned)hj212_level_best(); level++) {
+        static struct hj212_item all[16];
+        enum hj212_err e = hj212_items_by((enum hj212_level)level, area, UINT32_MAX, all, 16, &k, &at, &bits);
+        assert_int_equal(e, HJ212_E_OK);
+        assert_int_equal(k, 10);
+        assert_int_equal(all[0].field, HJ212_F_OTHER);
+        assert_int_equal(all[1].field, HJ212_F_OTHER);
+        assert_int_equal(all[2].field, HJ212_F_OTHER);
+        assert_int_equal(all[3].field, HJ212_F_RTD);
+        assert_int_equal(all[4].field, HJ212_F_FLAG);
+        assert_int_equal(all[9].field, HJ212_F_OTHER);
+        memcpy(level == HJ212_SCALAR ? want : got, all, sizeof want);
+        if (level != HJ212_SCALAR)
+            assert_memory_equal(want, got, sizeof want);
+    }
+}
+
 static void areas_and_their_options(void **state)
 {
     for (size_t i = 0; i < sizeof areas / sizeof areas[0]; i++) {
@@ -351,6 +377,7 @@ int main(void)
         cmocka_unit_test(numbers_are_read_exactly),
         cmocka_unit_test(times_are_checked),
         cmocka_unit_test(limits),
+        cmocka_unit_test(a_zero_byte_makes_another_field),
         cmocka_unit_test(every_field_has_its_name),
         cmocka_unit_test(vector_walkers_equal_the_plain_one),
         cmocka_unit_test(control_bytes_are_seen_at_every_place),

@@ -69,6 +69,8 @@ static inline bool quick_pair(const char *a, size_t from, size_t dash, size_t eq
     int64_t number = 0;
     if (field - 1 > 7 || suffix_key[place] != key || name - 1 > UINT8_MAX - 1)
         return false;
+    if (key >> 8 * (field - 1) == 0) /* "Flag" and a zero byte: the word is the same, the field is not */
+        return false;
     if (info & SUFFIX_NUMBER) {
         if (value - 1 > 7 || !word_number(hj212_load(a + eq + 1), value, &number, &decimals))
             return false;
@@ -275,7 +277,9 @@ AVX512 static inline unsigned eight_pairs(struct walk *w, struct hj212_item *to,
     const __mmask8 is_number = _mm512_test_epi64_mask(info, _mm512_set1_epi64(SUFFIX_NUMBER));
     const __mmask8 is_mark =
         _mm512_test_epi64_mask(info, _mm512_set1_epi64(SUFFIX_MARK)) & _mm512_cmpeq_epi64_mask(value, one);
+    const __m512i field_end = _mm512_srlv_epi64(key, _mm512_slli_epi64(_mm512_sub_epi64(field, one), 3));
     const __mmask8 fits = on & _mm512_cmpeq_epi64_mask(key, known) &
+                          _mm512_test_epi64_mask(field_end, field_end) & /* no zero bytes behind the suffix */
                           _mm512_cmplt_epu64_mask(_mm512_sub_epi64(field, one), _mm512_set1_epi64(8)) &
                           _mm512_cmplt_epu64_mask(_mm512_sub_epi64(name, one), _mm512_set1_epi64(UINT8_MAX));
     const __mmask8 short_value = _mm512_cmplt_epu64_mask(_mm512_sub_epi64(value, one), _mm512_set1_epi64(8));
