@@ -106,7 +106,9 @@ static enum lt_err insert(struct sql_db *db, const struct line *l, const unsigne
 
 enum lt_err audit_add(struct sql_db *db, const struct audit_entry *entry, struct lt_error *err)
 {
-    enum lt_err e = sql_begin(db, err);
+    /* Inside the transaction of the deed no scope of its own: one insert is whole or not there. */
+    const bool own = sql_depth(db) == 0;
+    enum lt_err e = own ? sql_begin(db, err) : LT_OK;
     if (e != LT_OK)
         return e;
     unsigned char previous[HASH_BYTES] = {0}, hash[HASH_BYTES];
@@ -127,7 +129,7 @@ enum lt_err audit_add(struct sql_db *db, const struct audit_entry *entry, struct
         hash_line(previous, &l, hash);
         e = insert(db, &l, hash, err);
     }
-    return sql_end(db, e, err);
+    return own ? sql_end(db, e, err) : e;
 }
 
 static void line_of(struct sql_stmt *st, struct line *l)

@@ -205,6 +205,7 @@ struct import {
     char title[SHEET_COLS_MAX][96];
     unsigned n;
     bool header;
+    struct parsed *row; /* of the row at hand */
     struct record_import sum;
     struct jsonw *w;
     enum lt_err e;
@@ -425,14 +426,12 @@ static bool of_the_row(enum lt_err e)
     return false;
 }
 
+/* No savepoint of its own: an import with a bad row is rolled back as a whole, and what a bad row left behind until
+ * then is seen by the checks of later rows only. */
 static enum lt_err import_record(struct import *im, const struct sheet_row *r, struct parsed *p)
 {
     struct lt_error fault = {0};
-    enum lt_err e = sql_begin(im->x->db, &fault);
-    if (e == LT_OK) {
-        e = write_parsed(im, r->row, p, &fault);
-        e = sql_end(im->x->db, e, &fault);
-    }
+    enum lt_err e = write_parsed(im, r->row, p, &fault);
     if (e == LT_OK || e == LT_E_BAD_INPUT)
         return LT_OK;
     if (of_the_row(e)) {
@@ -447,24 +446,20 @@ static enum lt_err import_record(struct import *im, const struct sheet_row *r, s
 static bool import_row(void *user, const struct sheet_row *r)
 {
     struct import *im = user;
+    struct parsed *p = im->row;
     if (!im->header) {
         read_header(im, r);
         return im->sum.errors == 0;
     }
-    struct parsed *p = calloc(1, sizeof *p);
-    if (!p || !record_mem_init(&p->mem)) {
-        free(p);
-        im->e = lt_fail(im->err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-        return false;
-    }
+    struct lt_buf mem = p->mem; /* used again and again: 64 KB a row are not for nothing */
+    mem.n = 0;
+    *p = (struct parsed){.mem = mem};
     for (size_t i = 0; i < im->k->n; i++)
         p->v[i].null = true;
     im->sum.rows++;
     parse_cells(im, r, p);
     if (p->faults == 0 || !p->key_bad || has_key(im->k)) /* what can be read is checked too: all faults in one go */
         im->e = import_record(im, r, p);
-    lt_buf_fini(&p->mem);
-    free(p);
     return im->e == LT_OK && im->sum.errors < RECORD_IMPORT_ERRORS_MAX;
 }
 
@@ -509,9 +504,13 @@ enum lt_err record_import(const struct record_ctx *x, const struct record_kind *
     if (e != LT_OK)
         return e;
     struct import *im = calloc(1, sizeof *im);
-    if (!im)
+    struct parsed *row = calloc(1, sizeof *row);
+    if (!im || !row || !record_mem_init(&row->mem)) {
+        free(row);
+        free(im);
         return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    *im = (struct import){.x = x, .k = k, .w = w, .err = err};
+    }
+    *im = (struct import){.x = x, .k = k, .w = w, .err = err, .row = row};
     jsonw_object(w);
     jsonw_key(w, "errors");
     jsonw_array(w);
@@ -525,6 +524,8 @@ enum lt_err record_import(const struct record_ctx *x, const struct record_kind *
     jsonw_object_end(w);
     if (ret)
         *ret = im->sum;
+    lt_buf_fini(&row->mem);
+    free(row);
     free(im);
     return e;
 }
