@@ -35,9 +35,10 @@ struct air_paper {
     char title[257], author[129], sha256[65];
 };
 void air_paper_number(const struct air_paper *p, char ret[64]); /* "（2026）第61期" */
-/* Makes the paper from the newest data, numbers it within its kind and year, keeps it. */
+/* Makes the paper from the newest data, numbers it within its kind and year, keeps it, with a row in
+ * the audit trail. */
 enum lt_err air_paper_publish(struct air_figures *f, struct air *air, struct sql_db *db, struct air_paper_ask a,
-                              const char *author, int64_t now_ms, struct air_paper *ret,
+                              const struct auth_ctx *who, int64_t now_ms, struct air_paper *ret,
                               struct lt_error *err) LT_MUST_CHECK;
 /* Newest first; kind AIR_PAPER_KINDS: all; territory 0: all. each() false ends. */
 enum lt_err air_papers(struct sql_db *db, enum air_paper_kind kind, int64_t territory, unsigned most,

@@ -81,7 +81,7 @@ static void a_published_paper_is_printed_again_bit_for_bit(void **state)
     struct lt_buf model = LT_BUF_INIT(PAPER_BYTES_MAX), again = LT_BUF_INIT(PAPER_BYTES_MAX);
     struct lt_buf as_of = LT_BUF_INIT(PAPER_BYTES_MAX), fresh = LT_BUF_INIT(PAPER_BYTES_MAX);
     struct air_paper_ask a = ask(m, AIR_PAPER_MORNING, LT_ZH);
-    assert_int_equal(air_paper_publish(m->f, m->a, m->c->db, a, "duty", T0, &p, &err), LT_OK);
+    assert_int_equal(air_paper_publish(m->f, m->a, m->c->db, a, &m->c->system, T0, &p, &err), LT_OK);
     assert_int_equal(p.number, 1);
     assert_int_equal(p.year, 2025);
     assert_int_equal(p.version, made_version(m));
@@ -109,11 +109,11 @@ static void a_published_paper_is_printed_again_bit_for_bit(void **state)
     assert_memory_equal(as_of.p, model.p, model.n);
     draft(m, &a, 0, &fresh);
     assert_true(fresh.n != model.n || memcmp(fresh.p, model.p, model.n) != 0);
-    assert_int_equal(air_paper_publish(m->f, m->a, m->c->db, a, "duty", T0, &q, &err), LT_OK);
+    assert_int_equal(air_paper_publish(m->f, m->a, m->c->db, a, &m->c->system, T0, &q, &err), LT_OK);
     assert_int_equal(q.number, 2);
     /* another kind counts by itself */
     a.kind = AIR_PAPER_ONEPAGE;
-    assert_int_equal(air_paper_publish(m->f, m->a, m->c->db, a, "duty", T0, &q, &err), LT_OK);
+    assert_int_equal(air_paper_publish(m->f, m->a, m->c->db, a, &m->c->system, T0, &q, &err), LT_OK);
     assert_int_equal(q.number, 1);
     /* a byte changed in the database is found */
     assert_int_equal(

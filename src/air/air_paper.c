@@ -2,6 +2,7 @@
 #include "air/air_brief.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "record/audit.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -49,7 +50,8 @@ static enum lt_err next_number(struct sql_db *db, enum air_paper_kind kind, int 
     return e;
 }
 
-static enum lt_err keep(struct sql_db *db, struct air_paper *p, struct lt_slice model, struct lt_error *err)
+static enum lt_err keep(struct sql_db *db, const struct auth_ctx *who, struct air_paper *p, struct lt_slice model,
+                        struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
     enum lt_err e =
@@ -72,14 +74,24 @@ static enum lt_err keep(struct sql_db *db, struct air_paper *p, struct lt_slice 
     sql_bind_i64(st, 10, p->published_at_ms);
     sql_bind_str(st, 11, p->sha256);
     sql_bind_blob(st, 12, model.p, model.n);
-    if (!(e = sql_run(st, err)))
-        p->id = sql_last_id(db);
-    return e;
+    if ((e = sql_run(st, err)))
+        return e;
+    p->id = sql_last_id(db);
+    char detail[200];
+    const int n = snprintf(detail, sizeof detail, "{\"kind\":\"%s\",\"number\":%d,\"version\":%lld,\"sha256\":\"%s\"}",
+                           air_paper_name(p->kind), p->number, (long long)p->version, p->sha256);
+    const struct audit_entry a = {.who = who,
+                                  .at_ms = p->published_at_ms,
+                                  .action = "publish",
+                                  .kind = "air_paper",
+                                  .record_id = p->id,
+                                  .detail = {detail, (size_t)n}};
+    return audit_add(db, &a, err);
 }
 
 /* One try: the number is read, the paper is made with it, and kept if nobody took the number meanwhile. */
 static enum lt_err try_publish(struct air_figures *f, struct air *air, struct sql_db *db, struct air_paper_ask *a,
-                               struct air_paper *p, bool *ret_taken, struct lt_error *err)
+                               const struct auth_ctx *who, struct air_paper *p, bool *ret_taken, struct lt_error *err)
 {
     struct air_look l;
     struct paper paper;
@@ -100,7 +112,7 @@ static enum lt_err try_publish(struct air_figures *f, struct air *air, struct sq
         e = next_number(db, a->kind, p->year, &number, err);
         *ret_taken = !e && number != p->number;
         if (!e && !*ret_taken)
-            e = keep(db, p, lt_buf_slice(&paper.json), err);
+            e = keep(db, who, p, lt_buf_slice(&paper.json), err);
         e = sql_end(db, e, err);
     }
     paper_fini(&paper);
@@ -108,7 +120,7 @@ static enum lt_err try_publish(struct air_figures *f, struct air *air, struct sq
 }
 
 enum lt_err air_paper_publish(struct air_figures *f, struct air *air, struct sql_db *db, struct air_paper_ask a,
-                              const char *author, int64_t now_ms, struct air_paper *ret, struct lt_error *err)
+                              const struct auth_ctx *who, int64_t now_ms, struct air_paper *ret, struct lt_error *err)
 {
     struct air_paper p = {
         .territory = a.territory, .day = a.day, .kind = a.kind, .lang = a.lang, .published_at_ms = now_ms};
@@ -116,9 +128,9 @@ enum lt_err air_paper_publish(struct air_figures *f, struct air *air, struct sql
     bool taken = true;
     enum lt_err e = LT_OK;
     air_civil(a.day, &p.year, &m, &d);
-    lt_text_copy(p.author, sizeof p.author, author);
+    lt_text_copy(p.author, sizeof p.author, who->name[0] ? who->name : who->login);
     for (int i = 0; !e && taken && i < TRIES; i++)
-        e = try_publish(f, air, db, &a, &p, &taken, err);
+        e = try_publish(f, air, db, &a, who, &p, &taken, err);
     if (!e && taken)
         e = lt_fail(err, LT_E_BUSY, "paper", "number", NULL, NULL);
     if (!e)

@@ -1,6 +1,6 @@
 /* lantian serve: the post. Start order: state, journal, registry, values, engine, API, devices; stop in reverse, so
  * that whatever was acknowledged has been taken in. */
-#include "air/air_figure.h"
+#include "air/air_brief.h"
 #include "air/air_import.h"
 #include "alarm/alarm.h"
 #include "api/api.h"
@@ -137,6 +137,8 @@ static enum lt_err start_state(struct serve *s, char *once, size_t cap, struct l
         e = alarm_setup(s->db, lt_wall_ms(), err);
     if (e == LT_OK)
         e = air_setup(s->db, err);
+    if (e == LT_OK)
+        e = air_paper_setup(s->db, err);
     if (e == LT_OK)
         e = air_open(s->db, (int)s->cfg.tz_min, &s->air, err);
     if (e == LT_OK)
