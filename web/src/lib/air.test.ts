@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { addDays, daysBetween, levelOf, periodOf, periodText, readScope, signed, stateOf, stepPeriod } from './air'
+import { addDays, daysBetween, levelOf, periodOf, periodText, readScope, sameDecimals, signed, stateOf, stepPeriod } from './air'
 
 describe('air quality', () => {
   it('categories change exactly above their limits', () => {
@@ -25,6 +25,8 @@ describe('air quality', () => {
     expect(readScope('territory:3')).toEqual({ kind: 'territory', id: '3' })
     expect(readScope('city:3')).toBeNull()
     expect(signed(-0.04, 1)).toBe('0.0')
+    expect(sameDecimals([4.2, 3.76, null, 4])).toBe(2)
+    expect(sameDecimals([])).toBe(0)
     expect(signed(-3)).toBe('−3')
     expect(signed(2.5, 1)).toBe('+2.5')
   })

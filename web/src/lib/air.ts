@@ -82,6 +82,10 @@ export function periodText(p: Period): string {
   if (p.kind === 'quarter') return `${p.from.slice(0, 4)} Q${Math.floor((+p.from.slice(5, 7) + 2) / 3)}`
   return p.from === p.to ? p.from : `${p.from} – ${p.to}`
 }
+/** How many decimals a column needs so that all its figures have the same: a missing zero at the end is added. */
+export function sameDecimals(values: (number | null | undefined)[]): number {
+  return values.reduce<number>((most, v) => Math.max(most, v === null || v === undefined ? 0 : String(v).split('.')[1]?.length ?? 0), 0)
+}
 /** "+3", "−2", "0" with a real minus; unknown stays unknown. */
 export function signed(n: number | null | undefined, decimals = 0): string {
   if (n === null || n === undefined || !Number.isFinite(n)) return '—'

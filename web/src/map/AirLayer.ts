@@ -81,7 +81,7 @@ export class AirLayer extends Layer {
     if (!whole && !this.free(x, y, icon * 0.7, icon * 0.7)) { this.drawn.push({ station, x, y, w: 0, h: 0 }); return }
     this.drawn.push({ station, x, y, w: pw, h: ph })
     const left = x - pw / 2
-    ctx.globalAlpha = (station.age_h ?? 0) > 3 ? 0.55 : 1
+    ctx.globalAlpha = (station.age_h ?? 0) > 2 ? 0.55 : 1
     if (whole) {
       ctx.beginPath()
       ctx.rect(left, y - ph / 2, pw, ph)
