@@ -178,6 +178,7 @@ struct air_batch_info { /* who brings it; goes into air_version */
     const char *reason; /* file name, "HJ 212" … */
     int64_t now_ms;
     int tz_min;
+    bool reviewed; /* an archive that was reviewed before it came (demonstration city); no route offers it */
 };
 struct air_put_result {
     int64_t version;                                        /* 0: nothing changed */

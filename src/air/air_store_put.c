@@ -282,7 +282,8 @@ static enum lt_err deliver(struct air_writer *w, int hour, enum air_item item, c
         set(w, hour, item, to);
         return LT_OK;
     }
-    if (old == to->value && (state & AIR_INVALID) == to->state) {
+    bool more = (to->state & AIR_REVIEWED) && !(state & AIR_REVIEWED);
+    if (old == to->value && ((state ^ to->state) & AIR_INVALID) == 0 && !more) {
         w->res.equal++;
         if (better > 0 && !(state & AIR_REVIEWED)) { /* the same, said with more weight: no change of any figure */
             b->source[hour][item] = to->source;
@@ -322,9 +323,10 @@ enum lt_err air_writer_deliver(struct air_writer *w, const struct air_row *row, 
         b->arrived[hour] = (uint32_t)w->res.version;
     for (int i = 0; e == LT_OK && i < AIR_ITEMS; i++)
         if (row->value[i] != AIR_NONE) {
-            struct air_cell_new to = {.value = row->value[i],
-                                      .state = row->invalid >> i & 1 ? AIR_INVALID : 0,
-                                      .source = (uint8_t)w->info.source};
+            struct air_cell_new to = {
+                .value = row->value[i],
+                .state = (uint8_t)((row->invalid >> i & 1 ? AIR_INVALID : 0) | (w->info.reviewed ? AIR_REVIEWED : 0)),
+                .source = (uint8_t)w->info.source};
             e = deliver(w, hour, (enum air_item)i, &to, err);
         }
     return e;

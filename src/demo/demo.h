@@ -7,8 +7,9 @@
 
 struct sql_db;
 
-#define DEMO_PASSWORD "Blue-Sky-2026" /* of all demonstration accounts; they exist only in a demonstration directory   \
-                                       */
+#define DEMO_PASSWORD                                                                                                  \
+    "Blue-Sky-2026" /* of all demonstration accounts; they exist only in a demonstration directory                     \
+                     */
 
 struct demo_config {
     const char *dir;
@@ -81,4 +82,22 @@ enum lt_err demo_people(const struct demo_config *cfg, struct sql_db *db, uint64
                         struct lt_error *err) LT_MUST_CHECK;
 void demo_device(const struct demo_plan *plan, unsigned outlet, enum sim_industry industry, int tz_min,
                  struct sim_device *ret);
+/* Air stations (demo_air.c): `index` below demo_air_stations(); the first DEMO_AIR_LIVE of the county ones speak HJ
+ * 212.
+ */
+#define DEMO_AIR_LIVE 3
+struct demo_air_station {
+    char code[40], name[64], name_en[96];
+    const char *type;
+    unsigned county;
+    double lon, lat;
+    bool evaluated;
+    int live; /* number of its device, -1 none */
+    struct sim_air_place place;
+};
+size_t demo_air_stations(const struct demo_plan *plan);
+void demo_air_station(const struct demo_plan *plan, size_t index, int tz_min, struct demo_air_station *ret);
+/* Stations, their devices, 26 months of hours, dust days, reviews. */
+enum lt_err demo_air(const struct demo_config *cfg, const struct demo_plan *plan, struct sql_db *db,
+                     struct lt_error *err) LT_MUST_CHECK;
 #endif

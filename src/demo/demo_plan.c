@@ -195,12 +195,21 @@ void demo_device(const struct demo_plan *plan, unsigned outlet, enum sim_industr
 struct sim_device *demo_devices(const struct demo_info *info, int tz_min, size_t *ret_n)
 {
     struct demo_plan *p = demo_plan_create(info->seed, info->outlets);
-    struct sim_device *d = p ? calloc(p->outlets, sizeof *d) : NULL;
+    struct sim_device *d = p ? calloc(p->outlets + DEMO_AIR_LIVE, sizeof *d) : NULL;
     for (size_t i = 0; d && i < p->plants; i++)
         for (unsigned o = 0; o < p->plant[i].outlets; o++)
             demo_device(p, p->plant[i].first_outlet + o, p->plant[i].industry, tz_min,
                         &d[p->plant[i].first_outlet + o]);
-    *ret_n = d ? p->outlets : 0;
+    for (size_t i = 0; d && i < demo_air_stations(p); i++) {
+        struct demo_air_station s;
+        demo_air_station(p, i, tz_min, &s);
+        if (s.live < 0)
+            continue;
+        struct sim_device *a = &d[p->outlets + (unsigned)s.live];
+        sim_air_device_init(a, (unsigned)s.live, p->seed, &s.place);
+        a->tz_min = tz_min;
+    }
+    *ret_n = d ? p->outlets + DEMO_AIR_LIVE : 0;
     demo_plan_destroy(&p);
     return d;
 }
