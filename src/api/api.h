@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct air;
+struct proof;
 struct air_figures;
 struct bus;
 struct engine;
@@ -44,6 +45,7 @@ struct api_deps {
     struct engine *engine;
     struct series *series;
     struct air *air;
+    struct proof *proof;
     struct air_figures *figures;
 };
 

@@ -21,7 +21,7 @@ int cmd_backup(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
 int cmd_repair_journal(int argc, char **argv);
-int cmd_repair_journal(int argc, char **argv);
 int cmd_verify_journal(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 #endif

@@ -14,6 +14,7 @@
 #include "main/opt.h"
 #include "main/serve.h"
 #include "main/tell.h"
+#include "proof/proof.h"
 #include "record/record.h"
 #include "recorder/recorder.h"
 #include "registry/registry.h"
@@ -136,6 +137,8 @@ static enum lt_err start_state(struct serve *s, char *once, size_t cap, struct l
     if (e == LT_OK)
         e = alarm_setup(s->db, lt_wall_ms(), err);
     if (e == LT_OK)
+        e = proof_setup(s->db, err);
+    if (e == LT_OK)
         e = air_setup(s->db, err);
     if (e == LT_OK)
         e = air_paper_setup(s->db, err);
@@ -183,6 +186,26 @@ static enum lt_err start_judging(struct serve *s, struct lt_error *err)
     return engine_start(&ec, &s->engine, err);
 }
 
+static void on_proof(void *user, const char *type, int64_t territory, int64_t enterprise, struct lt_slice json)
+{
+    struct serve *s = user;
+    bus_publish(s->bus, type, territory, enterprise, json);
+}
+
+static enum lt_err start_proving(struct serve *s, struct lt_error *err)
+{
+    const struct proof_config pc = {.dir = s->cfg.data,
+                                    .tz_min = (int)s->cfg.tz_min,
+                                    .series = s->series,
+                                    .engine = s->engine,
+                                    .city_zh = s->cfg.city_name,
+                                    .city_en = s->cfg.city_name_en,
+                                    .threads = 1,
+                                    .on_event = on_proof,
+                                    .user = s};
+    return proof_start(&pc, &s->proof, err);
+}
+
 static enum lt_err start_serving(struct serve *s, struct lt_error *err)
 {
     struct api_config ac = {.dir = s->cfg.data,
@@ -220,6 +243,7 @@ static enum lt_err start_serving(struct serve *s, struct lt_error *err)
                             .bus = s->bus,
                             .gateway = s->gateway,
                             .air = s->air,
+                            .proof = s->proof,
                             .figures = s->figures};
     return api_start(&ac, &deps, &s->api, err);
 }
@@ -233,6 +257,8 @@ static enum lt_err start(struct serve *s, char *once, size_t cap, struct lt_erro
         e = start_taking(s, err);
     if (e == LT_OK)
         e = start_judging(s, err);
+    if (e == LT_OK)
+        e = start_proving(s, err);
     if (e == LT_OK)
         e = start_serving(s, err);
     if (e == LT_OK && s->demo)
@@ -252,6 +278,7 @@ static void stop(struct serve *s)
         recorder_stats(s->recorder, &st);
         engine_wait(s->engine, st.last_seq, 10000);
     }
+    proof_stop(&s->proof); /* asks the engine */
     if (s->engine)
         engine_stop(&s->engine);
     if (s->series)

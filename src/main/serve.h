@@ -15,6 +15,7 @@ struct api;
 struct bus;
 struct engine;
 struct gateway;
+struct proof;
 struct recorder;
 struct registry;
 struct series;
@@ -34,6 +35,7 @@ struct serve {
     struct air_feed *feed;
     int64_t next_feed_ms; /* monotonic */
     struct gateway *gateway;
+    struct proof *proof;
     struct api *api;
     /* simulated devices of the demonstration city */
     pthread_t sim_thread;

@@ -8,6 +8,7 @@
 #include "flow/flow.h"
 #include "journal/journal.h"
 #include "main/serve.h"
+#include "proof/proof.h"
 #include "series/series.h"
 #include "sql/sql.h"
 
@@ -48,9 +49,16 @@ static void recompress(struct serve *s, int64_t wall_ms)
     size_t n = journal_days(s->cfg.data, days, DAYS_MAX);
     int before = lt_day_number(wall_ms - s->cfg.recompress_after_days * LT_DAY_MS, (int)s->cfg.tz_min);
     for (size_t i = n > 8 ? n - 8 : 0; i < n && days[i] < before; i++) {
+        struct proof_sum_bad bad; /* damage must be seen before this work makes the file another one */
+        if (proof_sum_check(s->cfg.data, days[i], &bad, &err) == LT_E_CORRUPT) {
+            note("day file is damaged", LT_E_CORRUPT, &err);
+            continue;
+        }
         enum lt_err e = journal_recompress(s->cfg.data, days[i], 9, &err);
         if (e != LT_E_BUSY && e != LT_E_IN_USE)
             note("recompress journal", e, &err);
+        if (e == LT_OK && proof_sum_check(s->cfg.data, days[i], &bad, &err) == LT_E_CORRUPT)
+            note("sums of journal", proof_sum_write(s->cfg.data, days[i], &err), &err);
     }
 }
 
@@ -67,10 +75,18 @@ static void night(struct serve *s, int64_t wall_ms)
     while (left && e == LT_OK && lt_mono_ms() - started < 30 * LT_MIN_MS)
         e = series_compact(s->series, wall_ms - s->cfg.recompress_after_days * LT_DAY_MS, COMPACT_STEP, &left, &err);
     note("compact series", e, &err);
+    /* held days stay; each removal is recorded before it happens */
     note("expire journal",
-         journal_expire(s->cfg.data, lt_day_number(wall_ms - s->cfg.keep_journal_days * LT_DAY_MS, tz), &days, &err),
+         proof_expire_journal(s->db, s->cfg.data, tz,
+                              lt_day_number(wall_ms - s->cfg.keep_journal_days * LT_DAY_MS, tz), wall_ms, &days, &err),
          &err);
-    note("expire series", series_expire(s->series, wall_ms - s->cfg.keep_raw_days * LT_DAY_MS, &removed, &err), &err);
+    note("expire evidence",
+         proof_expire_evidence(s->db, s->cfg.data, tz, wall_ms - s->cfg.keep_evidence_days * LT_DAY_MS, wall_ms, &days,
+                               &err),
+         &err);
+    note("expire series",
+         proof_expire_series(s->db, s->series, tz, wall_ms - s->cfg.keep_raw_days * LT_DAY_MS, wall_ms, &removed, &err),
+         &err);
     lt_log(LT_INFO, "care.night", "seconds=%.1f", (double)(lt_mono_ms() - started) / 1000);
 }
 

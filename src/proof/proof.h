@@ -57,6 +57,8 @@ enum lt_err proof_days(const char *dir, struct proof_day **ret, size_t *ret_n, s
 /* The statement that covers a record. LT_E_NOT_FOUND: none does yet. */
 enum lt_err proof_day_of(const char *dir, enum chain_stream s, uint64_t seq, struct proof_day *ret,
                          struct lt_error *err) LT_MUST_CHECK;
+/* The newest statement. LT_E_NOT_FOUND: none yet. */
+enum lt_err proof_day_last(const char *dir, struct proof_day *ret, struct lt_error *err) LT_MUST_CHECK;
 enum lt_err proof_day_text(const char *dir, const struct proof_day *d, struct lt_buf *out,
                            struct lt_error *err) LT_MUST_CHECK;
 
@@ -143,6 +145,10 @@ enum lt_err proof_held(struct sql_db *db, int64_t evidence, int64_t now_ms, int 
 /* Removes whole journal days before before_day (not held, sealed before), each recorded first. */
 enum lt_err proof_expire_journal(struct sql_db *db, const char *dir, int tz_min, int before_day, int64_t now_ms,
                                  unsigned *ret_days, struct lt_error *err) LT_MUST_CHECK;
+/* Removes whole months of raw values that end before before_ms and before any held day. */
+struct series;
+enum lt_err proof_expire_series(struct sql_db *db, struct series *series, int tz_min, int64_t before_ms, int64_t now_ms,
+                                uint64_t *ret_months, struct lt_error *err) LT_MUST_CHECK;
 /* Evidence sealed before before_ms that is not held: file removed, record kept with state "removed". */
 enum lt_err proof_expire_evidence(struct sql_db *db, const char *dir, int tz_min, int64_t before_ms, int64_t now_ms,
                                   unsigned *ret_n, struct lt_error *err) LT_MUST_CHECK;
@@ -220,4 +226,71 @@ enum lt_err proof_inclusion_verify(struct lt_slice file, const struct proof_veri
                                    struct lt_error *err) LT_MUST_CHECK;
 /* An entry of a package, borrowed. */
 bool proof_pack_find(struct lt_slice file, const char *name, struct lt_slice *ret);
+
+/* ---- the running post ---- */
+struct air;
+struct engine;
+struct series;
+struct proof;
+struct proof_config {
+    const char *dir;
+    int tz_min;
+    struct series *series; /* values; may be NULL */
+    struct engine *engine; /* states, ledger, how far it has judged; may be NULL */
+    const char *city_zh, *city_en;
+    unsigned threads;                      /* that hash when a day is sealed or everything is checked; default 1 */
+    const struct proof_provider *provider; /* NULL: files */
+    /* After a package was sealed: type "evidence", {"id","alarm","name"}. Evidence thread; must not block. */
+    void (*on_event)(void *user, const char *type, int64_t territory, int64_t enterprise, struct lt_slice json);
+    void *user;
+};
+/* Needs the tables of record, alarm, engine and proof. Makes the keys at the first start. */
+enum lt_err proof_start(const struct proof_config *cfg, struct proof **ret, struct lt_error *err) LT_MUST_CHECK;
+void proof_stop(struct proof **p);
+struct proof_keys *proof_keys_of(struct proof *p);
+const char *proof_dir(const struct proof *p);
+
+#define PROOF_BATCH 32 /* alarms sealed with one pass over the journal */
+/* Seals packages for alarms that have none yet, at most PROOF_BATCH; what the evidence thread does. *ret_n: how many.
+ * series and engine may be NULL. */
+struct proof_sources {
+    const char *dir;
+    int tz_min;
+    struct sql_db *db; /* the caller's */
+    struct series *series;
+    struct engine *engine;
+    struct proof_keys *keys;
+    const char *city_zh, *city_en;
+    void (*on_event)(void *user, const char *type, int64_t territory, int64_t enterprise, struct lt_slice json);
+    void *user;
+};
+enum lt_err proof_seal_alarms(const struct proof_sources *s, int64_t now_ms, unsigned *ret_n,
+                              struct lt_error *err) LT_MUST_CHECK;
+
+/* A follow-up: a new package that names the one it continues. Rights are the caller's business; x->who is the author.
+ */
+struct proof_follow_up {
+    int64_t parent;   /* evidence record */
+    const char *type; /* photo, video, inspection, handover, document */
+    struct lt_slice file_name, note, data;
+};
+enum lt_err proof_append(const struct proof_sources *s, const struct record_ctx *x, const struct proof_follow_up *f,
+                         int64_t *ret_id, struct lt_error *err) LT_MUST_CHECK;
+/* Notes in the custody list and the audit trail. detail: JSON object or "". */
+enum lt_err proof_custody_add(const struct record_ctx *x, int64_t evidence, const char *action, struct lt_slice detail,
+                              struct lt_error *err) LT_MUST_CHECK;
+void proof_custody_write(struct sql_db *db, int64_t evidence, int tz_min, struct jsonw *w); /* an array */
+/* The file of an evidence record; LT_E_NOT_FOUND also when it was removed. Opens it into *ret_fd when ret_fd is given,
+ * else reads it into out. */
+enum lt_err proof_file(struct sql_db *db, const char *dir, int64_t evidence, int *ret_fd, uint64_t *ret_size,
+                       struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;
+void proof_verdict_write(const struct proof_verdict *v, enum lt_lang lang, struct jsonw *w); /* members of an object */
+
+/* Seals what is there now (days that are over first). */
+enum lt_err proof_seal_now(struct proof *p, struct sql_db *db, int64_t now_ms, struct chain_day *ret,
+                           struct lt_error *err) LT_MUST_CHECK;
+/* Begins a check in the background; LT_E_BUSY while one runs. */
+enum lt_err proof_check_start(struct proof *p, int from_day, int to_day, struct lt_error *err) LT_MUST_CHECK;
+void proof_check_write(struct proof *p, enum lt_lang lang, int tz_min, struct jsonw *w); /* an object */
+void proof_state_write(struct proof *p, struct sql_db *db, int tz_min, struct jsonw *w); /* an object: of /system */
 #endif

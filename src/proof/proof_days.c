@@ -141,6 +141,21 @@ enum lt_err proof_day_of(const char *dir, enum chain_stream s, uint64_t seq, str
     return e == LT_OK && !found ? lt_fail(err, LT_E_NOT_FOUND, NULL, chain_stream_name[s], "", NULL) : e;
 }
 
+enum lt_err proof_day_last(const char *dir, struct proof_day *ret, struct lt_error *err)
+{
+    struct proof_day *list = NULL;
+    size_t n = 0;
+    enum lt_err e = names(dir, &list, &n, err);
+    if (e == LT_OK && n == 0)
+        e = lt_fail(err, LT_E_NOT_FOUND, NULL, "statement", "", NULL);
+    if (e == LT_OK)
+        e = load(dir, &list[n - 1], err);
+    if (e == LT_OK)
+        *ret = list[n - 1];
+    free(list);
+    return e;
+}
+
 void proof_last(const struct proof_day *days, size_t n, uint64_t ret[CHAIN_STREAMS])
 {
     for (int s = 0; s < CHAIN_STREAMS; s++) {

@@ -4,6 +4,7 @@
 #include "journal/journal.h"
 #include "proof/proof_priv.h"
 #include "record/audit.h"
+#include "series/series.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -301,6 +302,26 @@ enum lt_err proof_expire_journal(struct sql_db *db, const char *dir, int tz_min,
     free(days);
     free(list);
     return e;
+}
+
+enum lt_err proof_expire_series(struct sql_db *db, struct series *series, int tz_min, int64_t before_ms, int64_t now_ms,
+                                uint64_t *ret_months, struct lt_error *err)
+{
+    int held = 0;
+    int64_t held_ms = 0;
+    char name[16];
+    *ret_months = 0;
+    enum lt_err e = proof_held_from(db, now_ms, tz_min, &held, err);
+    if (e == LT_OK && held != INT_MAX && lt_day_number_start(held, tz_min, &held_ms) && held_ms < before_ms)
+        before_ms = held_ms;
+    if (e == LT_OK)
+        e = series_expire(series, before_ms, ret_months, err);
+    if (e != LT_OK || *ret_months == 0)
+        return e;
+    snprintf(name, sizeof name, "%08d", lt_day_number(before_ms, tz_min));
+    const struct proof_removed r = {
+        .what = "series", .name = name, .chain = "", .reason = "retention", .author = "post", .count = *ret_months};
+    return proof_removal_add(db, &r, now_ms, err);
 }
 
 static enum lt_err expire_one(struct sql_db *db, const char *dir, int64_t id, const char *name, const char *sha256,

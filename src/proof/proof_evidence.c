@@ -1,0 +1,628 @@
+/* Packages of alarms and follow-ups: built, written whole, registered with the cursor in one transaction. Killed at any
+ * moment, a package is there complete or not at all: a file without its row is checked and taken over, an unfinished
+ * one is written again. */
+#include "alarm/alarm.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "proof/proof_gather.h"
+#include "record/audit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PACK_MAX  (CHAIN_ZIP_MAX + (1u << 20))
+#define RECENT_MS LT_DAY_MS /* at the very first start, alarms of the last day get packages too */
+
+/* ---- custody ---- */
+
+enum lt_err proof_custody_add(const struct record_ctx *x, int64_t evidence, const char *action, struct lt_slice detail,
+                              struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    const struct audit_entry entry = {.who = x->who,
+                                      .at_ms = x->now_ms,
+                                      .action = action,
+                                      .kind = "evidence",
+                                      .record_id = evidence,
+                                      .detail = detail.n ? detail : LT_LIT("{}")};
+    enum lt_err e = sql_begin(x->db, err);
+    if (e != LT_OK)
+        return e;
+    e = sql_prepare(x->db,
+                    "INSERT INTO proof_custody(evidence, at_ms, user_id, user_name, address, action, detail)"
+                    " VALUES(?1,?2,?3,?4,?5,?6,?7)",
+                    &st, err);
+    if (e == LT_OK) {
+        sql_bind_i64(st, 1, evidence);
+        sql_bind_i64(st, 2, x->now_ms);
+        sql_bind_i64(st, 3, x->who->user_id);
+        sql_bind_str(st, 4, x->who->name);
+        sql_bind_str(st, 5, x->who->address);
+        sql_bind_str(st, 6, action);
+        sql_bind_text(st, 7, entry.detail);
+        e = sql_run(st, err);
+    }
+    if (e == LT_OK)
+        e = audit_add(x->db, &entry, err);
+    return sql_end(x->db, e, err);
+}
+
+static void custody_row(struct sql_stmt *st, int tz_min, struct jsonw *w)
+{
+    json_t *detail = NULL;
+    jsonw_object(w);
+    jsonw_ktime(w, "at", sql_col_i64(st, 0), tz_min);
+    jsonw_kslice(w, "user", sql_col_text(st, 1));
+    jsonw_kslice(w, "address", sql_col_text(st, 2));
+    jsonw_kslice(w, "action", sql_col_text(st, 3));
+    jsonw_key(w, "detail");
+    if (jsonr_object(sql_col_text(st, 4), JSONR_SIZE_MAX, &detail, NULL) == LT_OK)
+        jsonw_tree(w, detail);
+    else
+        jsonw_null(w);
+    json_decref(detail);
+    jsonw_object_end(w);
+}
+
+/* lines: each on its own line; else the elements of an array being written by w. */
+static void custody_rows(struct sql_db *db, int64_t evidence, int tz_min, struct jsonw *w, struct lt_buf *lines)
+{
+    struct sql_stmt *st = NULL;
+    bool row = false;
+    if (sql_prepare(
+            db,
+            "SELECT at_ms, user_name, address, action, detail FROM proof_custody WHERE evidence = ?1 ORDER BY id"
+            " LIMIT 2000",
+            &st, NULL) != LT_OK)
+        return;
+    sql_bind_i64(st, 1, evidence);
+    while (sql_step(st, &row, NULL) == LT_OK && row) {
+        struct jsonw one;
+        if (lines) {
+            jsonw_init(&one, lines);
+            custody_row(st, tz_min, &one);
+            lt_buf_addc(lines, '\n');
+        } else {
+            custody_row(st, tz_min, w);
+        }
+    }
+    sql_release(&st);
+}
+
+void proof_custody_write(struct sql_db *db, int64_t evidence, int tz_min, struct jsonw *w)
+{
+    jsonw_array(w);
+    custody_rows(db, evidence, tz_min, w, NULL);
+    jsonw_array_end(w);
+}
+
+/* ---- files ---- */
+
+static enum lt_err make_dirs(const char *dir, int64_t at_ms, int tz_min, char ret[32], struct lt_error *err)
+{
+    char path[PROOF_PATH];
+    struct lt_civil c = lt_civil_of(at_ms, tz_min);
+    snprintf(ret, 32, "%04d/%02d", c.year, c.month);
+    const char *const tails[] = {"", "/%04d", "/%04d/%02d"};
+    enum lt_err e = LT_OK;
+    for (int i = 0; e == LT_OK && i < 3; i++) {
+        int n = snprintf(path, sizeof path, "%.900s/evidence", dir);
+        if (i > 0)
+            snprintf(path + n, sizeof path - (size_t)n, "/%.*s", i == 1 ? 4 : 7, ret);
+        e = tails[i] ? proof_mkdir(path, 0750, err) : LT_OK;
+    }
+    return e;
+}
+
+enum lt_err proof_file(struct sql_db *db, const char *dir, int64_t evidence, int *ret_fd, uint64_t *ret_size,
+                       struct lt_buf *out, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    char path[PROOF_PATH] = "";
+    bool row = false;
+    struct stat st_buf;
+    enum lt_err e =
+        sql_prepare(db, "SELECT path FROM evidence WHERE id = ?1 AND state = 'sealed' AND deleted = 0", &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_i64(st, 1, evidence);
+    e = sql_step(st, &row, err);
+    if (e == LT_OK && row) {
+        struct lt_slice p = sql_col_text(st, 0);
+        snprintf(path, sizeof path, "%.700s/evidence/%.*s", dir, (int)(p.n < 200 ? p.n : 200), p.p);
+    }
+    sql_release(&st);
+    if (e == LT_OK && !row)
+        e = lt_fail(err, LT_E_NOT_FOUND, NULL, "evidence", "", NULL);
+    if (e != LT_OK || !ret_fd)
+        return e != LT_OK ? e : proof_read(path, out, err);
+    *ret_fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*ret_fd < 0 || fstat(*ret_fd, &st_buf) != 0) {
+        e = lt_fail(err, errno == ENOENT ? LT_E_NOT_FOUND : LT_E_IO, NULL, "evidence", strerror(errno), NULL);
+        if (*ret_fd >= 0)
+            close(*ret_fd);
+        *ret_fd = -1;
+        return e;
+    }
+    *ret_size = (uint64_t)st_buf.st_size;
+    return LT_OK;
+}
+
+/* ---- what a package is tied to ---- */
+
+struct ties {
+    uint64_t seq;
+    uint8_t hash[CHAIN_HASH];
+    char statement[2 * CHAIN_HASH + 1];
+    struct lt_buf text; /* statement.day */
+};
+
+static enum lt_err tie(const char *dir, struct ties *ret, struct lt_error *err)
+{
+    struct journal_reader *j = NULL;
+    struct journal_batch *b = NULL;
+    struct proof_day last;
+    *ret = (struct ties){.text = LT_BUF_INIT(CHAIN_DAY_MAX)};
+    enum lt_err e = journal_reader_open(dir, &j, err);
+    if (e == LT_OK)
+        e = journal_reader_last_seq(j, &ret->seq, err);
+    if (e == LT_OK && ret->seq && (e = journal_reader_next(j, ret->seq, &b, err)) == LT_OK) {
+        ret->seq = b->first_seq + b->count - 1;
+        memcpy(ret->hash, b->hash, CHAIN_HASH);
+    }
+    journal_batch_unref(&b);
+    if (j)
+        journal_reader_close(&j);
+    struct chain_hasher *h = chain_hasher_create();
+    uint8_t hash[CHAIN_HASH];
+    if (e == LT_OK && h && proof_day_last(dir, &last, NULL) == LT_OK && last.bad_line == 0 &&
+        proof_day_text(dir, &last, &ret->text, NULL) == LT_OK) {
+        const struct lt_slice s = {ret->text.p, last.d.n_signed};
+        if (chain_digest(h, CHAIN_SHA256, &s, 1, hash))
+            chain_hex(hash, CHAIN_HASH, ret->statement);
+    }
+    chain_hasher_destroy(&h);
+    return e;
+}
+
+static void put_statement(const struct ties *t, struct proof_pack *p)
+{
+    if (t->statement[0])
+        lt_buf_add(proof_pack_entry(p, "statement.day"), t->text.p, t->text.n);
+}
+
+static struct proof_head head_of(const struct proof_sources *s, const struct gathered *g, const struct ties *t,
+                                 const char *name, const char *type, int64_t now_ms)
+{
+    struct proof_head h = {.name = name,
+                           .type = type,
+                           .sealed_at_ms = now_ms,
+                           .tz_min = s->tz_min,
+                           .alarm = {g->id, g->rule_version, g->first_at_ms, g->key, g->rule, g->factor},
+                           .subject = {.device = g->device,
+                                       .outlet = g->outlet,
+                                       .enterprise = g->enterprise,
+                                       .territory = g->territory,
+                                       .mn = g->mn[0] ? g->mn : NULL,
+                                       .outlet_name = g->outlet_name[0] ? g->outlet_name : NULL,
+                                       .enterprise_name = g->enterprise_name[0] ? g->enterprise_name : NULL,
+                                       .territory_name = g->territory_name[0] ? g->territory_name : NULL},
+                           .from_ms = g->from_ms,
+                           .to_ms = g->to_ms,
+                           .journal_seq = t->seq,
+                           .statement = t->statement};
+    memcpy(h.journal_hash, t->hash, CHAIN_HASH);
+    return h;
+}
+
+/* ---- registering ---- */
+
+struct sealed {
+    char name[64], path[128], sha256[2 * CHAIN_HASH + 1], sm3[2 * CHAIN_HASH + 1];
+    const char *type;
+    int64_t sealed_at_ms, parent;
+    uint64_t size;
+    struct lt_slice note;
+    bool adopted;
+};
+
+static void hashes_of(struct sealed *f, const struct chain_pair *hash, size_t size)
+{
+    chain_hex(hash->h[CHAIN_SHA256], CHAIN_HASH, f->sha256);
+    chain_hex(hash->h[CHAIN_SM3], CHAIN_HASH, f->sm3);
+    f->size = size;
+}
+
+static struct record_set ref(const char *field, int64_t id)
+{
+    return id ? RECORD_SET_I(field, id) : RECORD_SET_NULL(field);
+}
+
+/* Within the caller's transaction. */
+static enum lt_err register_file(const struct record_ctx *x, const struct gathered *g, const struct sealed *f,
+                                 int64_t *ret_id, struct lt_error *err)
+{
+    const struct record_set set[] = {
+        RECORD_SET_Z("name", f->name),
+        RECORD_SET_Z("type", f->type),
+        ref("alarm", g->id),
+        ref("device", g->device),
+        ref("outlet", g->outlet),
+        ref("enterprise", g->enterprise),
+        ref("territory", g->territory),
+        RECORD_SET_Z("rule", g->rule),
+        RECORD_SET_Z("factor", g->factor),
+        RECORD_SET_I("alarm_at_ms", g->created_at_ms),
+        RECORD_SET_I("sealed_at_ms", f->sealed_at_ms),
+        RECORD_SET_I("size", (int64_t)f->size),
+        RECORD_SET_Z("sha256", f->sha256),
+        RECORD_SET_Z("sm3", f->sm3),
+        RECORD_SET_Z("path", f->path),
+        ref("parent", f->parent),
+        f->note.n ? RECORD_SET_S("note", f->note) : RECORD_SET_NULL("note"),
+        RECORD_SET_Z("author", x->who->name),
+    };
+    char detail[400];
+    int n = snprintf(detail, sizeof detail, "{\"name\":\"%s\",\"sha256\":\"%s\",\"sm3\":\"%s\"}", f->name, f->sha256,
+                     f->sm3);
+    enum lt_err e =
+        record_insert(x, record_kind_find(LT_LIT("evidence")), set, sizeof set / sizeof set[0], ret_id, err);
+    return e == LT_OK ? proof_custody_add(x, *ret_id,
+                                          f->adopted  ? "adopted"
+                                          : f->parent ? "appended"
+                                                      : "sealed",
+                                          (struct lt_slice){detail, (size_t)n}, err)
+                      : e;
+}
+
+static enum lt_err set_cursor(struct sql_db *db, int64_t alarm, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    enum lt_err e =
+        sql_prepare(db,
+                    "INSERT INTO proof_cursor(id, alarm) VALUES(1, ?1) ON CONFLICT(id) DO UPDATE SET alarm ="
+                    " max(alarm, ?1)",
+                    &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_i64(st, 1, alarm);
+    return sql_run(st, err);
+}
+
+/* ---- alarms ---- */
+
+/* A file of this name from before a crash: complete (then it is taken over as it is) or worthless. */
+static bool adopt(const char *path, const struct proof_sources *s, struct sealed *f)
+{
+    struct lt_buf file = LT_BUF_INIT(PACK_MAX);
+    struct proof_verdict v;
+    struct chain_pair hash;
+    const struct proof_verify how = {.key = proof_keys_public(s->keys)};
+    bool ok = proof_read(path, &file, NULL) == LT_OK && proof_pack_verify(lt_buf_slice(&file), &how, &v, NULL) == LT_OK;
+    if (ok) {
+        ok = v.ok;
+        f->sealed_at_ms = json_integer_value(json_object_get(v.manifest, "sealed_at_ms"));
+        json_decref(v.manifest);
+    }
+    struct chain_hasher *h = ok ? chain_hasher_create() : NULL;
+    ok = h && chain_digest_both(h, lt_buf_slice(&file), &hash);
+    if (ok)
+        hashes_of(f, &hash, file.n);
+    f->adopted = ok;
+    chain_hasher_destroy(&h);
+    lt_buf_fini(&file);
+    return ok;
+}
+
+static enum lt_err build(const struct proof_sources *s, struct gathered *g, const struct ties *t, struct sealed *f,
+                         int64_t now_ms, struct lt_buf *out, struct lt_error *err)
+{
+    struct proof_pack *p = proof_pack_create();
+    struct chain_pair hash;
+    if (!p)
+        return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    struct proof_head h = head_of(s, g, t, f->name, f->type, now_ms);
+    gather_put_alarm(s, g, now_ms, p);
+    gather_put_frames(s, g, p);
+    gather_put_values(s, g, p);
+    gather_put_state(s, g, now_ms, p);
+    gather_put_context(s, g, p);
+    gather_put_audit(s, g, p);
+    put_statement(t, p);
+    lt_buf_addf(proof_pack_entry(p, "custody.jsonl"), "{\"at_ms\":%lld,\"user\":\"proof\",\"action\":\"sealed\"}\n",
+                (long long)now_ms);
+    if (g->dropped) {
+        h.left_out[h.n_left_out].what = "frames";
+        h.left_out[h.n_left_out].why = "older than those kept; size limit";
+        h.left_out[h.n_left_out++].n = g->dropped;
+    }
+    if (g->unsearched) {
+        h.left_out[h.n_left_out].what = "journal records not searched";
+        h.left_out[h.n_left_out].why = "time limit; they are in the journal";
+        h.left_out[h.n_left_out++].n = g->unsearched;
+    }
+    struct lt_error why;
+    if (gather_put_cover(s, g, &h, p, &why) != LT_OK) {
+        h.left_out[h.n_left_out].what = "cover";
+        h.left_out[h.n_left_out].why = "could not be drawn";
+        h.left_out[h.n_left_out++].n = 1;
+    }
+    enum lt_err e = proof_pack_seal(p, &h, s->keys, out, &hash, err);
+    if (e == LT_OK)
+        hashes_of(f, &hash, out->n);
+    f->sealed_at_ms = now_ms;
+    proof_pack_destroy(&p);
+    return e;
+}
+
+static void tell(const struct proof_sources *s, const struct gathered *g, int64_t id, const char *name)
+{
+    char json[200];
+    if (!s->on_event)
+        return;
+    int n = snprintf(json, sizeof json, "{\"id\":%lld,\"alarm\":%lld,\"name\":\"%s\"}", (long long)id, (long long)g->id,
+                     name);
+    s->on_event(s->user, "evidence", g->territory, g->enterprise, (struct lt_slice){json, (size_t)n});
+}
+
+static enum lt_err seal_one(const struct proof_sources *s, struct gathered *g, const struct ties *t, int64_t now_ms,
+                            struct lt_error *err)
+{
+    struct sealed f = {.type = "alarm"};
+    struct lt_buf out = LT_BUF_INIT(PACK_MAX);
+    char month[32], path[PROOF_PATH];
+    const struct auth_ctx who = auth_system("proof");
+    const struct record_ctx x = {.db = s->db, .who = &who, .now_ms = now_ms, .tz_min = s->tz_min};
+    int64_t id = 0;
+    snprintf(f.name, sizeof f.name, "%08d-A%06lld-0", lt_day_number(g->first_at_ms, s->tz_min), (long long)g->id);
+    enum lt_err e = make_dirs(s->dir, g->first_at_ms, s->tz_min, month, err);
+    snprintf(f.path, sizeof f.path, "%s/%s.zip", month, f.name);
+    snprintf(path, sizeof path, "%.700s/evidence/%s", s->dir, f.path);
+    if (e == LT_OK && !adopt(path, s, &f)) {
+        e = build(s, g, t, &f, now_ms, &out, err);
+        if (e == LT_OK)
+            e = proof_write(path, 0440, lt_buf_slice(&out), err);
+    }
+    lt_buf_fini(&out);
+    if (e == LT_OK)
+        e = sql_begin(s->db, err);
+    if (e != LT_OK)
+        return e;
+    e = register_file(&x, g, &f, &id, err);
+    if (e == LT_OK)
+        e = set_cursor(s->db, g->id, err);
+    e = sql_end(s->db, e, err);
+    if (e == LT_OK)
+        tell(s, g, id, f.name);
+    return e;
+}
+
+/* Where to begin when there is no cursor yet: alarms of the last day. */
+static enum lt_err first_cursor(struct sql_db *db, int64_t now_ms, int64_t *ret, struct lt_error *err)
+{
+    int64_t since = now_ms - RECENT_MS;
+    *ret = 0;
+    enum lt_err e = sql_get_i64(db, "SELECT coalesce(max(id), 0) FROM alarm WHERE first_at_ms < ?1", &since, ret, err);
+    return e == LT_OK ? set_cursor(db, *ret, err) : e;
+}
+
+static enum lt_err due(const struct proof_sources *s, int64_t now_ms, int64_t ret[PROOF_BATCH], size_t *ret_n,
+                       int64_t *ret_passed, struct lt_error *err)
+{
+    int64_t cursor = 0;
+    struct sql_stmt *st = NULL;
+    bool row = false;
+    *ret_n = 0;
+    *ret_passed = 0;
+    enum lt_err e = sql_get_i64(s->db, "SELECT alarm FROM proof_cursor WHERE id = 1", NULL, &cursor, err);
+    if (e == LT_E_NOT_FOUND)
+        e = first_cursor(s->db, now_ms, &cursor, err);
+    if (e == LT_OK)
+        e = sql_prepare(
+            s->db,
+            "SELECT a.id, a.object_kind = 'post' OR EXISTS(SELECT 1 FROM evidence v WHERE v.alarm = a.id AND"
+            " v.parent IS NULL) FROM alarm a WHERE a.id > ?1 AND a.deleted = 0 ORDER BY a.id LIMIT ?2",
+            &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_i64(st, 1, cursor);
+    sql_bind_i64(st, 2, PROOF_BATCH);
+    while ((e = sql_step(st, &row, err)) == LT_OK && row) {
+        if (sql_col_i64(st, 1) == 0)
+            ret[(*ret_n)++] = sql_col_i64(st, 0);
+        else if (*ret_n == 0)
+            *ret_passed = sql_col_i64(st, 0); /* nothing to seal for these */
+    }
+    sql_release(&st);
+    return e;
+}
+
+enum lt_err proof_seal_alarms(const struct proof_sources *s, int64_t now_ms, unsigned *ret_n, struct lt_error *err)
+{
+    int64_t id[PROOF_BATCH], passed = 0, begun = lt_mono_ms();
+    struct gathered *g[PROOF_BATCH] = {0};
+    struct ties t = {0};
+    size_t n = 0, have = 0;
+    *ret_n = 0;
+    enum lt_err e = due(s, now_ms, id, &n, &passed, err);
+    if (e == LT_OK && passed)
+        e = set_cursor(s->db, passed, err);
+    for (; e == LT_OK && have < n; have++) {
+        g[have] = calloc(1, sizeof *g[have]);
+        e = g[have] ? gather_alarm(s, id[have], now_ms, g[have], err)
+                    : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    }
+    if (e == LT_OK && n)
+        e = gather_frames(s, g, n, err);
+    if (e == LT_OK && n)
+        e = tie(s->dir, &t, err);
+    for (size_t i = 0; e == LT_OK && i < n; i++) {
+        e = seal_one(s, g[i], &t, now_ms + (lt_mono_ms() - begun), err);
+        *ret_n += e == LT_OK;
+    }
+    for (size_t i = 0; i < have; i++) {
+        if (g[i])
+            gather_fini(g[i]);
+        free(g[i]);
+    }
+    lt_buf_fini(&t.text);
+    return e;
+}
+
+/* ---- follow-ups ---- */
+
+static const struct {
+    const char *type;
+    size_t limit;
+} kinds[] = {{"photo", 16u << 20},
+             {"video", 64u << 20},
+             {"inspection", 16u << 20},
+             {"handover", 16u << 20},
+             {"document", 16u << 20}};
+
+struct parent {
+    int64_t alarm;
+    char name[65], sha256[65], sm3[65];
+    int64_t n; /* follow-ups of the alarm's package so far */
+    int64_t root;
+};
+
+static enum lt_err load_parent(struct sql_db *db, int64_t id, struct parent *ret, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    bool row = false;
+    *ret = (struct parent){0};
+    enum lt_err e = sql_prepare(db,
+                                "SELECT alarm, name, sha256, sm3, (SELECT count(*) FROM evidence v WHERE v.alarm ="
+                                " e.alarm) FROM evidence e WHERE e.id = ?1 AND e.deleted = 0",
+                                &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_i64(st, 1, id);
+    e = sql_step(st, &row, err);
+    if (e == LT_OK && row) {
+        ret->alarm = sql_col_i64(st, 0);
+        lt_text_copy_slice(ret->name, sizeof ret->name, sql_col_text(st, 1));
+        lt_text_copy_slice(ret->sha256, sizeof ret->sha256, sql_col_text(st, 2));
+        lt_text_copy_slice(ret->sm3, sizeof ret->sm3, sql_col_text(st, 3));
+        ret->n = sql_col_i64(st, 4);
+    } else if (e == LT_OK) {
+        e = lt_fail(err, LT_E_NOT_FOUND, NULL, "evidence", "", NULL);
+    }
+    sql_release(&st);
+    return e;
+}
+
+/* Any name people give becomes one that a package may hold; the given one stands in note.json. */
+static void entry_name(struct lt_slice given, char ret[CHAIN_ZIP_NAME + 1])
+{
+    size_t n = (size_t)snprintf(ret, CHAIN_ZIP_NAME + 1, "attachment/");
+    size_t from = given.n > 60 ? given.n - 60 : 0;
+    for (size_t i = from; i < given.n; i++) {
+        char c = given.p[i];
+        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                    c == '_' || (c == '.' && i > from);
+        ret[n++] = fine ? c : '_';
+    }
+    if (given.n == 0)
+        n += (size_t)snprintf(ret + n, 5, "file");
+    ret[n] = '\0';
+}
+
+static void put_note(const struct record_ctx *x, const struct proof_follow_up *f, struct proof_pack *p)
+{
+    struct jsonw w;
+    struct lt_buf *out = proof_pack_entry(p, "note.json");
+    jsonw_init(&w, out);
+    jsonw_object(&w);
+    jsonw_kstr(&w, "type", f->type);
+    jsonw_kslice(&w, "file", f->file_name);
+    jsonw_kslice(&w, "note", f->note);
+    jsonw_kstr(&w, "author", x->who->name);
+    jsonw_ki64(&w, "author_id", x->who->user_id);
+    jsonw_kstr(&w, "address", x->who->address);
+    jsonw_ktime(&w, "at", x->now_ms, x->tz_min);
+    jsonw_object_end(&w);
+    lt_buf_addc(out, '\n');
+}
+
+static enum lt_err build_follow_up(const struct proof_sources *s, const struct record_ctx *x,
+                                   const struct proof_follow_up *f, const struct parent *parent, struct gathered *g,
+                                   struct sealed *ret, struct lt_buf *out, struct lt_error *err)
+{
+    struct proof_pack *p = proof_pack_create();
+    struct ties t = {0};
+    struct chain_pair hash;
+    char name[CHAIN_ZIP_NAME + 1];
+    enum lt_err e = p ? tie(s->dir, &t, err) : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    if (e == LT_OK) {
+        struct proof_head h = head_of(s, g, &t, ret->name, f->type, x->now_ms);
+        h.previous.name = parent->name;
+        h.previous.sha256 = parent->sha256;
+        h.previous.sm3 = parent->sm3;
+        entry_name(f->file_name, name);
+        lt_buf_add(proof_pack_entry(p, name), f->data.p, f->data.n);
+        put_note(x, f, p);
+        custody_rows(s->db, f->parent, s->tz_min, NULL, proof_pack_entry(p, "custody.jsonl"));
+        put_statement(&t, p);
+        struct lt_error why;
+        if (gather_put_cover(s, g, &h, p, &why) != LT_OK) {
+            h.left_out[0].what = "cover";
+            h.left_out[0].why = "could not be drawn";
+            h.left_out[0].n = h.n_left_out = 1;
+        }
+        e = proof_pack_seal(p, &h, s->keys, out, &hash, err);
+    }
+    if (e == LT_OK)
+        hashes_of(ret, &hash, out->n);
+    lt_buf_fini(&t.text);
+    proof_pack_destroy(&p);
+    return e;
+}
+
+enum lt_err proof_append(const struct proof_sources *s, const struct record_ctx *x, const struct proof_follow_up *f,
+                         int64_t *ret_id, struct lt_error *err)
+{
+    struct parent parent;
+    struct gathered g = {0};
+    struct sealed sealed = {.type = f->type, .sealed_at_ms = x->now_ms, .parent = f->parent, .note = f->note};
+    struct lt_buf out = LT_BUF_INIT(PACK_MAX);
+    char month[32], path[PROOF_PATH];
+    size_t limit = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        limit = strcmp(kinds[i].type, f->type) == 0 ? kinds[i].limit : limit;
+    if (!limit)
+        return lt_fail(err, LT_E_FIELD_CHOICE, "type", "type", f->type, "photo, video, inspection, handover, document");
+    if (f->data.n == 0)
+        return lt_fail(err, LT_E_FIELD_REQUIRED, "file", "file", NULL, NULL);
+    if (f->data.n > limit)
+        return lt_fail(err, LT_E_TOO_LARGE, "file", "file", limit > (16u << 20) ? "64 MiB" : "16 MiB", NULL);
+    enum lt_err e = load_parent(s->db, f->parent, &parent, err);
+    if (e == LT_OK)
+        e = gather_alarm(s, parent.alarm, x->now_ms, &g, err);
+    if (e == LT_OK)
+        e = make_dirs(s->dir, g.first_at_ms, s->tz_min, month, err);
+    if (e == LT_OK) {
+        snprintf(sealed.name, sizeof sealed.name, "%08d-A%06lld-%lld", lt_day_number(g.first_at_ms, s->tz_min),
+                 (long long)g.id, (long long)parent.n);
+        snprintf(sealed.path, sizeof sealed.path, "%s/%s.zip", month, sealed.name);
+        snprintf(path, sizeof path, "%.700s/evidence/%s", s->dir, sealed.path);
+        e = build_follow_up(s, x, f, &parent, &g, &sealed, &out, err);
+    }
+    if (e == LT_OK)
+        e = proof_write(path, 0440, lt_buf_slice(&out), err);
+    if (e == LT_OK && (e = sql_begin(s->db, err)) == LT_OK) {
+        e = register_file(x, &g, &sealed, ret_id, err);
+        e = sql_end(s->db, e, err);
+    }
+    if (e == LT_OK)
+        tell(s, &g, *ret_id, sealed.name);
+    gather_fini(&g);
+    lt_buf_fini(&out);
+    return e;
+}
