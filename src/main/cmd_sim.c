@@ -14,6 +14,23 @@ static void make_device(struct sim_device *d, unsigned i, uint64_t seed, const c
         snprintf(d->mn, sizeof d->mn, "%s%06u", prefix, i);
 }
 
+/* The exit status: frames lost 1; nobody there, or a failure, 2. */
+static int outcome(const char *to, enum lt_err e, const struct lt_error *err, const struct sim_report *rep)
+{
+    char text[512];
+    if (e != LT_OK) {
+        lt_error_text(err, LT_EN, text, sizeof text);
+        fprintf(stderr, "lantian sim: %s\n", text);
+        return 2;
+    }
+    sim_report_print(rep, stdout);
+    if (rep->connects > 0 || rep->connect_failures == 0)
+        return rep->lost ? 1 : 0;
+    fprintf(stderr, "lantian sim: nothing answers at %s: none of %llu attempts to connect succeeded\n", to,
+            (unsigned long long)rep->connect_failures);
+    return 2;
+}
+
 int cmd_sim(int argc, char **argv)
 {
     const char *to = NULL, *acked = NULL, *pw = "123456", *prefix = NULL;
@@ -80,21 +97,9 @@ int cmd_sim(int argc, char **argv)
                                     .progress = !quiet};
     struct sim_report rep;
     struct lt_error err;
-    enum lt_err e = sim_client_run(&cfg, &rep, &err);
-    if (e != LT_OK) {
-        char text[512];
-        lt_error_text(&err, LT_EN, text, sizeof text);
-        fprintf(stderr, "lantian sim: %s\n", text);
-    } else {
-        sim_report_print(&rep, stdout);
-    }
-    if (e == LT_OK && rep.connects == 0 && rep.connect_failures > 0) {
-        fprintf(stderr, "lantian sim: nothing answers at %s: none of %llu attempts to connect succeeded\n", to,
-                (unsigned long long)rep.connect_failures);
-        e = LT_E_TIMEOUT;
-    }
+    r = outcome(to, sim_client_run(&cfg, &rep, &err), &err, &rep);
     if (log && fclose(log) != 0)
-        e = LT_E_IO;
+        r = 2;
     free(d);
-    return e != LT_OK ? 2 : rep.lost ? 1 : 0;
+    return r;
 }
