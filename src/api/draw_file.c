@@ -158,14 +158,14 @@ enum lt_err draw_fault_error(const struct draw_fault *f, struct lt_error *err)
     lt_text_copy_slice(value, sizeof value, f->value);
     snprintf(need, sizeof need, "%" PRId64, f->need);
     snprintf(have, sizeof have, "%" PRId64, f->have);
-    const char *group = strcmp(f->part, "county") == 0 ? "county/区县" : "industry/行业";
+    const char *group = strcmp(f->part, "county") == 0 ? "county / 区县" : "industry / 行业";
     switch (f->code) {
     case DRAW_OK:
         return LT_OK;
     case DRAW_E_NOMEM:
         return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     case DRAW_E_MANY:
-        return lt_fail(err, LT_E_LIMIT, f->part, f->part, need, NULL);
+        return lt_fail(err, LT_E_LIMIT_SIZE, f->part, f->part, need, NULL);
     case DRAW_E_TEXT:
         return lt_fail(err, LT_E_FIELD_FORMAT, f->part, f->part, value, "docs/FORMATS-draw.md");
     case DRAW_E_NUMBER:
@@ -174,9 +174,9 @@ enum lt_err draw_fault_error(const struct draw_fault *f, struct lt_error *err)
     case DRAW_E_TWICE:
         return lt_fail(err, LT_E_DUPLICATE, f->part, f->part, value, NULL);
     case DRAW_E_UNKNOWN:
-        return lt_fail(err, LT_E_REF_MISSING, f->part, f->part, "entry/条目", value);
+        return lt_fail(err, LT_E_REF_MISSING, f->part, f->part, "entry / 条目", value);
     case DRAW_E_WEIGHT:
-        return lt_fail(err, LT_E_DRAW_WEIGHT, f->part, strcmp(f->part, "risk") == 0 ? "risk/风险" : "credit/信用",
+        return lt_fail(err, LT_E_DRAW_WEIGHT, f->part, strcmp(f->part, "risk") == 0 ? "risk / 风险" : "credit / 信用",
                        value, NULL);
     case DRAW_E_PICK:
         return lt_fail(err, LT_E_DRAW_PICK, "pick", need, have, NULL);
