@@ -214,6 +214,8 @@ enum lt_err api_alarms_by_plant(struct api_call *c, const struct topo *t,
                                 void (*each)(void *user, int64_t territory, int64_t enterprise, int64_t n), void *user,
                                 struct lt_error *err) LT_MUST_CHECK;
 void api_metrics(struct api *a, struct lt_buf *out);
+/* `extra` of kind evidence: alarm_text, delay_ms, hold, n_follow_ups; user is the struct record_ctx. */
+void evidence_item_extra(void *ctx, const struct record_row *row, struct jsonw *w);
 
 #define HANDLER(name) enum lt_err name(struct api_call *c, struct lt_error *err)
 HANDLER(session_login);
@@ -287,6 +289,20 @@ HANDLER(events_get);
 HANDLER(health_get);
 HANDLER(metrics_get);
 HANDLER(openapi_get);
+HANDLER(evidence_detail_get);
+HANDLER(evidence_download_get);
+HANDLER(evidence_entry_get);
+HANDLER(evidence_verify_post);
+HANDLER(evidence_append_post);
+HANDLER(evidence_custody_post);
+HANDLER(proof_days_get);
+HANDLER(proof_statement_get);
+HANDLER(proof_lines_get);
+HANDLER(proof_keys_get);
+HANDLER(proof_inclusion_get);
+HANDLER(proof_seal_post);
+HANDLER(proof_verify_post);
+HANDLER(proof_verify_get);
 HANDLER(replay_create);
 HANDLER(replay_cancel);
 HANDLER(replay_apply_post);

@@ -23,7 +23,9 @@ static enum lt_err list_query(struct api_call *c, struct record_query *q, struct
 
 static void (*extra_of(const struct record_kind *k))(void *, const struct record_row *, struct jsonw *)
 {
-    return strcmp(k->name, "alarm") == 0 ? alarm_item_extra : NULL;
+    return strcmp(k->name, "alarm") == 0      ? alarm_item_extra
+           : strcmp(k->name, "evidence") == 0 ? evidence_item_extra
+                                              : NULL;
 }
 
 HANDLER(record_route_list)

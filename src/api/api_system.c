@@ -2,6 +2,7 @@
 #include "api/api_priv.h"
 
 #include "base/text.h"
+#include "proof/proof.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -467,6 +468,11 @@ HANDLER(system_get)
     write_storage(c);
     write_faults(c, &es, &rs);
     write_feeds(c);
+    jsonw_key(w, "proof");
+    if (c->a->deps.proof)
+        proof_state_write(c->a->deps.proof, c->t->db, c->a->cfg.tz_min, w);
+    else
+        jsonw_null(w);
     jsonw_object_end(w);
     return LT_OK;
 }
