@@ -1,5 +1,6 @@
 /* How many frames a second one core of the engine takes, with all rules on: frames of the benchmark form (2011, 10
- * factors, 25 pairs, about 490 bytes) of many devices, read from journal batches in memory.
+ * factors, 25 pairs, about 490 bytes) of many devices, read from journal batches in memory. Then the same journal from
+ * the disk once more as a replay, compared with what the engine stored, and how much of it is reading alone.
  *
  * usage: engine_bench [devices] [frames per device]   (default 2000 100) */
 #include "alarm/alarm.h"
@@ -8,6 +9,7 @@
 #include "engine/engine.h"
 #include "hj212/hj212.h"
 #include "record/record.h"
+#include "replay/replay.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,6 +146,49 @@ static struct journal_batch **make_journal(const char *dir, unsigned devices, un
     return list;
 }
 
+static double cpu_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void read_alone(const char *dir, uint64_t frames)
+{
+    struct journal_reader *rd;
+    struct journal_batch *b = NULL;
+    uint64_t seq = 1, sum = 0;
+    double c0 = cpu_now();
+    must(journal_reader_open(dir, &rd, NULL), "reader");
+    while (journal_reader_next(rd, seq, &b, NULL) == LT_OK) {
+        struct journal_record r;
+        for (size_t pos = 0; journal_batch_next(b, &pos, &r);) {
+            sum += r.bytes.n;
+        }
+        seq = b->first_seq + b->count;
+        journal_batch_unref(&b);
+    }
+    journal_reader_close(&rd);
+    printf("reading the journal alone (%llu bytes): %.2f us a frame\n", (unsigned long long)sum,
+           (cpu_now() - c0) * 1e6 / (double)frames);
+}
+
+static void replay_it(const char *dir)
+{
+    char scratch[100];
+    snprintf(scratch, sizeof scratch, "%s/scratch", dir);
+    struct replay_config rc = {
+        .dir = dir, .scratch = scratch, .tz_min = LT_TZ_CHINA, .day_from = 20261129, .day_to = 20261129};
+    struct replay *r;
+    double c0 = cpu_now();
+    must(replay_run(&rc, &r, NULL), "replay");
+    double cpu = cpu_now() - c0;
+    const struct replay_result *s = replay_result(r);
+    printf("replay: cpu %.3f s, wall %.3f s: %.0f frames/s of cpu; %llu hours compared, %llu differences\n", cpu,
+           s->seconds, (double)s->frames / cpu, (unsigned long long)s->hours, (unsigned long long)s->differences);
+    replay_free(&r);
+}
+
 int main(int argc, char **argv)
 {
     unsigned devices = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 2000;
@@ -189,6 +234,8 @@ int main(int argc, char **argv)
     free(b);
     engine_close(&e);
     series_close(&s);
+    read_alone(dir, st.frames);
+    replay_it(dir);
     printf("data left in %s\n", dir);
     return 0;
 }

@@ -217,6 +217,23 @@ static enum lt_err run(const struct asked *a, struct replay_config *rc, bool *re
     return e;
 }
 
+/* Much of a run is touching fresh memory: with huge pages a quarter of its time is saved (bench/engine). glibc takes
+ * the wish from the environment only, at start; so the program starts itself once more. Without it all is the same. */
+static void with_huge_pages(int argc, char **argv)
+{
+    char **again = getenv("GLIBC_TUNABLES") ? NULL : calloc((size_t)argc + 2, sizeof *again);
+    static char name[] = "lantian";
+    if (!again || setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 1) != 0) {
+        free(again);
+        return;
+    }
+    again[0] = name;
+    for (int i = 0; i < argc; i++)
+        again[i + 1] = argv[i];
+    execv("/proc/self/exe", again);
+    free(again);
+}
+
 int cmd_replay(int argc, char **argv)
 {
     struct asked a = {.tz_min = LT_TZ_CHINA, .cache_mb = 256, .lang = "zh"};
@@ -251,6 +268,7 @@ int cmd_replay(int argc, char **argv)
     if (strcmp(a.lang, "zh") != 0 && strcmp(a.lang, "en") != 0)
         return wrong("--lang wants zh or en");
     a.language = strcmp(a.lang, "en") == 0 ? LT_EN : LT_ZH;
+    with_huge_pages(argc, argv);
     char scratch[1100];
     snprintf(scratch, sizeof scratch, "%.1000s/lantian-replay-XXXXXX", a.scratch ? a.scratch : "/tmp");
     if (!mkdtemp(scratch))
