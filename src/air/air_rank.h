@@ -42,6 +42,9 @@ struct air_rank_scheme {
 enum lt_err air_rank_scheme_of_row(const struct record_row *row, struct air_rank_scheme *ret,
                                    struct lt_error *err) LT_MUST_CHECK;
 
+/* Schemes a fresh post begins with, when there is none yet. */
+enum lt_err air_rank_setup(struct sql_db *db, int64_t now_ms, int tz_min, struct lt_error *err) LT_MUST_CHECK;
+
 struct air_rank_figures { /* as published; LT_FIX_NONE unknown */
     int64_t value[AIRQ_POLLUTANTS], composite, good_share;
     int days_good, days_valid; /* -1 unknown */

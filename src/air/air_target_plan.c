@@ -230,7 +230,7 @@ static void spread_units(struct air_part *p, const bool *open, const lt_i128 *le
         if (air_parts_total(p, n, add ? 6 : decimals) >= whole)
             return;
         for (size_t i = 0; i < n; i++)
-            if (open[i] && !used[i] && (best == n || left[i] > left[best]))
+            if (open[i] && !used[i] && (add || p[i].weight > 0) && (best == n || left[i] > left[best]))
                 best = i;
         if (best == n)
             return;

@@ -290,7 +290,7 @@ static enum lt_err write_parts(struct api_call *c, int64_t id, struct lt_error *
         part[i] = part_of(&kids.t[i]);
     if (!e) {
         const unsigned decimals = air_indicator_decimals(t.indicator, air_standard_on(t.end));
-        const int64_t whole = air_target_limit(&t);
+        const int64_t whole = lt_fix_round(air_target_limit(&t), decimals); /* parts have no finer digits */
         const int64_t total = air_parts_total(part, n, air_parts_additive(part, n) ? 6 : decimals);
         jsonw_object(w);
         jsonw_key(w, "parent");
@@ -339,7 +339,7 @@ static enum lt_err read_part(const json_t *o, const struct air_target *t, struct
 {
     struct air_part *p = &ret->part;
     *ret = (struct asked_part){
-        .part = {.territory = t->territory, .weight = LT_FIX_ONE, .base = LT_FIX_NONE, .value = LT_FIX_NONE}};
+        .part = {.territory = t->territory, .weight = -1, .base = LT_FIX_NONE, .value = LT_FIX_NONE}};
     if (!json_is_object(o))
         return lt_fail(err, LT_E_FIELD_TYPE, "parts", "parts", "object", NULL);
     enum lt_err e = jsonr_i64(o, "territory", false, 1, INT64_MAX, &p->territory, err);
@@ -355,13 +355,14 @@ static enum lt_err read_part(const json_t *o, const struct air_target *t, struct
         e = fix_of(o, "base", &p->base, err);
     if (!e)
         e = fix_of(o, "value", &p->value, err);
-    if (!e && p->weight < 0)
+    if (!e && json_object_get(o, "weight") && p->weight < 0)
         e = lt_fail(err, LT_E_FIELD_RANGE, "weight", "weight", "0", "1000000");
     p->process = ret->process.n ? ret->process.p : NULL;
     return e;
 }
 
-/* Last year's figure of a county, where the body gave no base. */
+/* Where the body gave none: last year's figure of a county as base, its national stations as weight, since they make
+ * the city's mean. */
 static enum lt_err fill_bases(struct api_call *c, const struct air_target *t, struct asked_part *a, size_t n,
                               struct lt_error *err)
 {
@@ -372,7 +373,14 @@ static enum lt_err fill_bases(struct api_call *c, const struct air_target *t, st
     for (size_t i = 0; !e && i < n; i++) {
         const struct air_scope sc = air_scope_of(AIR_SCOPE_TERRITORY, a[i].part.territory);
         struct air_figure f;
-        if (a[i].part.base != LT_FIX_NONE || !air_look_territory(&q.look, a[i].part.territory))
+        const struct air_territory *home = air_look_territory(&q.look, a[i].part.territory);
+        if (a[i].part.weight < 0) {
+            a[i].part.weight = 0;
+            for (size_t k = 0; k < q.look.n_station && home; k++)
+                if (q.look.station[k].type == AIR_NATIONAL && air_counts(&q.look, &q.look.station[k], home))
+                    a[i].part.weight += LT_FIX_ONE;
+        }
+        if (a[i].part.base != LT_FIX_NONE || !home)
             continue;
         e = air_figure_make(&q.look, &sc, from, to, air_standard_on(t->end), AIRQ_STEPWISE, AIR_DUST_HABIT, &f, err);
         if (!e)
@@ -433,6 +441,8 @@ static enum lt_err share(struct api_call *c, const struct air_target *t, struct 
     for (size_t i = 0; i < n; i++)
         part[i] = a[i].part;
     additive = air_parts_additive(part, n);
+    for (size_t i = 0; i < n && (additive || equal); i++)
+        a[i].part.weight = a[i].part.weight < 0 ? LT_FIX_ONE : a[i].part.weight;
     if (!additive && !equal) {
         enum lt_err e = fill_bases(c, t, a, n, err);
         if (e)
@@ -445,7 +455,7 @@ static enum lt_err share(struct api_call *c, const struct air_target *t, struct 
             part[i].base = additive ? part[i].base : LT_FIX_NONE;
         }
     }
-    if (!air_parts_share(part, n, air_target_limit(t), decimals))
+    if (!air_parts_share(part, n, lt_fix_round(air_target_limit(t), decimals), decimals))
         return lt_fail(err, LT_E_BAD_INPUT, "parts",
                        "the parts cannot be made to give the whole: too much is fixed, or weights are zero / "
                        "各部分无法合计为总目标：固定值过大或权重为零",

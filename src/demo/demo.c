@@ -73,6 +73,8 @@ static enum lt_err make(const struct demo_config *cfg, const struct demo_plan *p
     if (e == LT_OK)
         e = demo_air(cfg, plan, db, err);
     if (e == LT_OK)
+        e = demo_targets(cfg, db, err);
+    if (e == LT_OK)
         e = demo_journal(cfg, plan, from_ms, &ret->frames, err);
     if (e == LT_OK)
         e = run_engine(cfg, err);

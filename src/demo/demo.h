@@ -80,6 +80,8 @@ enum lt_err demo_journal(const struct demo_config *cfg, const struct demo_plan *
                          uint64_t *ret_frames, struct lt_error *err) LT_MUST_CHECK;
 enum lt_err demo_people(const struct demo_config *cfg, struct sql_db *db, uint64_t *ret_alarms,
                         struct lt_error *err) LT_MUST_CHECK;
+/* After demo_air(): targets out of its figures, schemes, other cities. */
+enum lt_err demo_targets(const struct demo_config *cfg, struct sql_db *db, struct lt_error *err) LT_MUST_CHECK;
 void demo_device(const struct demo_plan *plan, unsigned outlet, enum sim_industry industry, int tz_min,
                  struct sim_device *ret);
 /* Air stations (demo_air.c): `index` below demo_air_stations(); the first DEMO_AIR_LIVE of the county ones speak HJ

@@ -143,6 +143,8 @@ static enum lt_err start_state(struct serve *s, char *once, size_t cap, struct l
     if (e == LT_OK)
         e = air_paper_setup(s->db, err);
     if (e == LT_OK)
+        e = air_rank_setup(s->db, lt_wall_ms(), (int)s->cfg.tz_min, err);
+    if (e == LT_OK)
         e = air_open(s->db, (int)s->cfg.tz_min, &s->air, err);
     if (e == LT_OK)
         e = air_figures_open(s->air, &s->figures, err);
