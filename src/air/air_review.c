@@ -517,7 +517,7 @@ enum lt_err air_review_propose(const struct record_ctx *x, const json_t *body, i
     set[n++] = RECORD_SET_S("reason", reason);
     if (x->who->user_id)
         set[n++] = RECORD_SET_I("author", x->who->user_id);
-    n += flow_enter(&air_review_flow, S_PROPOSED, LT_LIT("proposed"), x->now_ms, set + n);
+    n += flow_enter(x, &air_review_flow, S_PROPOSED, LT_LIT("proposed"), set + n);
     return record_insert(x, record_kind_find(LT_LIT("air_review")), set, n, ret_id, err);
 }
 

@@ -204,7 +204,7 @@ static enum lt_err insert_alarm(const struct record_ctx *x, const struct alarm_f
         RECORD_SET_I("last_occurrence", (int64_t)f->occurrence),
     };
     size_t n = 22;
-    n += flow_enter(&alarm_flow, s->found ? ALARM_S_SUPPRESSED : ALARM_S_NEW, severity, x->now_ms, set + n);
+    n += flow_enter(x, &alarm_flow, s->found ? ALARM_S_SUPPRESSED : ALARM_S_NEW, severity, set + n);
     if (s->found) {
         set[n++] = RECORD_SET_I("due_at_ms", s->until_ms);
         set[n++] = RECORD_SET_Z("note", s->reason);
@@ -275,7 +275,7 @@ static enum lt_err reactivate(const struct record_ctx *x, const struct alarm_fac
         if (e != LT_OK)
             return e;
         struct lt_slice s = f->severity.n ? f->severity : lt_slice_of(severity);
-        n += flow_enter(&alarm_flow, ALARM_S_NEW, s, x->now_ms, set + n);
+        n += flow_enter(x, &alarm_flow, ALARM_S_NEW, s, set + n);
         set[n++] = RECORD_SET_Z("outcome", "none");
         set[n++] = RECORD_SET_NULL("signed_by");
         set[n++] = RECORD_SET_NULL("signed_at_ms");

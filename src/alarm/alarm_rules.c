@@ -81,6 +81,33 @@ static enum lt_err add_rule(const struct record_ctx *x, size_t i, struct lt_erro
     return record_insert(x, record_kind_find(LT_LIT("rule")), set, sizeof set / sizeof set[0], &id, err);
 }
 
+/* The limits of the table as records, so that people see and change them; one that was deleted is not made again. */
+static enum lt_err add_deadlines(const struct record_ctx *x, const struct flow_state *s, struct lt_error *err)
+{
+    const struct record_kind *k = record_kind_find(LT_LIT("deadline"));
+    enum lt_err e = LT_OK;
+    for (const struct flow_limit *l = s->limits; e == LT_OK && l && l->ms > 0; l++) {
+        const char *severity = l->when_value ? l->when_value : "normal";
+        struct sql_stmt *st = NULL;
+        bool there = false;
+        int64_t id;
+        e = sql_prepare(x->db, "SELECT 1 FROM deadline WHERE flow = ?1 AND state = ?2 AND severity = ?3", &st, err);
+        if (e != LT_OK)
+            return e;
+        sql_bind_str(st, 1, alarm_flow.kind);
+        sql_bind_str(st, 2, s->name);
+        sql_bind_str(st, 3, severity);
+        e = sql_step(st, &there, err);
+        sql_release(&st);
+        const struct record_set set[] = {RECORD_SET_Z("flow", alarm_flow.kind), RECORD_SET_Z("state", s->name),
+                                         RECORD_SET_Z("severity", severity), RECORD_SET_I("minutes", l->ms / LT_MIN_MS),
+                                         RECORD_SET_Z("calendar", "clock")};
+        if (e == LT_OK && !there)
+            e = record_insert(x, k, set, sizeof set / sizeof set[0], &id, err);
+    }
+    return e;
+}
+
 enum lt_err alarm_setup(struct sql_db *db, int64_t now_ms, struct lt_error *err)
 {
     static const struct sql_migration steps[] = {
@@ -97,6 +124,8 @@ enum lt_err alarm_setup(struct sql_db *db, int64_t now_ms, struct lt_error *err)
         return e;
     for (size_t i = 0; e == LT_OK && i < sizeof presets / sizeof presets[0]; i++)
         e = add_rule(&x, i, err);
+    for (size_t i = 0; e == LT_OK && i < alarm_flow.n_states; i++)
+        e = add_deadlines(&x, &alarm_flow.states[i], err);
     return sql_end(db, e, err);
 }
 

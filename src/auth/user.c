@@ -7,7 +7,8 @@
 
 #define LOOK                                                                                                           \
     "territory:read,unit:read,person:read,enterprise:read,outlet:read,device:read,factor_limit:read,"                  \
-    "process_state:read,rule:read,suppression:read,alarm:read,command:read,system:read,"                               \
+    "process_state:read,rule:read,deadline:read,work_calendar:read,suppression:read,alarm:read,command:read,system:"   \
+    "read,"                                                                                                            \
     "station:read,air_event:read,air_mapping:read,air_review:read,"                                                    \
     "air:read,air_target:read,rank_scheme:read,peer_figure:read,evidence:read,legal_hold:read,proof:read"
 /* who brings in hourly values and proposes corrections of them */
@@ -28,7 +29,8 @@ static const struct {
           "send,air:publish" AIR_WORK EVIDENCE_WORK HOLD_WORK DRAW_WORK},
     {"analyst", "研判", "Analyst",
      LOOK ",enterprise:write,outlet:write,device:write,factor_limit:write,factor_limit:delete,process_state:write,"
-          "process_state:delete,rule:write,replay:read,replay:run,suppression:write,suppression:delete,person:write,"
+          "process_state:delete,rule:write,deadline:write,deadline:delete,work_calendar:write,work_calendar:delete,"
+          "replay:read,replay:run,suppression:write,suppression:delete,person:write,"
           "alarm:sign,alarm:handle,"
           "alarm:confirm,alarm:suppress,command:send,station:write,air_event:write,air_event:delete,"
           "air_mapping:delete,air:push,air:undo,air_review:approve,air:publish,air_target:write,air_target:delete,rank_"

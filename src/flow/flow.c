@@ -32,27 +32,19 @@ static const struct flow_move *move_find(const struct flow *f, struct lt_slice n
 
 /* ---- deadlines ---- */
 
-static int64_t limit_of(const struct flow_state *s, struct lt_slice value)
-{
-    for (const struct flow_limit *l = s->limits; l && l->ms > 0; l++)
-        if (!l->when_value || lt_slice_is(value, l->when_value))
-            return l->ms;
-    return 0;
-}
-
-size_t flow_enter(const struct flow *f, unsigned state, struct lt_slice limit_value, int64_t now_ms,
+size_t flow_enter(const struct record_ctx *x, const struct flow *f, unsigned state, struct lt_slice limit_value,
                   struct record_set *ret)
 {
     const struct flow_state *s = &f->states[state];
-    int64_t ms = limit_of(s, limit_value);
     size_t n = 0;
     ret[n++] = RECORD_SET_Z(f->state_field, s->name);
     if (f->since_field)
-        ret[n++] = RECORD_SET_I(f->since_field, now_ms);
+        ret[n++] = RECORD_SET_I(f->since_field, x->now_ms);
     if (s->keeps_due)
         return n;
-    if (ms > 0)
-        ret[n++] = RECORD_SET_I(f->due_field, f->calendar ? f->calendar(now_ms, ms) : now_ms + ms);
+    const int64_t due = flow_due(x, f, state, limit_value);
+    if (due > 0)
+        ret[n++] = RECORD_SET_I(f->due_field, due);
     else
         ret[n++] = RECORD_SET_NULL(f->due_field);
     return n;
@@ -176,7 +168,7 @@ static enum lt_err move_row(const struct record_ctx *x, const struct flow *f, co
         return wrong_state(x, f, m, state, err);
     enum lt_err e = read_needs(x, m, body, set, &n, err);
     if (e == LT_OK) {
-        n += flow_enter(f, m->to, limit_value(f, m->to, r), x->now_ms, set + n);
+        n += flow_enter(x, f, m->to, limit_value(f, m->to, r), set + n);
         if (m->apply)
             e = m->apply(x, r, set, &n, err);
     }
@@ -228,7 +220,7 @@ static enum lt_err take_overdue(const struct record_ctx *x, const struct flow *f
     }
     bool raise = true;
     unsigned to = f->states[from].overdue ? f->states[from].overdue(&r, &raise, set, &n) : (unsigned)from;
-    n += flow_enter(f, to, limit_value(f, to, &r), x->now_ms, set + n);
+    n += flow_enter(x, f, to, limit_value(f, to, &r), set + n);
     if (to == (unsigned)from && f->since_field) /* it waits on: since when does not change */
         set[n++] = RECORD_SET_I(f->since_field, record_i64(&r, f->since_field, x->now_ms));
     if (raise && level < f->level_max)

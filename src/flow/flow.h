@@ -30,7 +30,9 @@ struct flow_move {
     enum lt_err (*apply)(const struct record_ctx *x, const struct record_row *row, struct record_set *set, size_t *n,
                          struct lt_error *err);
 };
-struct flow_limit { /* a deadline by the value of a field; when NULL it holds for all */
+/* A deadline by the value of a field, on the clock; when NULL it holds for all. Where people have set another one (kind
+ * `deadline`), that holds. */
+struct flow_limit {
     const char *when_value;
     int64_t ms;
 };
@@ -52,18 +54,22 @@ struct flow {
     const struct flow_move *moves;
     size_t n_moves;
     unsigned level_max; /* escalation stops there; the deadline then stays passed */
-    /* Deadline in working time: NULL means hours on the clock. */
-    int64_t (*calendar)(int64_t from_ms, int64_t ms);
 };
 
 /* Performs a move in the caller's name. body: JSON object with what the move needs (may be NULL). Errors: DENIED,
  * NOT_FOUND, FLOW_MOVE (wrong state), FLOW_NEEDS, FIELD_…. Raced by another writer: FLOW_MOVE or STALE. */
 enum lt_err flow_move(const struct record_ctx *x, const struct flow *f, int64_t id, struct lt_slice move,
                       const json_t *body, struct lt_error *err) LT_MUST_CHECK;
-/* Fields a new record (or one re-opened by the system) must get to stand in `state` at now: state, since, due. Room for
- * 3. */
-size_t flow_enter(const struct flow *f, unsigned state, struct lt_slice limit_value, int64_t now_ms,
+/* Fields a new record (or one re-opened by the system) must get to stand in `state` at x->now_ms: state, since, due.
+ * Room for 3. */
+size_t flow_enter(const struct record_ctx *x, const struct flow *f, unsigned state, struct lt_slice limit_value,
                   struct record_set *ret);
+/* When a state entered at x->now_ms is overdue, 0 never: by the `deadline` record of flow, state and value as it stood
+ * then, else by the table of the flow. */
+int64_t flow_due(const struct record_ctx *x, const struct flow *f, unsigned state, struct lt_slice value);
+/* from_ms and so many working minutes (8:00–12:00, 14:00–18:00 of working days, by kind `work_calendar` as it stood at
+ * as_of_ms). */
+int64_t flow_working(struct sql_db *db, int64_t from_ms, int64_t minutes, int64_t as_of_ms, int tz_min);
 
 /* One deadline that passed. */
 struct flow_overdue_event {

@@ -97,7 +97,7 @@ static int64_t make(struct city *c, const char *severity, int active)
     size_t k = 6;
     snprintf(key, sizeof key, "k%d", n++);
     set[k++] = (struct record_set){.field = "key", .s = lt_slice_of(key)};
-    k += flow_enter(&table, NEW, lt_slice_of(severity), c->x.now_ms, set + k);
+    k += flow_enter(&c->x, &table, NEW, lt_slice_of(severity), set + k);
     return insert(c, "alarm", set, k);
 }
 
@@ -310,12 +310,98 @@ static void descriptions_are_json(void **state)
     city_free(c);
 }
 
+static int64_t at(const char *iso)
+{
+    int64_t ms = 0;
+    assert_true(lt_time_parse_iso(lt_slice_of(iso), LT_TZ_CHINA, &ms));
+    return ms;
+}
+
+static void mark(struct city *c, const char *day, const char *kind)
+{
+    const struct record_set set[] = {RECORD_SET_I("day", at(day)), RECORD_SET_Z("kind", kind)};
+    insert(c, "work_calendar", set, 2);
+}
+
+/* From, minutes, to: a week with a weekend, then one with a holiday made up for on the Saturday before. */
+static void working_time(void **state)
+{
+    static const struct {
+        const char *from;
+        int64_t minutes;
+        const char *to, *marked;
+    } rows[] = {
+        {"2026-11-26T08:00", 60, "2026-11-26T09:00", NULL},                 /* a Thursday */
+        {"2026-11-26T11:30", 60, "2026-11-26T14:30", NULL},                 /* over noon */
+        {"2026-11-26T12:30", 1, "2026-11-26T14:01", NULL},                  /* begun at noon */
+        {"2026-11-26T03:00", 240, "2026-11-26T12:00", NULL},                /* exactly half a day */
+        {"2026-11-27T17:30", 60, "2026-11-30T08:30", "2026-11-28T08:30"},   /* Friday evening */
+        {"2026-11-28T10:00", 480, "2026-11-30T18:00", "2026-12-01T10:00"},  /* on a Saturday */
+        {"2026-11-27T18:00", 480, "2026-11-30T18:00", "2026-11-28T18:00"},  /* a working day is 480 minutes */
+        {"2026-11-27T08:00", 2400, "2026-12-03T18:00", "2026-12-03T18:00"}, /* five of them */
+    };
+    for (int marked = 0; marked < 2; marked++) {
+        struct city *c = city_make(":memory:");
+        if (marked) {
+            mark(c, "2026-11-28", "workday"); /* 调休 */
+            mark(c, "2026-11-30", "holiday"); /* 节假日 */
+        }
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            const char *to = marked && rows[i].marked ? rows[i].marked : rows[i].to;
+            assert_int_equal(flow_working(c->db, at(rows[i].from), rows[i].minutes, c->x.now_ms, LT_TZ_CHINA), at(to));
+        }
+        city_free(c);
+    }
+}
+
+static int64_t due_of(struct city *c, const char *severity, int64_t now_ms)
+{
+    struct record_ctx x = c->x;
+    x.now_ms = now_ms;
+    return flow_due(&x, &table, NEW, lt_slice_of(severity));
+}
+
+/* The record goes before the table; the past keeps the limits it had. */
+static void deadlines_are_records(void **state)
+{
+    struct city *c = city_make(":memory:");
+    const int64_t t0 = c->x.now_ms;
+    struct record_set all[] = {RECORD_SET_Z("flow", "alarm"), RECORD_SET_Z("state", "new"),
+                               RECORD_SET_I("minutes", 90)};
+    struct record_set urgent[] = {RECORD_SET_Z("flow", "alarm"), RECORD_SET_Z("state", "new"),
+                                  RECORD_SET_Z("severity", "urgent"), RECORD_SET_I("minutes", 45)};
+    struct record_set other[] = {RECORD_SET_Z("flow", "alarm"), RECORD_SET_Z("state", "handling"),
+                                 RECORD_SET_I("minutes", 7)};
+    struct lt_error err;
+    assert_int_equal(due_of(c, "urgent", t0), t0 + 30 * LT_MIN_MS);
+    assert_int_equal(due_of(c, "normal", t0), t0 + 4 * LT_HOUR_MS);
+    c->x.now_ms = t0 + LT_HOUR_MS;
+    insert(c, "deadline", other, 3);
+    int64_t id = insert(c, "deadline", urgent, 4);
+    insert(c, "deadline", all, 3);
+    const int64_t t1 = t0 + 2 * LT_HOUR_MS;
+    assert_int_equal(due_of(c, "urgent", t1), t1 + 45 * LT_MIN_MS);
+    assert_int_equal(due_of(c, "normal", t1), t1 + 90 * LT_MIN_MS);
+    assert_int_equal(due_of(c, "urgent", t0), t0 + 30 * LT_MIN_MS); /* it was not there yet */
+    c->x.now_ms = t0 + 3 * LT_HOUR_MS;
+    const struct record_set slower[] = {RECORD_SET_I("minutes", 600), RECORD_SET_Z("calendar", "working")};
+    assert_int_equal(record_change(&c->x, kind_of("deadline"), id, 0, "update", slower, 2, &err), LT_OK);
+    assert_int_equal(due_of(c, "urgent", t1), t1 + 45 * LT_MIN_MS); /* the same as before the change */
+    const int64_t t2 = t0 + 4 * LT_HOUR_MS;
+    assert_int_equal(due_of(c, "urgent", t2), flow_working(c->db, t2, 600, t2, LT_TZ_CHINA));
+    mark(c, "2026-11-26", "holiday");
+    assert_int_equal(due_of(c, "urgent", t1), t1 + 45 * LT_MIN_MS);
+    city_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moves_need_right_state_and_fields),
         cmocka_unit_test(deadlines_raise_and_reopen),
         cmocka_unit_test(random_walks_follow_the_model),
+        cmocka_unit_test(working_time),
+        cmocka_unit_test(deadlines_are_records),
         cmocka_unit_test(wrong_tables_are_told),
         cmocka_unit_test(descriptions_are_json),
     };

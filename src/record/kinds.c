@@ -454,6 +454,14 @@ static choices states = {{"startup", "Start-up", "启炉"},
                          {0}};
 static choices severities = {
     {"urgent", "Urgent", "紧急"}, {"important", "Important", "重要"}, {"normal", "Normal", "一般"}, {0}};
+static choices timed_flows = {{"alarm", "Alarm", "告警"}, {"air_review", "Review of air data", "空气数据复核"}, {0}};
+static choices timed_states = {{"new", "New", "新发"},
+                               {"signed", "Signed", "已签收"},
+                               {"handling", "In hand", "处置中"},
+                               {"proposed", "Proposed", "待复核"},
+                               {0}};
+static choices clocks = {{"clock", "Hours on the clock", "自然时间"}, {"working", "Working hours", "工作时间"}, {0}};
+static choices day_kinds = {{"workday", "Working day", "上班"}, {"holiday", "Holiday", "放假"}, {0}};
 static choices rule_codes = {{"hour_exceed", "Hourly exceedance", "小时值超标"},
                              {"day_exceed", "Daily exceedance", "日均值超标"},
                              {"silence", "Device silent", "设备失联"},
@@ -619,6 +627,21 @@ static const struct record_field rule_fields[] = {
     {FIX("param2", 0, -1000000, 1000000, "Parameter 2", "参数 2")},
     {TIME("valid_from", 0, "Valid from", "生效时间")},
     {TIME("valid_to", 0, "Valid to", "失效时间")},
+};
+static const struct record_field deadline_fields[] = {
+    {ENUM("flow", R | L | K | CR, timed_flows, "Process", "流程")},
+    {ENUM("state", R | L | K | CR, timed_states, "State", "状态")},
+    {ENUM("severity", L | K | CR, severities, "Severity", "级别"), HINT("empty: every other", "留空表示其余级别")},
+    {INT("minutes", R | L, 1, 527040, "Time allowed", "时限"), .unit = "min"},
+    {ENUM("calendar", R | L, clocks, "Counted in", "计时方式"), .dflt = "clock",
+     HINT("a working day has 480 minutes", "一个工作日按 480 分钟计")},
+    {TEXT("note", Q, 500, "Note", "备注")},
+};
+static const struct record_field calendar_fields[] = {
+    {DATE("day", R | U | L | K, "Day", "日期")},
+    {ENUM("kind", R | L, day_kinds, "Kind", "类型")},
+    {TEXT("note", L | Q, 200, "Note", "说明"),
+     HINT("name of the holiday, or what it makes up for", "节日名称或调休说明")},
 };
 static const struct record_field suppression_fields[] = {
     {ENUM("rule", L, rule_codes, "Rule", "规则"), HINT("empty: every rule", "留空表示全部规则")},
@@ -1010,6 +1033,8 @@ static const struct record_kind kinds[] = {
      .config = true,
      .check = check_state},
     {.name = "rule", .en = "Rules", .zh = "告警规则", FIELDS(rule_fields), .config = true, .check = check_validity},
+    {.name = "deadline", .en = "Deadlines", .zh = "办理时限", FIELDS(deadline_fields)},
+    {.name = "work_calendar", .en = "Working calendar", .zh = "工作日历", FIELDS(calendar_fields)},
     {.name = "suppression",
      .en = "Suppressions",
      .zh = "告警抑制",

@@ -68,6 +68,10 @@ static void fill(struct world *w)
             {"process_state", INSERT(c, "process_state", RECORD_SET_I("outlet", c->outlet[i]),
                                      RECORD_SET_Z("state", "fault"), RECORD_SET_I("begin_at", T0))},
             {"rule", rule},
+            {"deadline", INSERT(c, "deadline", RECORD_SET_Z("flow", "alarm"), RECORD_SET_Z("state", "new"),
+                                RECORD_SET_Z("severity", i ? "urgent" : "normal"), RECORD_SET_I("minutes", 30))},
+            {"work_calendar", INSERT(c, "work_calendar", RECORD_SET_I("day", T0 - 8 * LT_HOUR_MS + i * LT_DAY_MS),
+                                     RECORD_SET_Z("kind", "holiday"))},
             {"suppression",
              INSERT(c, "suppression", RECORD_SET_Z("object_kind", "device"), RECORD_SET_I("object_id", c->device[i]),
                     RECORD_SET_Z("reason", "r"), RECORD_SET_I("until_at", T0 + LT_DAY_MS))},
@@ -185,7 +189,8 @@ static const char *change_body(const struct record_kind *k)
                   {"process_state", "\"reason\":\"n\""}, {"rule", "\"min_duration_min\":7"},
                   {"suppression", "\"reason\":\"n\""},   {"peer_figure", "\"source\":\"n\""},
                   {"air_event", "\"note\":\"n\""},       {"legal_hold", "\"reason\":\"n\""},
-                  {"draw_weight", "\"weight\":7"},       {"draw_conflict", "\"note\":\"n\""}};
+                  {"draw_weight", "\"weight\":7"},       {"draw_conflict", "\"note\":\"n\""},
+                  {"deadline", "\"note\":\"n\""},        {"work_calendar", "\"note\":\"n\""}};
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
         if (strcmp(bodies[i].kind, k->name) == 0)
             return bodies[i].body;
