@@ -1,4 +1,5 @@
 /* How likely a target is, and what the days left may hold: from the same days of past years. */
+#include "air/air_figure_priv.h"
 #include "air/air_target_priv.h"
 #include "base/rand.h"
 
@@ -69,14 +70,35 @@ static void pool_fini(struct pool *p)
         free(p->year[i].day);
 }
 
+/* The first day of any station, looked up once per look: station by station is by the key, all at once is a scan. */
+static enum lt_err first_day(struct air_look *l, bool *ret_any, int32_t *ret, struct lt_error *err)
+{
+    struct air_days_work *w = l->work;
+    for (size_t i = 0; !w->has_first && i < l->n_station; i++) {
+        int32_t a = 0, b = 0;
+        const enum lt_err e = air_span(l->db, l->station[i].id, &a, &b, err);
+        if (e && e != LT_E_NOT_FOUND)
+            return e;
+        if (!e) {
+            w->first = w->any && w->first < a ? w->first : a;
+            w->any = true;
+        }
+    }
+    w->has_first = true;
+    *ret_any = w->any;
+    *ret = w->first;
+    return LT_OK;
+}
+
 static enum lt_err pool_read(struct air_look *l, const struct air_target_state *s, struct pool *p, struct lt_error *err)
 {
-    int32_t first = 0, last = 0;
+    int32_t first = 0;
+    bool any = false;
     memset(p, 0, sizeof *p);
     p->window = s->days_left;
-    enum lt_err e = air_span(l->db, 0, &first, &last, err);
-    if (e == LT_E_NOT_FOUND)
-        return LT_OK;
+    enum lt_err e = first_day(l, &any, &first, err);
+    if (e || !any)
+        return e;
     for (int ago = 1; !e && ago <= AIR_TARGET_YEARS && s->at + 1 - ago * 366 + s->days_left >= first; ago++) {
         struct year y = {0};
         e = read_year(l, s, ago, &y, err);
