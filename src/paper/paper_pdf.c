@@ -27,7 +27,8 @@ struct page {
     const json_t *root;
     double width, height, y;
     unsigned number;
-    bool used; /* something stands on the page */
+    bool used;     /* something stands on the page */
+    bool outlines; /* glyphs as shapes: no fonts inside */
 };
 
 static void ink(struct page *p, uint32_t rgb)
@@ -65,7 +66,12 @@ static void show(struct page *p, double x, double y, uint32_t rgb)
 {
     ink(p, rgb);
     cairo_move_to(p->cr, x, y);
-    pango_cairo_show_layout(p->cr, p->layout);
+    if (!p->outlines) {
+        pango_cairo_show_layout(p->cr, p->layout);
+        return;
+    }
+    pango_cairo_layout_path(p->cr, p->layout);
+    cairo_fill(p->cr);
 }
 
 static void rule(struct page *p, double x, double y, double x2, double y2, double width, uint32_t rgb)
@@ -131,7 +137,12 @@ static void paragraph(struct page *p, const char *text, const char *family, doub
         ink(p, rgb);
         cairo_move_to(p->cr, MARGIN + (double)at.x / PANGO_SCALE,
                       p->y + (double)(pango_layout_iter_get_baseline(i) - at.y) / PANGO_SCALE);
-        pango_cairo_show_layout_line(p->cr, pango_layout_iter_get_line_readonly(i));
+        if (p->outlines) {
+            pango_cairo_layout_line_path(p->cr, pango_layout_iter_get_line_readonly(i));
+            cairo_fill(p->cr);
+        } else {
+            pango_cairo_show_layout_line(p->cr, pango_layout_iter_get_line_readonly(i));
+        }
         p->y += h;
         p->used = true;
     } while (pango_layout_iter_next_line(i));
@@ -493,7 +504,7 @@ static void draw(struct page *p)
     pthread_mutex_unlock(&fonts_lock);
 }
 
-enum lt_err paper_pdf(struct lt_slice model, struct lt_buf *out, struct lt_error *err)
+static enum lt_err pdf(struct lt_slice model, bool outlines, struct lt_buf *out, struct lt_error *err)
 {
     json_t *root = NULL;
     enum lt_err e = paper_load(model, &root, err);
@@ -504,7 +515,8 @@ enum lt_err paper_pdf(struct lt_slice model, struct lt_buf *out, struct lt_error
                      .width = wide ? LONG_SIDE : SHORT_SIDE,
                      .height = wide ? SHORT_SIDE : LONG_SIDE,
                      .y = MARGIN,
-                     .number = 1};
+                     .number = 1,
+                     .outlines = outlines};
     cairo_surface_t *s = cairo_pdf_surface_create_for_stream(take, out, p.width, p.height);
     describe(s, root);
     p.cr = cairo_create(s);
@@ -519,4 +531,14 @@ enum lt_err paper_pdf(struct lt_slice model, struct lt_buf *out, struct lt_error
     if (status != CAIRO_STATUS_SUCCESS)
         return lt_fail(err, LT_E_IO, NULL, "PDF", cairo_status_to_string(status), NULL);
     return LT_OK;
+}
+
+enum lt_err paper_pdf(struct lt_slice model, struct lt_buf *out, struct lt_error *err)
+{
+    return pdf(model, false, out, err);
+}
+
+enum lt_err paper_pdf_outlines(struct lt_slice model, struct lt_buf *out, struct lt_error *err)
+{
+    return pdf(model, true, out, err);
 }
