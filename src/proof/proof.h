@@ -261,6 +261,7 @@ struct proof_sources {
     struct engine *engine;
     struct proof_keys *keys;
     const char *city_zh, *city_en;
+    bool late; /* set within: the alarms are old, completeness comes before speed */
     void (*on_event)(void *user, const char *type, int64_t territory, int64_t enterprise, struct lt_slice json);
     void *user;
 };

@@ -179,7 +179,7 @@ enum lt_err gather_put_cover(const struct proof_sources *s, struct gathered *g, 
     if (e == LT_OK)
         e = paper_html(model, proof_pack_entry(pack, "cover.html"), err);
     if (e == LT_OK)
-        e = paper_pdf(model, proof_pack_entry(pack, "cover.pdf"), err);
+        e = paper_pdf_outlines(model, proof_pack_entry(pack, "cover.pdf"), err);
     paper_fini(&p);
     return e;
 }

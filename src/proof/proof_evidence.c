@@ -457,8 +457,11 @@ enum lt_err proof_seal_alarms(const struct proof_sources *s, int64_t now_ms, uns
         e = g[have] ? gather_alarm(s, id[have], now_ms, g[have], err)
                     : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     }
-    if (e == LT_OK && n)
-        e = gather_frames(s, g, n, err);
+    if (e == LT_OK && n) {
+        struct proof_sources how = *s;
+        how.late = g[n - 1]->created_at_ms < now_ms - LT_MIN_MS;
+        e = gather_frames(&how, g, n, err);
+    }
     if (e == LT_OK && n)
         e = tie(s->dir, &t, err);
     for (size_t i = 0; e == LT_OK && i < n; i++) {

@@ -174,7 +174,9 @@ enum lt_err gather_frames(const struct proof_sources *s, struct gathered *const 
         e = LT_OK;
     }
     uint64_t hi = last + 1;
-    while (e == LT_OK && hi > first && lt_mono_ms() - begun < GATHER_SCAN_MS) {
+    /* what waited longer than a minute (the post was off) is in no hurry any more: rather whole than at once */
+    bool late = n && s->late;
+    while (e == LT_OK && hi > first && lt_mono_ms() - begun < (late ? 20 : 1) * GATHER_SCAN_MS) {
         uint64_t lo = hi - first > WINDOW ? hi - WINDOW : first;
         e = window(j, lo, hi, g, n, err);
         hi = lo;
