@@ -3,6 +3,7 @@
 #ifndef LT_BASE_FUZZ_REPLAY_H
 #define LT_BASE_FUZZ_REPLAY_H
 #include "base/rand.h"
+#include "base/slice.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,19 +33,19 @@ static inline size_t fuzz_mutate(struct lt_rand *r, uint8_t *p, size_t n)
     return n;
 }
 
-static inline int fuzz_replay(const char *name, int (*target)(const uint8_t *, size_t), const char *const corpus[],
-                              size_t n_corpus, unsigned rounds)
+/* Seeds of any bytes. */
+static inline int fuzz_replay_bytes(const char *name, int (*target)(const uint8_t *, size_t),
+                                    const struct lt_slice corpus[], size_t n_corpus, unsigned rounds)
 {
     static uint8_t p[FUZZ_REPLAY_MAX * 2];
     struct lt_rand r;
     lt_rand_init(&r, 20261125);
     for (size_t i = 0; i < n_corpus; i++)
-        target((const uint8_t *)corpus[i], strlen(corpus[i]));
+        target((const uint8_t *)corpus[i].p, corpus[i].n);
     for (unsigned i = 0; i < rounds; i++) {
-        const char *from = corpus[lt_rand_below(&r, n_corpus)];
-        size_t n = strlen(from);
-        n = n > FUZZ_REPLAY_MAX / 2 ? FUZZ_REPLAY_MAX / 2 : n;
-        memcpy(p, from, n);
+        const struct lt_slice from = corpus[lt_rand_below(&r, n_corpus)];
+        size_t n = from.n > FUZZ_REPLAY_MAX / 2 ? FUZZ_REPLAY_MAX / 2 : from.n;
+        memcpy(p, from.p, n);
         n = fuzz_mutate(&r, p, n);
         uint8_t *exact = malloc(n ? n : 1); /* so that the sanitizer sees a read past the end */
         if (!exact)
@@ -55,5 +56,18 @@ static inline int fuzz_replay(const char *name, int (*target)(const uint8_t *, s
     }
     printf("1..1\nok 1 - %s: %zu seeds, %u mutations\n", name, n_corpus, rounds);
     return 0;
+}
+
+static inline int fuzz_replay(const char *name, int (*target)(const uint8_t *, size_t), const char *const corpus[],
+                              size_t n_corpus, unsigned rounds)
+{
+    struct lt_slice *seeds = calloc(n_corpus, sizeof *seeds);
+    if (!seeds)
+        return 1;
+    for (size_t i = 0; i < n_corpus; i++)
+        seeds[i] = lt_slice_of(corpus[i]);
+    const int ret = fuzz_replay_bytes(name, target, seeds, n_corpus, rounds);
+    free(seeds);
+    return ret;
 }
 #endif

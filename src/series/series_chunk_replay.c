@@ -1,10 +1,11 @@
-/* Runs the fuzz target as an ordinary test: chunks of the encoder, cut and mutated with a fixed seed. With a directory
+/* Runs the fuzz target as an ordinary test: chunks of the encoder, mutated with a fixed seed. With a directory
  * as argument it writes unmutated ones there, as the corpus to start the fuzzer with. */
+#include "base/fuzz_replay.h"
 #include "series/series_test.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define ROUNDS 20000
+enum { ROUNDS = 20000, SEEDS = 400, SEED_BYTES = 1 << 12 };
 
 static size_t make(struct lt_rand *r, struct series_codec *k, uint8_t *ret, size_t cap)
 {
@@ -30,47 +31,17 @@ static size_t make(struct lt_rand *r, struct series_codec *k, uint8_t *ret, size
     return n;
 }
 
-static size_t mutate(struct lt_rand *r, uint8_t *p, size_t n, size_t cap)
+static int replay(void)
 {
-    for (uint64_t times = lt_rand_below(r, 6); times > 0 && n > 1; times--) {
-        size_t at = 1 + lt_rand_below(r, n - 1);
-        switch (lt_rand_below(r, 5)) {
-        case 0:
-            p[at] = (uint8_t)lt_rand_u64(r);
-            break;
-        case 1:
-            p[at] = (uint8_t)(p[at] ^ 1u << lt_rand_below(r, 8));
-            break;
-        case 2:
-            n = at;
-            break;
-        case 3:
-            p[at] = 0xFF;
-            break;
-        default:
-            if (n < cap) { /* one byte more */
-                memmove(p + at + 1, p + at, n - at);
-                n++;
-            }
-            break;
-        }
-    }
-    return n;
-}
-
-static void any_bytes_are_survived(void **state)
-{
-    static uint8_t p[1 << 15];
+    static uint8_t p[SEEDS][SEED_BYTES];
+    static struct lt_slice seeds[SEEDS];
     struct lt_rand r;
     struct series_codec *k = series_codec_create();
-    assert_non_null(k);
     lt_rand_init(&r, 20261125);
-    for (int i = 0; i < ROUNDS; i++) {
-        size_t n = make(&r, k, p, sizeof p);
-        n = mutate(&r, p, n, sizeof p);
-        assert_int_equal(LLVMFuzzerTestOneInput(p, n), 0);
-    }
+    for (int i = 0; k && i < SEEDS; i++)
+        seeds[i] = (struct lt_slice){(const char *)p[i], make(&r, k, p[i], SEED_BYTES)};
     series_codec_destroy(&k);
+    return fuzz_replay_bytes("series_chunk", LLVMFuzzerTestOneInput, seeds, SEEDS, ROUNDS);
 }
 
 static int write_corpus(const char *dir)
@@ -96,6 +67,5 @@ int main(int argc, char **argv)
 {
     if (argc > 1)
         return write_corpus(argv[1]);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(any_bytes_are_survived)};
-    return cmocka_run_group_tests_name("series_chunk_replay", tests, NULL, NULL);
+    return replay();
 }
