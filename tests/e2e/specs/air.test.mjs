@@ -1,0 +1,135 @@
+// The air pages, as the office uses them: the board, a correction by two people, an import with a wrong unit, what-if.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { axe, launch, open, Pages } from '../lib.mjs'
+
+let browser
+const STATION = { code: 'E2E-01', name: '测试国控站', name_en: 'Test national', type: 'national', evaluated: true, lon: 112.45, lat: 34.62 }
+before(async () => {
+  browser = await launch()
+  const v = await visitor('admin', '/admin')
+  await seed(v.page)
+  await v.context.close()
+})
+after(async () => { await browser.close() })
+
+async function visitor(login, path = '/', options = {}) {
+  const v = await open(browser, options)
+  const pages = new Pages(v.page)
+  await pages.signIn(login, path)
+  return { ...v, pages }
+}
+/** Talks to the API in the page's own session. */
+const api = (page, method, path, body, raw) => page.evaluate(async ([m, p, b, text]) => {
+  const session = await (await fetch('/api/v1/session')).json()
+  const answer = await fetch(`/api/v1${p}`, { method: m, headers: { 'X-CSRF-Token': session.csrf, 'Content-Type': text ? 'text/csv' : 'application/json' }, ...(m === 'GET' ? {} : { body: text ?? JSON.stringify(b ?? {}) }) })
+  const out = await answer.text()
+  return out ? JSON.parse(out) : null
+}, [method, path, body ?? null, raw ?? null])
+function clean(v) {
+  assert.deepEqual(v.trouble, [], 'errors in the page')
+  assert.deepEqual(v.away, [], 'requests that leave the host')
+}
+const two = (n) => String(n).padStart(2, '0')
+const local = (ms) => { const d = new Date(ms + 8 * 3600e3); return `${d.getUTCFullYear()}-${two(d.getUTCMonth() + 1)}-${two(d.getUTCDate())} ${two(d.getUTCHours())}:00` }
+const NOW = Math.floor(Date.now() / 3600e3) * 3600e3
+/** Three days of one station, even and plausible; CO in mg/m³. */
+function hours(code, co = (pm) => (0.4 + pm / 120).toFixed(1), days = 3) {
+  const rows = ['time,station,PM25,PM10,SO2,NO2,CO,O3']
+  for (let at = NOW - days * 24 * 3600e3; at < NOW; at += 3600e3) {
+    const h = new Date(at + 8 * 3600e3).getUTCHours()
+    const pm = 40 + ((h * 7) % 17)
+    rows.push(`${local(at)},${code},${pm},${pm + 35},${8 + (h % 4)},${30 + (h % 9)},${co(pm)},${20 + 4 * Math.max(0, 8 - Math.abs(14 - h))}`)
+  }
+  return `${rows.join('\n')}\n`
+}
+let station
+let target
+async function seed(page) {
+  const city = (await api(page, 'GET', '/territory?limit=100')).items.find((t) => t.level === 'city')
+  const had = (await api(page, 'GET', `/station?code=${STATION.code}`)).items[0]
+  station = had ?? await api(page, 'POST', '/station', { ...STATION, territory: city.id })
+  const report = await api(page, 'POST', '/air/import?format=csv&dry_run=0&co_unit=mg&hour_label=start&tz=480', null, hours(STATION.code))
+  assert.equal(report.applied, true, JSON.stringify(report.findings))
+  target = await api(page, 'POST', '/air_target', { name: '测试年均值', territory: city.id, indicator: 'pm25', period: 'year', start_day: `${local(NOW).slice(0, 4)}-01-01`, end_day: `${local(NOW).slice(0, 4)}-12-31`, how: 'absolute', value: 45 })
+}
+
+test('the board opens with map and list, goes back by the hour, and keeps that in the address', async () => {
+  const v = await visitor('leader', '/air')
+  const { page } = v
+  await page.getByRole('link', { name: STATION.name }).waitFor()
+  await page.locator('.am canvas').first().waitFor()
+  await page.keyboard.press('ArrowLeft')
+  await page.waitForURL(/at=/)
+  await page.getByText('起一小时').waitFor()
+  await page.getByRole('button', { name: '日', exact: true }).click()
+  await page.waitForURL(/mode=day/)
+  assert.deepEqual(await axe(page), [])
+  clean(v)
+  await v.context.close()
+})
+
+test('a correction takes two people and moves the figure on an open page', async () => {
+  const analyst = await visitor('duty', `/air/stations/${station.id}`)
+  const watcher = await visitor('leader', `/air/stations/${station.id}`)
+  const a = analyst.page
+  await a.getByRole('button', { name: '提出订正' }).first().click()
+  await a.getByRole('dialog').waitFor()
+  await a.fill('#rv-value', '311')
+  await a.fill('#rv-reason', '浏览器测试：仪器校准后的值')
+  await a.getByRole('button', { name: '提交复核' }).click()
+  await analyst.pages.toast('等待另一人复核')
+  const before = await api(a, 'GET', `/air/stations/${station.id}/hours?from=${encodeURIComponent(new Date(NOW - 6 * 3600e3).toISOString())}&to=${encodeURIComponent(new Date(NOW + 3600e3).toISOString())}`)
+  assert.ok(!before.rows.some((r) => r[1].includes(311)), 'a proposal changes nothing')
+  assert.equal(await a.getByRole('button', { name: '通过' }).count(), 0, 'the author cannot approve')
+  const admin = await visitor('admin', '/air/reviews')
+  const card = admin.page.locator('.rc', { hasText: '浏览器测试' }).first()
+  await card.waitFor()
+  await card.getByRole('button', { name: '通过' }).click()
+  await admin.pages.toast('已完成')
+  await watcher.page.locator('.vals').getByText('311').first().waitFor({ timeout: 5000 }) // by the live event, nobody reloads
+  await watcher.page.getByText('浏览器测试').first().waitFor()
+  for (const v of [analyst, admin, watcher]) { clean(v); await v.context.close() }
+})
+
+test('an import in the wrong unit is explained, and nothing is written', async () => {
+  const v = await visitor('admin', '/air/import')
+  const { page } = v
+  const was = (await api(page, 'GET', '/air/versions?limit=1')).version
+  await page.setInputFiles('input[type=file]', { name: 'wrong.csv', mimeType: 'text/csv', buffer: Buffer.from(hours(STATION.code, (pm) => String(Math.round(400 + pm * 8)), 12)) })
+  await page.locator('.find li.wrong').first().waitFor({ timeout: 20000 })
+  assert.match(await page.locator('.find').innerText(), /CO/)
+  assert.ok(await page.getByRole('button', { name: '导入', exact: true }).isDisabled())
+  assert.equal((await api(page, 'GET', '/air/versions?limit=1')).version, was)
+  assert.deepEqual(await axe(page), [])
+  clean(v)
+  await v.context.close()
+})
+
+test('a target shows its road, and what-if moves what is left', async () => {
+  const v = await visitor('analyst', `/air/targets?id=${target.id}`)
+  const { page } = v
+  await page.getByText('目标之路').waitFor()
+  await page.locator('svg.chart').first().waitFor()
+  await page.getByRole('button', { name: '计算' }).click()
+  await page.getByText('设想后').first().waitFor()
+  await page.getByText('数据表').first().click()
+  await page.locator('.cb table').first().waitFor()
+  assert.deepEqual(await axe(page), [])
+  clean(v)
+  await v.context.close()
+})
+
+test('assessment, ranking, papers and reviews open in both languages, also on a phone', async () => {
+  for (const options of [{ lang: 'en', theme: 'light' }, { lang: 'zh', size: 'phone' }]) {
+    const v = await visitor('admin', '/air/history', options)
+    for (const path of ['/air/history', '/air/history?view=years', '/air/ranking', '/air/papers', '/air/reviews', `/air/stations/${station.id}`]) {
+      await v.pages.go(path)
+      assert.deepEqual(await axe(v.page), [], path)
+      const wide = await v.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+      assert.ok(wide <= 0, `${path}: ${wide} px too wide`)
+    }
+    clean(v)
+    await v.context.close()
+  }
+})
