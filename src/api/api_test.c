@@ -184,7 +184,12 @@ static void start_parts(void)
                             .city_name_en = "Luoyang",
                             .max_conns = 500,
                             .max_conns_per_addr = 400};
-    struct api_deps deps = {bus, recorder, registry, gateway, engine, series};
+    struct api_deps deps = {.bus = bus,
+                            .recorder = recorder,
+                            .registry = registry,
+                            .gateway = gateway,
+                            .engine = engine,
+                            .series = series};
     must(api_start(&ac, &deps, &api, &err), &err);
     api_address(api, address);
 }
