@@ -147,7 +147,7 @@ void sim_air_area(struct lt_buf *b, const struct sim_device *d, enum sim_kind ki
     sim_air_hour(&d->air, hour, v);
     double swing = fine ? 1 + 0.03 * sin(2 * M_PI * (minute + (moment ? 0 : d->min_interval_min / 2.0)) / 60) : 1;
     for (size_t i = 0; i < sizeof sent / sizeof sent[0]; i++) {
-        double x = v[sent[i].value] * sent[i].scale * (sent[i].value == SIM_AIR_WD ? 1 : swing);
+        double x = v[sent[i].value] * sent[i].scale * (sent[i].value <= SIM_AIR_O3 ? swing : 1);
         lt_buf_addf(b, ";%s-%s=", sent[i].code, moment ? "Rtd" : "Avg");
         put_number(b, x, sent[i].decimals);
         lt_buf_addf(b, ",%s-Flag=%c", sent[i].code, missing >> sent[i].value & 1 ? 'D' : 'N');
