@@ -329,6 +329,66 @@ static enum lt_err peer_text(struct brief *b, enum air_period_kind kind, bool *r
     return LT_OK;
 }
 
+static const char *rank_text(struct brief *b, const struct air_rank_item *x)
+{
+    char t[32];
+    if (x->rank == 0)
+        return "—";
+    snprintf(t, sizeof t, "%d%s", x->rank, x->tied ? tell(b, "（并列）", " =") : "");
+    return text(b, t);
+}
+
+/* The same for the one page: a row a group, month and year beside each other. */
+static enum lt_err peer_table(struct brief *b, bool *ret_invented, struct lt_error *err)
+{
+    const char *month = tell(b, "本月", "Month"), *year = tell(b, "本年累计", "Year to date");
+    const char *rank = tell(b, "名次", "Rank"), *better = tell(b, "改善名次", "Improvement");
+    const struct paper_col cols[] = {
+        {tell(b, "排名（综合指数）", "Ranking (composite index)"), NULL, PAPER_LEFT, false},
+        {rank, month, PAPER_CENTRE, false},
+        {better, month, PAPER_CENTRE, false},
+        {rank, year, PAPER_CENTRE, false},
+        {better, year, PAPER_CENTRE, false},
+        {tell(b, "城市数", "Cities"), NULL, PAPER_RIGHT, true}};
+    bool open = false;
+    enum lt_err e = LT_OK;
+    for (size_t i = 0; !e && i < b->n_scheme && strcmp(b->t->level, "city") == 0; i++) {
+        const struct air_rank_scheme *s = &b->scheme[i];
+        struct paper_cell row[6] = {{b->en && s->name_en[0] ? s->name_en : s->name, NULL}};
+        size_t members = 0;
+        if (strcmp(s->member, "peer") != 0 || s->key[0].by != AIR_BY_COMPOSITE)
+            continue;
+        b->used = 0;
+        for (int k = 0; !e && k < 2; k++) {
+            struct air_rank r;
+            int32_t from, to;
+            air_period_of(k ? AIR_YTD : AIR_MONTH, b->a->day, &from, &to);
+            row[1 + 2 * k].text = row[2 + 2 * k].text = "—";
+            if ((e = air_rank_make(b->l, s, b->a->territory, k ? AIR_YTD : AIR_MONTH, from, b->a->day,
+                                   b->en ? LT_EN : LT_ZH, &r, err)))
+                break;
+            for (size_t x = 0; x < r.n && r.n > 1; x++)
+                if (r.item[x].own) {
+                    row[1 + 2 * k].text = rank_text(b, &r.item[x]);
+                    row[2 + 2 * k].text = r.item[x].improve_rank ? count(b, r.item[x].improve_rank) : "—";
+                }
+            members = r.n > members ? r.n : members;
+            *ret_invented = *ret_invented || r.invented;
+            air_rank_fini(&r);
+        }
+        if (e || members < 2)
+            continue;
+        row[5].text = count(b, (int64_t)members);
+        if (!open)
+            paper_table(b->p, NULL, cols, 6);
+        open = true;
+        paper_row(b->p, row, 6);
+    }
+    if (open)
+        paper_table_end(b->p);
+    return e;
+}
+
 /* ---- tables ---- */
 
 static const struct air_rank_scheme *county_scheme(const struct brief *b)
@@ -347,15 +407,6 @@ static struct air_rank_scheme plain_scheme(void)
         s.weight[p] = 1;
     lt_text_copy(s.member, sizeof s.member, "county");
     return s;
-}
-
-static const char *rank_text(struct brief *b, const struct air_rank_item *x)
-{
-    char t[32];
-    if (x->rank == 0)
-        return "—";
-    snprintf(t, sizeof t, "%d%s", x->rank, x->tied ? tell(b, "（并列）", " =") : "");
-    return text(b, t);
 }
 
 /* Counties in order of the year; the month beside it. */
@@ -401,6 +452,37 @@ static enum lt_err county_table(struct brief *b, enum air_period_kind kind, cons
         paper_row(b->p, row, 9);
     }
     paper_table_end(b->p);
+    air_rank_fini(&r);
+    return LT_OK;
+}
+
+/* First and last three counties of the year, for the one page. */
+static enum lt_err county_text(struct brief *b, struct lt_error *err)
+{
+    const struct air_rank_scheme *chosen = county_scheme(b), plain = plain_scheme();
+    struct lt_buf s = LT_BUF_INIT(2048);
+    struct air_rank r;
+    int32_t from, to;
+    size_t n = 0;
+    air_period_of(AIR_YTD, b->a->day, &from, &to);
+    enum lt_err e = air_rank_make(b->l, chosen ? chosen : &plain, b->a->territory, AIR_YTD, from, b->a->day,
+                                  b->en ? LT_EN : LT_ZH, &r, err);
+    if (e)
+        return e;
+    while (n < r.n && r.item[n].rank > 0)
+        n++;
+    if (n >= 6) {
+        lt_buf_adds(&s, tell(b, "区县本年综合指数前三名：", "Counties, composite index of the year; best: "));
+        for (size_t i = 0; i < 3; i++)
+            lt_buf_addf(&s, "%s%s", i ? tell(b, "、", ", ") : "", r.item[i].name);
+        lt_buf_adds(&s, tell(b, "；后三名：", "; worst: "));
+        for (size_t i = n - 3; i < n; i++)
+            lt_buf_addf(&s, "%s%s", i > n - 3 ? tell(b, "、", ", ") : "", r.item[i].name);
+        lt_buf_adds(&s, tell(b, "。", "."));
+        lt_buf_addc(&s, '\0');
+        paper_text(b->p, s.failed ? "" : s.p);
+    }
+    lt_buf_fini(&s);
     air_rank_fini(&r);
     return LT_OK;
 }
@@ -520,9 +602,11 @@ static enum lt_err day_chart(struct brief *b, struct lt_error *err)
 static void key_figures(struct brief *b)
 {
     const struct airq_scale *scale = airq_standard_scale(air_standard_on(b->a->day));
+    char aqi_label[64];
     b->used = 0;
+    snprintf(aqi_label, sizeof aqi_label, "%s AQI", date(b, b->a->day));
     const struct paper_figure f[] = {
-        {tell(b, "昨日 AQI", "AQI of the day"), b->index.aqi == AIRQ_NA ? "—" : count(b, b->index.aqi), "",
+        {text(b, aqi_label), b->index.aqi == AIRQ_NA ? "—" : count(b, b->index.aqi), "",
          airq_level_name(scale, b->index.level, b->en), level_mark(b->index.level)},
         {tell(b, "本月 PM₂.₅", "PM₂.₅, month"), value(b, &b->month, AIRQ_PM25), "µg/m³",
          change(b, AIRQ_CHANGE_VALUE, air_figure_value(&b->month_year, AIRQ_PM25),
@@ -603,7 +687,10 @@ static enum lt_err body(struct brief *b, struct lt_error *err)
         span_text(b, month, &b->month, &b->month_year, "month");
     }
     span_text(b, year, &b->ytd, &b->ytd_year, "year");
-    if ((e = peer_text(b, AIR_MONTH, &invented, err)) || (e = peer_text(b, AIR_YTD, &invented, err)))
+    e = b->a->kind == AIR_PAPER_ONEPAGE ? peer_table(b, &invented, err) : peer_text(b, AIR_MONTH, &invented, err);
+    if (!e && b->a->kind != AIR_PAPER_ONEPAGE)
+        e = peer_text(b, AIR_YTD, &invented, err);
+    if (e)
         return e;
     target_table(b);
     if (b->a->kind == AIR_PAPER_MONTHLY)
@@ -611,10 +698,12 @@ static enum lt_err body(struct brief *b, struct lt_error *err)
     if (b->a->kind != AIR_PAPER_ONEPAGE &&
         (e = county_table(b, AIR_MONTH, tell(b, "区县月度排名", "Counties, this month"), err)))
         return e;
-    if (b->a->kind != AIR_PAPER_MORNING &&
+    if (b->a->kind == AIR_PAPER_ONEPAGE && (e = county_text(b, err)))
+        return e;
+    if (b->a->kind == AIR_PAPER_MONTHLY &&
         (e = county_table(b, AIR_YTD, tell(b, "区县年度累计排名", "Counties, year to date"), err)))
         return e;
-    if (b->a->kind != AIR_PAPER_MORNING && (e = day_chart(b, err)))
+    if (b->a->kind == AIR_PAPER_MONTHLY && (e = day_chart(b, err)))
         return e;
     notes(b, invented);
     return LT_OK;

@@ -167,6 +167,7 @@ static enum lt_err read_missing(struct air_look *l, size_t a, size_t b, struct l
         b--;
     if (a > b)
         return LT_OK;
+    w->missed = true;
     for (size_t i = a; i <= b; i++) { /* a day without a block is known to be empty */
         memset(&w->year.day[i], 0, sizeof w->year.day[i]);
         w->year.day[i].known = true;
@@ -226,8 +227,9 @@ static enum lt_err year_cells(struct air_look *l, int64_t station, int year, int
         w->year.first = first;
     }
     w->blocks = 0;
+    w->missed = false;
     enum lt_err e = read_missing(l, (size_t)(from - first), (size_t)(to - first), err);
-    if (e == LT_OK && w->blocks && !l->as_of)
+    if (e == LT_OK && w->missed && !l->as_of)
         keep(l);
     return e;
 }

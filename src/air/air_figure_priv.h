@@ -32,6 +32,7 @@ struct air_days_work { /* one reader's copy of the year it works on */
     struct station_year year;
     uint32_t mask[YEAR_DAYS];
     uint64_t blocks;
+    bool missed;   /* something had to be read, or was found to be empty */
     int32_t first; /* first day with a block of any station, once asked for */
     bool has_first, any;
 };

@@ -115,18 +115,7 @@ static enum lt_err pool_read(struct air_look *l, const struct air_target_state *
 
 /* ---- drawing ---- */
 
-/* One future of days_left days: each block from a random year, moved by up to SHIFT days. */
-static void draw(const struct pool *p, struct lt_rand *r, struct airq_day *ret)
-{
-    for (int at = 0; at < p->window; at += BLOCK) {
-        const struct year *y = &p->year[lt_rand_below(r, (uint64_t)p->years)];
-        const int move = (int)lt_rand_below(r, 2 * SHIFT + 1); /* 0: SHIFT days earlier */
-        for (int i = at; i < at + BLOCK && i < p->window; i++)
-            ret[i] = y->day[i + move];
-    }
-}
-
-struct drawn { /* what a drawn day adds, made once per day of the pool where that is enough */
+struct drawn { /* what a drawn day adds; made once per day of the pool, where that is enough */
     struct airq_sum sum;
     int good, heavy, valid;
 };
@@ -143,6 +132,44 @@ static void add_drawn(const struct air_target_state *s, const struct airq_day *d
     ret->valid += x.aqi != AIRQ_NA;
     ret->good += x.aqi != AIRQ_NA && x.aqi <= 100;
     ret->heavy += x.aqi > 200;
+}
+
+/* One future of days_left days: each block from a random year, moved by up to SHIFT days. */
+static void draw(const struct pool *p, struct lt_rand *r, struct airq_day *ret)
+{
+    for (int at = 0; at < p->window; at += BLOCK) {
+        const struct year *y = &p->year[lt_rand_below(r, (uint64_t)p->years)];
+        const int move = (int)lt_rand_below(r, 2 * SHIFT + 1); /* 0: SHIFT days earlier */
+        for (int i = at; i < at + BLOCK && i < p->window; i++)
+            ret[i] = y->day[i + move];
+    }
+}
+
+/* What every day of the pool adds, year after year. */
+static struct drawn *pool_adds(const struct air_target_state *s, const struct pool *p)
+{
+    const size_t width = (size_t)p->window + 2 * SHIFT;
+    struct drawn *one = calloc((size_t)p->years * width, sizeof *one);
+    for (size_t i = 0; one && i < (size_t)p->years * width; i++)
+        add_drawn(s, &p->year[i / width].day[i % width], &one[i]);
+    return one;
+}
+
+/* As draw(), of sums only. */
+static void draw_sums(const struct pool *p, const struct drawn *one, struct lt_rand *r, struct drawn *ret)
+{
+    const size_t width = (size_t)p->window + 2 * SHIFT;
+    for (int at = 0; at < p->window; at += BLOCK) {
+        const struct drawn *y = &one[lt_rand_below(r, (uint64_t)p->years) * width];
+        const int move = (int)lt_rand_below(r, 2 * SHIFT + 1);
+        for (int i = at; i < at + BLOCK && i < p->window; i++) {
+            ret->sum.sum += y[i + move].sum.sum;
+            ret->sum.n += y[i + move].sum.n;
+            ret->good += y[i + move].good;
+            ret->heavy += y[i + move].heavy;
+            ret->valid += y[i + move].valid;
+        }
+    }
 }
 
 static int64_t end_value(const struct air_target_state *s, const struct drawn *x)
@@ -184,42 +211,61 @@ static void conclude(struct air_target_state *s, int64_t *end, int n)
     s->p90 = end[(n - 1) * 9 / 10];
 }
 
+/* Means and counts of days: sums are enough. */
+static enum lt_err cheap_ends(const struct pool *p, const struct airq_day *known, size_t n,
+                              const struct air_target_state *s, struct lt_rand *r, int64_t *end, int *ret_n,
+                              struct lt_error *err)
+{
+    struct drawn so_far = {0}, *one = pool_adds(s, p);
+    if (!one)
+        return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    for (size_t i = 0; i < n; i++)
+        add_drawn(s, &known[i], &so_far);
+    for (int k = 0; k < AIR_TARGET_DRAWS; k++) {
+        struct drawn x = so_far;
+        draw_sums(p, one, r, &x);
+        const int64_t v = end_value(s, &x);
+        if (v != AIRQ_NONE)
+            end[(*ret_n)++] = v;
+    }
+    free(one);
+    return LT_OK;
+}
+
+/* Percentiles and the composite index need the whole period for each draw. */
+static enum lt_err dear_ends(const struct pool *p, const struct airq_day *known, size_t n,
+                             const struct air_target_state *s, struct lt_rand *r, int64_t *end, int *ret_n,
+                             struct lt_error *err)
+{
+    const size_t left = (size_t)p->window;
+    struct airq_day *all = malloc((n + left + 1) * sizeof *all);
+    enum lt_err e = all ? LT_OK : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    if (!e)
+        memcpy(all, known, n * sizeof *all);
+    for (int k = 0; !e && k < DRAWS_DEAR; k++) {
+        struct air_figure f;
+        draw(p, r, all + n);
+        if (!(e = target_figure(s->standard, all, n + left, &f, err))) {
+            const int64_t v = air_indicator_of(&f, s->t.indicator);
+            if (v != AIRQ_NONE)
+                end[(*ret_n)++] = v;
+        }
+    }
+    free(all);
+    return e;
+}
+
 static enum lt_err odds(const struct pool *p, const struct airq_day *known, size_t n, struct air_target_state *s,
                         struct lt_error *err)
 {
+    int64_t end[AIR_TARGET_DRAWS];
     struct lt_rand r;
-    const size_t left = (size_t)p->window;
-    const int draws = dear(s->t.indicator) ? DRAWS_DEAR : AIR_TARGET_DRAWS;
-    struct airq_day *all = malloc((n + left + 1) * sizeof *all);
-    int64_t *end = malloc((size_t)draws * sizeof *end);
     int got = 0;
-    struct drawn so_far = {0};
-    enum lt_err e = all && end ? LT_OK : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     lt_rand_init(&r, (uint64_t)s->t.start * 1000003u + (uint64_t)s->at * 101u + (uint64_t)s->t.indicator);
-    if (!e)
-        memcpy(all, known, n * sizeof *all);
-    for (size_t i = 0; !e && i < n && !dear(s->t.indicator); i++)
-        add_drawn(s, &known[i], &so_far);
-    for (int k = 0; !e && k < draws; k++) {
-        int64_t v = AIRQ_NONE;
-        draw(p, &r, all + n);
-        if (dear(s->t.indicator)) {
-            struct air_figure f;
-            if (!(e = target_figure(s->standard, all, n + left, &f, err)))
-                v = air_indicator_of(&f, s->t.indicator);
-        } else {
-            struct drawn x = so_far;
-            for (size_t i = 0; i < left; i++)
-                add_drawn(s, &all[n + i], &x);
-            v = end_value(s, &x);
-        }
-        if (v != AIRQ_NONE)
-            end[got++] = v;
-    }
+    enum lt_err e = dear(s->t.indicator) ? dear_ends(p, known, n, s, &r, end, &got, err)
+                                         : cheap_ends(p, known, n, s, &r, end, &got, err);
     if (!e)
         conclude(s, end, got);
-    free(all);
-    free(end);
     return e;
 }
 
