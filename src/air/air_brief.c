@@ -289,45 +289,7 @@ static void span_text(struct brief *b, const char *lead, const struct air_figure
     lt_buf_fini(&s);
 }
 
-/* ---- ranks among peers, as a sentence each ---- */
-
-static enum lt_err peer_text(struct brief *b, enum air_period_kind kind, bool *ret_invented, struct lt_error *err)
-{
-    int32_t from, to;
-    air_period_of(kind, b->a->day, &from, &to);
-    for (size_t i = 0; i < b->n_scheme; i++) {
-        const struct air_rank_scheme *s = &b->scheme[i];
-        struct air_rank r;
-        char line[512];
-        if (strcmp(s->member, "peer") != 0 || strcmp(b->t->level, "city") != 0)
-            continue;
-        enum lt_err e = air_rank_make(b->l, s, b->a->territory, kind, from, b->a->day, b->en ? LT_EN : LT_ZH, &r, err);
-        if (e)
-            return e;
-        for (size_t k = 0; k < r.n && r.n > 1; k++) { /* alone it would always be the first */
-            const struct air_rank_item *x = &r.item[k];
-            if (!x->own || x->rank == 0)
-                continue;
-            b->used = 0;
-            snprintf(line, sizeof line,
-                     b->en ? "%s, %s to %s: rank %d%s of %zu; improvement %s."
-                           : "%s（%s至%s）：第%d名%s，共%zu个城市；改善幅度%s。",
-                     b->en && s->name_en[0] ? s->name_en : s->name, date(b, from), date(b, b->a->day), x->rank,
-                     x->tied ? tell(b, "（并列）", " (shared)") : "", r.n,
-                     x->improve_rank ? tell(b, text(b, "第"), "rank ") : "—");
-            if (x->improve_rank) {
-                char tail[24];
-                snprintf(tail, sizeof tail, b->en ? "%d" : "%d名", x->improve_rank);
-                char *end = line + strlen(line) - (b->en ? 1 : strlen("。"));
-                snprintf(end, sizeof line - (size_t)(end - line), "%s%s", tail, tell(b, "。", "."));
-            }
-            paper_text(b->p, line);
-            *ret_invented = *ret_invented || r.invented;
-        }
-        air_rank_fini(&r);
-    }
-    return LT_OK;
-}
+/* ---- ranks among peers ---- */
 
 static const char *rank_text(struct brief *b, const struct air_rank_item *x)
 {
@@ -338,7 +300,7 @@ static const char *rank_text(struct brief *b, const struct air_rank_item *x)
     return text(b, t);
 }
 
-/* The same for the one page: a row a group, month and year beside each other. */
+/* A row a group, month and year beside each other. */
 static enum lt_err peer_table(struct brief *b, bool *ret_invented, struct lt_error *err)
 {
     const char *month = tell(b, "本月", "Month"), *year = tell(b, "本年累计", "Year to date");
@@ -630,31 +592,33 @@ static void key_figures(struct brief *b)
 
 static void notes(struct brief *b, bool invented)
 {
-    if (b->preliminary)
-        paper_note(b->p, tell(b, "注：数据未经审核，仅供参考。", "Note: preliminary data, not yet reviewed."));
-    paper_note(
-        b->p,
-        tell(b, "均值、百分位与综合指数按规定扣除沙尘影响，优良天数与重污染天数未扣除；同比由公布值计算。",
-             "Means, percentiles and the composite index are without sand dust, good and heavy days with it; changes "
-             "are computed from published values."));
-    if (b->ytd.standard != b->ytd_year.standard)
-        paper_note(
-            b->p, tell(b, "本年与去年适用的标准不同（GB 3095-2026 自2026年3月1日起施行），天数与综合指数的同比供参考。",
-                       "This year and last year are judged by different standards (GB 3095-2026 from 2026-03-01): "
-                       "changes of days and composite index are for orientation."));
-    if (invented)
-        paper_note(b->p,
-                   tell(b, "外市数据为演示用虚构数据。", "Figures of other cities are invented for demonstration."));
+    struct lt_buf s = LT_BUF_INIT(4096);
+    int years = 0;
     for (size_t i = 0; i < b->n_target; i++)
-        if (b->state[i].probability != LT_FIX_NONE) {
-            char line[300];
-            snprintf(line, sizeof line,
-                     b->en ? "Probability: drawn from the same days of %d past years; no forecast is used."
-                           : "完成概率由过去%d年同期逐日数据重抽样得出，未使用预报。",
-                     b->state[i].probability_years);
-            paper_note(b->p, line);
-            return;
-        }
+        if (b->state[i].probability != LT_FIX_NONE && b->state[i].probability_years > years)
+            years = b->state[i].probability_years;
+    if (b->preliminary)
+        lt_buf_adds(&s, tell(b, "注：数据未经审核，仅供参考。", "Note: preliminary data, not yet reviewed. "));
+    lt_buf_adds(&s,
+                tell(b, "均值、百分位与综合指数扣除沙尘影响，优良天数与重污染天数未扣除；同比由公布值计算。",
+                     "Means, percentiles and the composite index are without sand dust, good and heavy days with it; "
+                     "changes are computed from published values. "));
+    if (b->ytd.standard != b->ytd_year.standard)
+        lt_buf_adds(
+            &s, tell(b, "本年与去年适用的标准不同（GB 3095-2026 自2026年3月1日起施行），天数与综合指数的同比供参考。",
+                     "This year and last year are judged by different standards (GB 3095-2026 from 2026-03-01): "
+                     "changes of days and composite index are for orientation. "));
+    if (years > 0)
+        lt_buf_addf(&s,
+                    b->en ? "Probability: drawn from the same days of %d past years; no forecast is used. "
+                          : "完成概率由过去%d年同期逐日数据重抽样得出，未使用预报。",
+                    years);
+    if (invented)
+        lt_buf_adds(&s,
+                    tell(b, "外市数据为演示用虚构数据。", "Figures of other cities are invented for demonstration."));
+    lt_buf_addc(&s, '\0');
+    paper_note(b->p, s.failed ? "" : s.p);
+    lt_buf_fini(&s);
 }
 
 /* ---- the three papers ---- */
@@ -687,9 +651,7 @@ static enum lt_err body(struct brief *b, struct lt_error *err)
         span_text(b, month, &b->month, &b->month_year, "month");
     }
     span_text(b, year, &b->ytd, &b->ytd_year, "year");
-    e = b->a->kind == AIR_PAPER_ONEPAGE ? peer_table(b, &invented, err) : peer_text(b, AIR_MONTH, &invented, err);
-    if (!e && b->a->kind != AIR_PAPER_ONEPAGE)
-        e = peer_text(b, AIR_YTD, &invented, err);
+    e = peer_table(b, &invented, err);
     if (e)
         return e;
     target_table(b);
