@@ -386,7 +386,9 @@ bool air_cell_missing(struct lt_slice s)
     static const char *const nothing[] = {"",     "-",     "—",     "--",     "——",      "/",    "NA", "N/A",
                                           "na",   "NaN",   "nan",   "null",   "NULL",    "None", "无", "-99",
                                           "-999", "-9999", "-99.0", "-999.0", "-9999.0", "\\"};
-    if (s.n > 8)
+    if (s.n == 0)
+        return true;
+    if (s.n > 8 || (s.p[0] >= '0' && s.p[0] <= '9')) /* nearly every cell: no need to look at the list */
         return false;
     for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++)
         if (lt_slice_is(s, nothing[i]))
@@ -396,7 +398,9 @@ bool air_cell_missing(struct lt_slice s)
 
 bool air_flag_valid(struct lt_slice s)
 {
-    static const char *const good[] = {"", "N", "n", "正常", "有效", "valid", "V", "OK", "ok", "0"};
+    if (s.n == 0)
+        return true;
+    static const char *const good[] = {"N", "n", "正常", "有效", "valid", "V", "OK", "ok", "0"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         if (lt_slice_is(s, good[i]))
             return true;
