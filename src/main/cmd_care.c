@@ -67,17 +67,8 @@ int cmd_verify_journal(int argc, char **argv)
         opt_parse("verify-journal --data DIR [--from YYYYMMDD] [--to YYYYMMDD]", opts, 3, argc, argv, NULL, 0, NULL);
     if (r)
         return r == 1 ? 0 : 2;
-    if (!dir) {
-        fprintf(stderr, "lantian verify-journal: --data DIR is needed\n");
+    if (!opt_journal("verify-journal", dir))
         return 2;
-    }
-    char path[1100];
-    snprintf(path, sizeof path, "%.1000s/journal", dir);
-    if (access(path, R_OK | X_OK) !=
-        0) { /* a wrong path must not be told from a whole journal only by its zero records */
-        fprintf(stderr, "lantian verify-journal: no journal in %s\n", dir);
-        return 2;
-    }
     struct journal_verified v;
     struct lt_error err;
     enum lt_err e = journal_verify(dir, (int)from, (int)to, show, NULL, &v, &err);

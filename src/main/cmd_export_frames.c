@@ -40,10 +40,6 @@ static bool read_times(struct query *q)
     q->from_ms = INT64_MIN;
     q->to_ms = INT64_MAX;
     const char *bad = NULL;
-    if (q->tz_min < -14 * 60 || q->tz_min > 14 * 60) {
-        fprintf(stderr, "lantian export frames: --tz must be minutes between -840 and 840\n");
-        return false;
-    }
     if (q->from && !parse_time(q->from, (int)q->tz_min, false, &q->from_ms))
         bad = q->from;
     if (q->to && !parse_time(q->to, (int)q->tz_min, true, &q->to_ms))
@@ -143,18 +139,8 @@ int cmd_export_frames_on(int argc, char **argv, FILE *out)
                             sizeof opts / sizeof *opts, argc, argv, NULL, 0, NULL);
     if (r)
         return r == 1 ? 0 : 2;
-    char path[1100];
-    if (!q.dir) {
-        fprintf(stderr, "lantian export frames: --data DIR is needed\n");
+    if (!opt_tz("export frames", q.tz_min) || !read_times(&q) || !opt_journal("export frames", q.dir))
         return 2;
-    }
-    if (!read_times(&q))
-        return 2;
-    snprintf(path, sizeof path, "%.1000s/journal", q.dir);
-    if (access(path, R_OK | X_OK) != 0) {
-        fprintf(stderr, "lantian export frames: no journal in %s\n", q.dir);
-        return 2;
-    }
     struct journal_reader *rd = NULL;
     struct lt_error err = {0};
     enum lt_err e = journal_reader_open(q.dir, &rd, &err);

@@ -95,8 +95,10 @@ int cmd_ledger(int argc, char **argv)
         return 2;
     }
     int day;
-    if (tz_min < -720 || tz_min > 840 || !pick_day(day_text, all, (int)tz_min, &day)) {
-        fprintf(stderr, "lantian ledger: --day wants YYYY-MM-DD, --tz minutes from -720 to 840\n");
+    if (!opt_tz("ledger", tz_min))
+        return 2;
+    if (!pick_day(day_text, all, (int)tz_min, &day)) {
+        fprintf(stderr, "lantian ledger: --day wants YYYY-MM-DD\n");
         return 2;
     }
     struct sheet s = {.json = json};

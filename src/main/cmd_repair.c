@@ -131,7 +131,9 @@ int cmd_repair_journal(int argc, char **argv)
                       argv, NULL, 0, NULL);
     if (r)
         return r == 1 ? 0 : 2;
-    if (!dir || tz_min < -720 || tz_min > 840 || (accept && !by) || (by && !plain(by))) {
+    if (!opt_tz("repair-journal", tz_min))
+        return 2;
+    if (!dir || (accept && !by) || (by && !plain(by))) {
         fprintf(stderr, "lantian repair-journal: --data DIR is needed, and --by NAME (letters, digits, . - _ @) with "
                         "--accept-loss\n");
         return 2;

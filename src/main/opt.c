@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void help(const char *synopsis, const struct opt *opts, size_t n)
 {
@@ -80,6 +81,29 @@ int opt_parse(const char *synopsis, const struct opt *opts, size_t n, int argc, 
     if (ret_words)
         *ret_words = count;
     return 0;
+}
+
+bool opt_tz(const char *command, long long tz_min)
+{
+    if (tz_min >= -720 && tz_min <= 840)
+        return true;
+    fprintf(stderr, "lantian %s: --tz must be minutes between -720 and 840\n", command);
+    return false;
+}
+
+bool opt_journal(const char *command, const char *dir)
+{
+    char path[1100];
+    if (!dir) {
+        fprintf(stderr, "lantian %s: --data DIR is needed\n", command);
+        return false;
+    }
+    snprintf(path, sizeof path, "%.1000s/journal", dir);
+    if (access(path, R_OK | X_OK) ==
+        0) /* a wrong path must not be told from an empty journal only by its zero records */
+        return true;
+    fprintf(stderr, "lantian %s: no journal in %s\n", command, dir);
+    return false;
 }
 
 bool opt_host_port(const char *text, char *ret_host, size_t cap, unsigned *ret_port)

@@ -22,6 +22,9 @@ struct opt {
  * Returns 0 to go on, 1 after --help (exit 0), 2 after an error told on standard error (exit 2). */
 int opt_parse(const char *synopsis, const struct opt *opts, size_t n, int argc, char **argv, const char **words,
               size_t most_words, size_t *ret_words);
+/* Checks more than one subcommand makes; false after telling on standard error. command: "export frames". */
+bool opt_tz(const char *command, long long tz_min);
+bool opt_journal(const char *command, const char *dir); /* --data was given, and a journal is there to be read */
 /* Splits "127.0.0.1:9012" or "[::1]:9012"; false when it is no such thing. host holds cap bytes. */
 bool opt_host_port(const char *text, char *ret_host, size_t cap, unsigned *ret_port);
 #endif
