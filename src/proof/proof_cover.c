@@ -165,6 +165,21 @@ static void write_paper(struct paper *p, const struct proof_sources *s, const st
     paper_note(p, text);
 }
 
+void gather_warm_up(void)
+{
+    const struct paper_head head = {.lang = LT_ZH, .org = "蓝天", .title = "证据包 Evidence", .date = "2026-01-01"};
+    struct lt_buf out = LT_BUF_INIT(4u << 20);
+    struct paper p;
+    struct lt_error err;
+    paper_begin(&p, &head);
+    paper_heading(&p, "题 Heading");
+    paper_text(&p, "文 Text");
+    if (paper_end(&p, &err) != LT_OK || paper_pdf_outlines(lt_buf_slice(&p.json), &out, &err) != LT_OK)
+        lt_buf_clear(&out); /* the first package then says that its cover could not be drawn */
+    paper_fini(&p);
+    lt_buf_fini(&out);
+}
+
 enum lt_err gather_put_cover(const struct proof_sources *s, struct gathered *g, const struct proof_head *h,
                              struct proof_pack *pack, struct lt_error *err)
 {

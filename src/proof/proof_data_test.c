@@ -484,13 +484,9 @@ static void statements_altered(void **state)
     size_t n = 0;
     char path[200], other[200];
     struct lt_buf lines = LT_BUF_INIT(100000);
-    struct proof_keys *keys = NULL;
-    struct proof_public pub;
     const char *dir = copy();
     ok(proof_days(dir, &days, &n, &err));
     ok(proof_lines(dir, &lines, &err));
-    snprintf(path, sizeof path, "%s/keys/public.txt", dir);
-    ok(proof_public_read(path, &pub, &err));
     /* the middle one removed; the last one removed, which only published lines tell */
     snprintf(path, sizeof path, "%s/proof/%s.day", dir, days[1].name);
     assert_int_equal(unlink(path), 0);
@@ -536,8 +532,25 @@ static void statements_altered(void **state)
         assert_true(placed);
         text.p[at] = (char)(text.p[at] ^ bit);
     }
+    lt_buf_fini(&text);
+    lt_buf_fini(&lines);
+    free(days);
+}
+
+static void keys_and_times_altered(void **state)
+{
+    struct proof_day *days = NULL;
+    size_t n = 0;
+    char path[200];
+    struct lt_buf lines = LT_BUF_INIT(100000);
+    struct proof_keys *keys = NULL;
+    struct proof_public pub;
+    const char *dir = copy();
+    ok(proof_days(dir, &days, &n, &err));
+    ok(proof_lines(dir, &lines, &err));
+    snprintf(path, sizeof path, "%s/keys/public.txt", dir);
+    ok(proof_public_read(path, &pub, &err));
     /* another's key, whole statement signed anew; the own key, dated back; and both with known key and lines */
-    dir = copy();
     ok(proof_keys_open(base, NULL, true, &keys, &err)); /* other keys, made in another directory */
     struct chain_day d = days[2].d;
     sign_again(dir, keys, &d, days[2].name);
@@ -561,7 +574,6 @@ static void statements_altered(void **state)
     check(dir, lt_buf_slice(&lines), &pub);
     assert_found("backdated");
     proof_keys_close(&keys);
-    lt_buf_fini(&text);
     lt_buf_fini(&lines);
     free(days);
 }
@@ -685,6 +697,7 @@ int main(void)
         cmocka_unit_test(rows_altered),
         cmocka_unit_test(journal_altered),
         cmocka_unit_test(statements_altered),
+        cmocka_unit_test(keys_and_times_altered),
         cmocka_unit_test(bits_of_day_files),
         cmocka_unit_test(removal_is_recorded_and_holds_keep),
         cmocka_unit_test(sealing_leaves_all_or_nothing),

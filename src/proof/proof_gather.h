@@ -46,6 +46,8 @@ void gather_put_audit(const struct proof_sources *s, const struct gathered *g, s
 /* cover.html and cover.pdf; name: of the package. */
 enum lt_err gather_put_cover(const struct proof_sources *s, struct gathered *g, const struct proof_head *h,
                              struct proof_pack *p, struct lt_error *err) LT_MUST_CHECK;
+/* Draws something to nowhere: the first drawing loads fonts, which takes as long as a whole package. */
+void gather_warm_up(void);
 /* Hour values of a factor of a device, for the chart: n hours from from_ms; missing ones LT_FIX_NONE. */
 void gather_hours(const struct proof_sources *s, int64_t device, const char *factor, int64_t from_ms, size_t n,
                   int64_t *ret);

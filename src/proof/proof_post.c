@@ -130,6 +130,7 @@ static void *evidence_thread(void *arg)
     struct sql_db *db = NULL;
     struct lt_error err;
     unsigned fails = 0;
+    gather_warm_up();
     while (!stopping(p)) {
         unsigned n = 0;
         enum lt_err e = db ? LT_OK : open_db(p, &db, &err);
