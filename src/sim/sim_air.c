@@ -63,8 +63,8 @@ void sim_air_hour(const struct sim_air_place *p, int64_t at_ms, double ret[SIM_A
     double washed = s.rain > 0 ? 0.55 : 1, place = 0.72 + 0.28 * p->urban + 0.1 * p->industry;
     double rush = exp(-pow(s.hour - 8, 2) / 5) + exp(-pow(s.hour - 19.5, 2) / 9);
     double night = 1 + 0.14 * cos(2 * M_PI * (s.hour - 1) / 24);
-    double held = exp(0.5 * s.stagnant) * (0.62 + 0.95 * s.winter * s.winter);
-    double pm25 = 38 * held * place * washed * night * better * exp(own) * p->bias;
+    double held = exp((0.4 + 0.68 * s.winter) * s.stagnant) * (0.6 + 0.95 * s.winter * s.winter);
+    double pm25 = 39 * held * place * washed * night * better * exp(own) * p->bias;
     double blown = s.dust * (260 + 240 * (0.5 + 0.25 * sim_noise(p->city ^ 6, at_ms, 5 * LT_HOUR_MS)));
     ret[SIM_AIR_PM25] = round_to(pm25 + 0.14 * blown, 1);
     ret[SIM_AIR_PM10] = round_to(pm25 * 1.32 + (18 + 10 * s.sun) * washed * place * p->bias + blown, 1);
@@ -73,8 +73,8 @@ void sim_air_hour(const struct sim_air_place *p, int64_t at_ms, double ret[SIM_A
     double no2 = (13 + 15 * s.winter) * (0.45 + 0.55 * p->urban) * exp(0.35 * s.stagnant + own) * (0.75 + 0.5 * rush);
     ret[SIM_AIR_NO2] = round_to(no2 * better, 1);
     ret[SIM_AIR_CO] = round_to((0.38 + 0.35 * s.winter) * place * exp(0.3 * s.stagnant + 0.5 * own), 0.1);
-    double clear = s.rain > 0 ? 0.6 : 1 + 0.12 * sim_noise(p->city ^ 5, at_ms, 2 * LT_DAY_MS);
-    double o3 = (26 + 132 * s.sun * clear * (0.85 + 0.3 * s.summer)) * (1.06 - 0.12 * p->urban) - 0.25 * no2;
+    double clear = s.rain > 0 ? 0.6 : 1 + 0.17 * sim_noise(p->city ^ 5, at_ms, 2 * LT_DAY_MS);
+    double o3 = (26 + 144 * s.sun * clear * (0.85 + 0.3 * s.summer)) * (1.06 - 0.12 * p->urban) - 0.25 * no2;
     ret[SIM_AIR_O3] = round_to(o3 < 4 ? 4 : o3 * exp(0.4 * own), 1);
     double wind = 1.9 * exp(-0.35 * s.stagnant) * (0.7 + 0.6 * s.sun) + s.dust * 4.5;
     ret[SIM_AIR_TEMP] = round((s.temp - 3 * (1 - p->urban)) * 10) / 10;
