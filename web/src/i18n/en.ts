@@ -61,6 +61,7 @@ export const en: Messages = {
     evidence: 'Evidence',
     proof: 'Daily proof',
     replays: 'Replay',
+    draws: 'Random draw',
   },
   theme: {
     dark: 'Dark',
@@ -999,6 +1000,16 @@ export const en: Messages = {
       removal: 'Removals',
       order: 'Orders',
     },
+  },
+  draw: {
+    hint: 'First the commitment is published (hashes of list and seed, and which public value will be mixed in); the draw follows when that value is out. Anybody repeats it with the verification file. Weights and conflicts are kept under Administration.',
+    new: 'New draw', all: 'All draws', none: 'No draw yet', noneHint: 'Prepare one and publish its line', mine: 'My inspections', mineNone: 'None',
+    name: 'Name', source: 'Public value', sourceHint: 'e.g. numbers of lottery draw 2026137', value: 'Public value', pick: 'Enterprises to draw', team: 'Inspectors for each', avoid: 'Nobody inspects in the own county', count: 'Count the list', commit: 'Commit and publish',
+    counted: '{targets} enterprises, {people} inspectors, {conflicts} conflicts', county: 'County', industry: 'Industry', inList: 'In the list', min: 'At least', max: 'At most', quotas: 'Quotas', ungraded: 'Not graded',
+    commitment: 'Commitment', committedAt: 'Committed', revealedAt: 'Revealed', author: 'Prepared by', lineHint: 'Publish this line before the public value is known, and keep it.', seed: 'Seed', resultHash: 'SHA-256 of the result',
+    reveal: 'Reveal', revealText: 'Draws with “{value}”. The result cannot be changed afterwards.', cancel: 'Cancel', why: 'Why it is cancelled', file: 'Verification file', verify: 'Verify', right: 'The draw comes out again; everything fits', wrong: 'Does not fit', result: 'Result',
+    target: 'Enterprise', risk: 'Risk', credit: 'Grade', weight: 'Weight', people: 'Inspectors', unit: 'Unit', load: 'Allotment', drawn: 'Drawn',
+    state: { committed: 'Committed', revealed: 'Revealed', cancelled: 'Cancelled' }, riskOf: { high: 'High', medium: 'Medium', low: 'Low' },
   },
   replay: {
     hint: 'Runs past frames through the rules again and compares with what was recorded. Without dates: the last 30 days. To change a rule go to Rules: it is replayed before it goes live.',

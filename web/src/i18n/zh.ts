@@ -59,6 +59,7 @@ export const zh = {
     evidence: '证据',
     proof: '每日存证',
     replays: '规则回放',
+    draws: '双随机抽查',
   },
   theme: {
     dark: '深色',
@@ -997,6 +998,16 @@ export const zh = {
       removal: '清除记录',
       order: '指令',
     },
+  },
+  draw: {
+    hint: '先公布承诺（名单与种子的哈希、将采用的公开数值），公开数值揭晓后再抽取；任何人凭核验文件都能重现。权重与回避关系在“管理”中维护。',
+    new: '新建抽查', all: '全部抽查', none: '尚无抽查', noneHint: '新建后先公布承诺行', mine: '本人抽查任务', mineNone: '暂无任务',
+    name: '抽查名称', source: '公开数值来源', sourceHint: '如：双色球 2026137 期开奖号码', value: '公开数值', pick: '抽取企业数', team: '每家检查人数', avoid: '回避本区县人员', count: '核算名单', commit: '承诺并公布',
+    counted: '名单 {targets} 家，检查人员 {people} 人，回避 {conflicts} 项', county: '区县', industry: '行业', inList: '名单数', min: '下限', max: '上限', quotas: '配额', ungraded: '未定级',
+    commitment: '承诺', committedAt: '承诺时间', revealedAt: '揭晓时间', author: '发起人', lineHint: '公开数值揭晓前公布此行，并留存以备核对。', seed: '种子', resultHash: '结果 SHA-256',
+    reveal: '揭晓', revealText: '将以“{value}”抽取，结果不可更改。', cancel: '作废', why: '作废原因', file: '核验文件', verify: '核验', right: '抽取结果可重现，全部相符', wrong: '不符', result: '抽取结果',
+    target: '企业', risk: '风险', credit: '绩效', weight: '权重', people: '检查人员', unit: '单位', load: '任务分配', drawn: '抽中',
+    state: { committed: '已承诺', revealed: '已揭晓', cancelled: '已作废' }, riskOf: { high: '高', medium: '中', low: '低' },
   },
   replay: {
     hint: '用现行规则重算过去的报文，与当时记录逐条比对。不填日期为最近 30 天。修改规则请在“规则”页进行，系统会先回放再生效。',
