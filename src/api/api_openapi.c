@@ -213,6 +213,42 @@ static void own_paths(struct jsonw *w)
     }
 }
 
+static json_t *paths_of(void (*write)(struct jsonw *w))
+{
+    struct lt_buf text = LT_BUF_INIT(JSONR_SIZE_MAX);
+    struct jsonw w;
+    json_t *ret = NULL;
+    jsonw_init(&w, &text);
+    jsonw_object(&w);
+    write(&w);
+    jsonw_object_end(&w);
+    if (!jsonw_ok(&w) || jsonr_object(lt_buf_slice(&text), JSONR_SIZE_MAX, &ret, NULL) != LT_OK)
+        ret = NULL;
+    lt_buf_fini(&text);
+    return ret;
+}
+
+/* A read-only kind has its list from the declaration and its POST from the routes: both stand under one path. */
+static void all_paths(struct jsonw *w)
+{
+    json_t *own = paths_of(own_paths), *kinds = paths_of(record_openapi_paths), *more;
+    const char *path;
+    json_object_foreach(kinds, path, more)
+    {
+        json_t *there = json_object_get(own, path);
+        if (there)
+            json_object_update(there, more);
+        else
+            json_object_set(own, path, more);
+    }
+    if (own && kinds)
+        jsonw_tree(w, own);
+    else
+        jsonw_null(w); /* no memory: the caller sees that it is not whole */
+    json_decref(own);
+    json_decref(kinds);
+}
+
 static void own_schemas(struct jsonw *w)
 {
     jsonw_key(w, "error");
@@ -250,10 +286,7 @@ void api_openapi(struct lt_buf *out)
     jsonw_key(&w, "security");
     jsonw_raw(&w, LT_LIT("[{\"cookie\":[]},{\"bearer\":[]}]"));
     jsonw_key(&w, "paths");
-    jsonw_object(&w);
-    own_paths(&w);
-    record_openapi_paths(&w);
-    jsonw_object_end(&w);
+    all_paths(&w);
     jsonw_key(&w, "components");
     jsonw_object(&w);
     jsonw_key(&w, "securitySchemes");
