@@ -219,6 +219,14 @@ def everything_is_checked_from_the_outside():
     assert POST.stop() == 0
     out = cli("verify", "--data", POST.data, "--roots", DIR / "roots.txt", "--key", DIR / "public.txt", "--lang", "en", check=0).stdout
     assert b"it holds" in out, out
+    backup, again = str(DIR / "backup"), str(DIR / "again")  # keys, statements and packages go along, and stay secret
+    for _ in range(2):
+        cli("backup", "--data", POST.data, "--to", backup, check=0)
+    cli("restore", "--from", backup, "--data", again, check=0)
+    assert b"it holds" in cli("verify", "--data", again, "--key", DIR / "public.txt", "--lang", "en", check=0).stdout
+    assert os.stat(again + "/keys/sm2.pem").st_mode & 0o777 == 0o600
+    names = [sorted(f.name for f in pathlib.Path(d, "evidence").rglob("*.zip")) for d in (POST.data, again)]
+    assert names[0] == names[1] and names[0], names
     copy = str(DIR / "copy")
     day = next(pathlib.Path(POST.data, "proof").glob("*.day")).name
     rnd = random.Random(3)

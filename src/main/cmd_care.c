@@ -142,8 +142,38 @@ static enum lt_err copy_dir(const char *from, const char *to, bool online, struc
     return e;
 }
 
+/* Keys, day statements, packages: files that are written once. What the copy has already (same length) is left alone.
+ */
+static enum lt_err copy_tree(const char *from, const char *to, int depth, struct lt_error *err)
+{
+    DIR *d = opendir(from);
+    if (!d)
+        return errno == ENOENT ? LT_OK : lt_fail(err, LT_E_IO, NULL, from, strerror(errno), NULL);
+    enum lt_err e =
+        mkdir(to, 0700) == 0 || errno == EEXIST ? LT_OK : lt_fail(err, LT_E_IO, NULL, to, strerror(errno), NULL);
+    struct dirent *entry;
+    while (e == LT_OK && (entry = readdir(d))) {
+        char a[1024], b[1024];
+        struct stat st, old;
+        snprintf(a, sizeof a, "%.760s/%s", from, entry->d_name);
+        snprintf(b, sizeof b, "%.760s/%s", to, entry->d_name);
+        if (entry->d_name[0] == '.' || ends_with(a, ".part") || stat(a, &st) != 0)
+            continue;
+        if (S_ISDIR(st.st_mode) && depth > 0) {
+            e = copy_tree(a, b, depth - 1, err);
+        } else if (S_ISREG(st.st_mode) && (stat(b, &old) != 0 || old.st_size != st.st_size)) {
+            e = copy_plain(a, b, err);
+            if (e == LT_OK && chmod(b, st.st_mode & 0777) != 0) /* a secret key stays one */
+                e = lt_fail(err, LT_E_IO, NULL, b, strerror(errno), NULL);
+        }
+    }
+    closedir(d);
+    return e;
+}
+
 static enum lt_err copy_post(const char *from, const char *to, struct lt_error *err)
 {
+    static const char *const trees[] = {"keys", "proof", "evidence"};
     char a[1024], b[1024];
     /* The order matters: what depends on the journal is copied first, so that the copy's journal reaches at least as
      * far as the copy's cursor. */
@@ -152,6 +182,11 @@ static enum lt_err copy_post(const char *from, const char *to, struct lt_error *
     snprintf(b, sizeof b, "%s/series", to);
     if (e == LT_OK)
         e = copy_dir(a, b, true, err);
+    for (size_t i = 0; e == LT_OK && i < sizeof trees / sizeof trees[0]; i++) {
+        snprintf(a, sizeof a, "%.1000s/%s", from, trees[i]);
+        snprintf(b, sizeof b, "%.1000s/%s", to, trees[i]);
+        e = copy_tree(a, b, 2, err);
+    }
     return e == LT_OK ? journal_backup(from, to, err) : e;
 }
 

@@ -582,7 +582,7 @@ static void keys_and_times_altered(void **state)
 static void bits_of_day_files(void **state)
 {
     const char *dir = copy(), *many = getenv("PROOF_FLIPS");
-    uint64_t rounds = 10000, logical = 60;
+    uint64_t rounds = getenv("LT_LONG") ? 10000 : 3000, logical = 60;
     if (many)
         assert_true(lt_text_to_u64(lt_slice_of(many), &rounds));
     struct lt_rand r;
