@@ -78,6 +78,10 @@ enum lt_err demo_records(const struct demo_config *cfg, const struct demo_plan *
                          int64_t from_ms, struct lt_error *err) LT_MUST_CHECK;
 enum lt_err demo_journal(const struct demo_config *cfg, const struct demo_plan *plan, int64_t from_ms,
                          uint64_t *ret_frames, struct lt_error *err) LT_MUST_CHECK;
+struct record_ctx;
+/* Teams of inspectors and their conflicts of interest; after the accounts. */
+enum lt_err demo_inspectors(const struct record_ctx *x, int64_t city, const int64_t *enterprise, size_t n_enterprise,
+                            struct lt_error *err);
 enum lt_err demo_people(const struct demo_config *cfg, struct sql_db *db, uint64_t *ret_alarms,
                         struct lt_error *err) LT_MUST_CHECK;
 /* After demo_air(): targets out of its figures, schemes, other cities. */

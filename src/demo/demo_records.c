@@ -227,6 +227,8 @@ enum lt_err demo_records(const struct demo_config *cfg, const struct demo_plan *
     if (e == LT_OK) {
         if ((e = territories(&m)) == LT_OK && (e = units(&m)) == LT_OK && (e = plants(&m)) == LT_OK)
             e = people(&m);
+        if (e == LT_OK)
+            e = demo_inspectors(&m.x, m.city, m.enterprise, plan->plants, err);
         e = sql_end(db, e, err);
     }
     free(m.enterprise);
