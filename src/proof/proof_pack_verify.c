@@ -525,6 +525,20 @@ static bool branch_holds(struct chain_hasher *h, const json_t *v, enum chain_alg
     return chain_path_holds(h, a, leaf, (uint64_t)index, (uint64_t)count, path, n, r->root.h[a]);
 }
 
+/* Is this the record the proof speaks of: of its stream, and with its number as the first column? */
+static bool is_record(struct lt_slice bytes, int stream, json_int_t seq)
+{
+    static const char letter[CHAIN_STREAMS] = {
+        [CHAIN_JOURNAL] = 'J', [CHAIN_AUDIT] = 'A', [CHAIN_VERDICT] = 'V', [CHAIN_REMOVAL] = 'R'};
+    const char head[4] = {'L', 'T', letter[stream], '1'};
+    uint64_t number = 0;
+    if (bytes.n < 12 || memcmp(bytes.p, head, sizeof head) != 0)
+        return false;
+    for (size_t i = 12; i-- > 4;)
+        number = number << 8 | (uint8_t)bytes.p[i];
+    return number == (uint64_t)seq;
+}
+
 static void inclusion(struct chain_hasher *h, json_t *v, const struct proof_verify *how, struct proof_verdict *r)
 {
     struct lt_slice hex = text_of(v, "record"), statement = text_of(v, "statement");
@@ -551,8 +565,8 @@ static void inclusion(struct chain_hasher *h, json_t *v, const struct proof_veri
         const struct lt_slice bytes = {(const char *)record, hex.n / 2};
         json_int_t seq = json_integer_value(json_object_get(v, "seq")),
                    index = json_integer_value(json_object_get(v, "index"));
-        stream =
-            branch_holds(h, v, CHAIN_SHA256, bytes, &d.stream[s]) && branch_holds(h, v, CHAIN_SM3, bytes, &d.stream[s]);
+        stream = is_record(bytes, s, seq) && branch_holds(h, v, CHAIN_SHA256, bytes, &d.stream[s]) &&
+                 branch_holds(h, v, CHAIN_SM3, bytes, &d.stream[s]);
         if (s == CHAIN_JOURNAL)
             stream = stream && chain_record_read(bytes, &j) && j.seq == (uint64_t)seq &&
                      d.stream[s].first + (uint64_t)index == (uint64_t)seq;
