@@ -122,6 +122,8 @@ struct proof_sum_bad {
     bool exact;
     uint8_t is, was;
 };
+/* After a kill between statement and sum: makes what is missing of finished, sealed days, and roots.txt. */
+enum lt_err proof_complete(const char *dir, struct lt_error *err) LT_MUST_CHECK;
 /* LT_E_CORRUPT: *ret says where; LT_E_NOT_FOUND: no sum. Opens the day file through SQLite only. */
 enum lt_err proof_sum_check(const char *dir, int day, struct proof_sum_bad *ret, struct lt_error *err) LT_MUST_CHECK;
 

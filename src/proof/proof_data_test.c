@@ -671,6 +671,12 @@ static void sealing_leaves_all_or_nothing(void **state)
     assert_int_equal(truncate(path, 100), 0);
     free(days);
     assert_int_equal(seal_all(dir, true), 1);
+    char sum[200];
+    snprintf(sum, sizeof sum, "%s/proof/files/20261121.sum", dir);
+    assert_int_equal(unlink(sum), 0);
+    assert_int_equal(unlink(path), 0);
+    ok(proof_complete(dir, &err));
+    assert_int_equal(access(sum, R_OK), 0);
     struct lt_buf lines = LT_BUF_INIT(100000);
     ok(proof_read(path, &lines, &err));
     assert_int_equal(check(dir, lt_buf_slice(&lines), NULL).findings, 0);

@@ -281,6 +281,8 @@ static void *days_thread(void *arg)
     struct lt_error err;
     /* Receiving comes first: this thread gives way (Linux: niceness is per thread). */
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+    if (proof_complete(p->dir, &err) != LT_OK)
+        note_fault(p, "complete sealed days", &err);
     while (!stopping(p)) {
         if (db || open_db(p, &db, &err) == LT_OK)
             seal_due(p, db);

@@ -175,3 +175,20 @@ enum lt_err proof_sum_check(const char *dir, int day, struct proof_sum_bad *ret,
     lt_buf_fini(&sums);
     return e;
 }
+
+enum lt_err proof_complete(const char *dir, struct lt_error *err)
+{
+    struct proof_day *days = NULL;
+    size_t n = 0;
+    enum lt_err e = proof_days(dir, &days, &n, err);
+    for (size_t i = 0; e == LT_OK && i < n; i++) {
+        char sum[PROOF_PATH], db[PROOF_PATH];
+        struct stat st;
+        sum_path(dir, days[i].d.day, sum);
+        snprintf(db, sizeof db, "%.900s/journal/%08d.db", dir, days[i].d.day);
+        if (days[i].bad_line == 0 && days[i].d.final && stat(sum, &st) != 0 && stat(db, &st) == 0)
+            e = proof_sum_write(dir, days[i].d.day, err);
+    }
+    free(days);
+    return e == LT_OK && n ? proof_lines_file(dir, err) : e;
+}
