@@ -2,7 +2,8 @@
  * factors, 25 pairs, about 490 bytes) of many devices, read from journal batches in memory. Then the same journal from
  * the disk once more as a replay, compared with what the engine stored, and how much of it is reading alone.
  *
- * usage: engine_bench [devices] [frames per device]   (default 2000 100) */
+ * usage: engine_bench [devices] [frames per device]   (default 2000 240: two hours of them)
+ *        engine_bench replay DIR [times]                 the replay of what such a run left in DIR, nothing else */
 #include "alarm/alarm.h"
 #include "base/clock.h"
 #include "base/rand.h"
@@ -13,6 +14,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -153,6 +155,13 @@ static double cpu_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static double kernel_now(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_THREAD, &u);
+    return (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec / 1e6;
+}
+
 static void read_alone(const char *dir, uint64_t frames)
 {
     struct journal_reader *rd;
@@ -180,19 +189,27 @@ static void replay_it(const char *dir)
     struct replay_config rc = {
         .dir = dir, .scratch = scratch, .tz_min = LT_TZ_CHINA, .day_from = 20261129, .day_to = 20261129};
     struct replay *r;
-    double c0 = cpu_now();
+    double c0 = cpu_now(), k0 = kernel_now();
     must(replay_run(&rc, &r, NULL), "replay");
-    double cpu = cpu_now() - c0;
+    double cpu = cpu_now() - c0, kernel = kernel_now() - k0;
     const struct replay_result *s = replay_result(r);
-    printf("replay: cpu %.3f s, wall %.3f s: %.0f frames/s of cpu; %llu hours compared, %llu differences\n", cpu,
-           s->seconds, (double)s->frames / cpu, (unsigned long long)s->hours, (unsigned long long)s->differences);
+    printf(
+        "replay: cpu %.3f s (kernel %.3f), wall %.3f s: %.0f frames/s of cpu; %llu hours compared, %llu differences\n",
+        cpu, kernel, s->seconds, (double)s->frames / cpu, (unsigned long long)s->hours,
+        (unsigned long long)s->differences);
     replay_free(&r);
 }
 
 int main(int argc, char **argv)
 {
+    if (argc > 2 && strcmp(argv[1], "replay") == 0) {
+        for (unsigned long i = argc > 3 ? strtoul(argv[3], NULL, 10) : 1; i > 0; i--) {
+            replay_it(argv[2]);
+        }
+        return 0;
+    }
     unsigned devices = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 2000;
-    unsigned per = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 100;
+    unsigned per = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 240;
     char dir[64];
     snprintf(dir, sizeof dir, "%s/lt-bench-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     if (!mkdtemp(dir)) {
@@ -210,13 +227,14 @@ int main(int argc, char **argv)
     must(engine_open(&ec, &e, NULL), "engine");
     struct timespec c0, c1;
     int64_t t0 = lt_mono_us();
+    double k0 = kernel_now();
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &c0);
     for (size_t i = 0; i < n; i++) {
         must(engine_apply(e, b[i], NULL), "apply");
         must(engine_commit(e, NULL), "commit");
     }
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &c1);
-    double wall = (double)(lt_mono_us() - t0) / 1e6;
+    double wall = (double)(lt_mono_us() - t0) / 1e6, kernel = kernel_now() - k0;
     double cpu = (double)(c1.tv_sec - c0.tv_sec) + (double)(c1.tv_nsec - c0.tv_nsec) / 1e9;
     struct engine_stats st;
     engine_stats(e, &st);
@@ -225,8 +243,9 @@ int main(int argc, char **argv)
     printf("devices %u, frames %llu (%llu bytes each), bad %llu, alarms %llu\n", devices, (unsigned long long)st.frames,
            (unsigned long long)(bytes / st.frames), (unsigned long long)st.bad_items,
            (unsigned long long)st.alarms_raised);
-    printf("cpu %.3f s, wall %.3f s: %.0f frames/s of cpu, %.2f us a frame; checkpoint %.3f s; series cache %.1f MB\n",
-           cpu, wall, (double)st.frames / cpu, cpu * 1e6 / (double)st.frames, (double)(lt_mono_us() - f0) / 1e6,
+    printf("cpu %.3f s (kernel %.3f), wall %.3f s: %.0f frames/s of cpu, %.2f us a frame; checkpoint %.3f s; series "
+           "cache %.1f MB\n",
+           cpu, kernel, wall, (double)st.frames / cpu, cpu * 1e6 / (double)st.frames, (double)(lt_mono_us() - f0) / 1e6,
            (double)series_cache_bytes(s) / 1e6);
     for (size_t i = 0; i < n; i++) {
         journal_batch_unref(&b[i]);
