@@ -304,11 +304,11 @@ static void close_conn(struct gw_conn *c, const char *cause)
     if (c->closing)
         return;
     c->closing = true;
-    const struct session_device *d = &c->s.dev[c->s.cur];
+    const struct session_device *d = c->s.dev_n ? &c->s.dev[c->s.cur] : NULL; /* none: it never named itself */
     session_flush(&c->s, &l->env);
     snprintf(what, sizeof what, "close (%s)", cause);
     if (!l->stopping)
-        record_conn(c, what, d->entry ? d->mn : (struct lt_slice){"", 0});
+        record_conn(c, what, d ? d->mn : (struct lt_slice){"", 0});
     session_fini(&c->s, &l->env, cause);
     link_remove(&c->wait_link);
     link_remove(&c->dirty_link);
