@@ -3,13 +3,13 @@ import { call, get, post, type Query } from './client'
 import type { Page, RecordItem, Time } from './types'
 
 export interface Evidence extends RecordItem { name: string; type: string; size: number; sha256: string; sm3: string; alarm_text?: string; delay_ms?: number; n_follow_ups?: number; hold?: boolean; state?: string; author_name?: string }
-export interface Custody { at: Time; user: string; address: string; action: string; detail: string | null }
+export interface Custody { at: Time; user: string; address: string; action: string; detail: string | Record<string, unknown> | null }
 export interface EvidenceDetail { evidence: Evidence; manifest: Record<string, unknown>; follow_ups: Evidence[]; custody: Custody[]; holds: { id: number; reason: string; until: Time }[] }
 export interface Check { check: string; ok: boolean; text: string; at?: number | null }
 export interface EvidenceVerdict { ok: boolean; at: Time; took_ms: number; checks: Check[]; first_bad: null | { offset: number; entry: string; entry_offset: number; is: number | string; was: number | string | null; text: string } }
 export interface DayStream { name: string; first: number; last: number; count: number; sha256: string; sm3: string }
 export interface DayStatement { n: number; day: string; part: number; final: boolean; sealed_at: Time; previous: string; sha256: string; sm3: string; line: string; streams: DayStream[]; stamped: boolean; removed: boolean }
-export interface ProofKeys { key: string; ed25519: string; sm2: string; made_at: Time }
+export interface ProofKeys { key: string; ed25519: string; sm2: string; made_at?: Time }
 export interface ProofRun { running: boolean; from?: string; to?: string; day?: string; records?: number; batches?: number; statements?: number; rows?: number; started_at?: Time; ended_at?: Time; ok: boolean | null; findings?: { where: string; what: string; text: string }[]; seconds?: number }
 
 export const proof = {
