@@ -90,8 +90,6 @@ enum lt_err paper_pdf(struct lt_slice model, struct lt_buf *out, struct lt_error
 /* The same with glyphs as shapes: one page has some 150 kB instead of 1 MB (a subset of a CJK font has 350 kB), but its
  * text cannot be searched. For the cover of a package, whose text is there as a web page too. */
 enum lt_err paper_pdf_outlines(struct lt_slice model, struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;
-/* Frees the fonts loaded for PDFs; at the end of the program, when nothing is drawn any more. */
-void paper_done(void);
 /* One sheet in the paper's order: titles merged over the table's width, figures, tables with two-row heads, charts as
  * their numbers. */
 enum lt_err paper_xlsx(struct lt_slice model, struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;

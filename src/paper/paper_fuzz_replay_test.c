@@ -1,6 +1,5 @@
 /* Replays the paper fuzz target on a corpus. */
 #include "base/fuzz_replay.h"
-#include "paper/paper.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,7 +17,5 @@ int main(void)
         "\"mark\":"
         "\"bad\"}]}]}",
     };
-    int failed = fuzz_replay("paper", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 1500);
-    paper_done();
-    return failed;
+    return fuzz_replay("paper", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 1500);
 }

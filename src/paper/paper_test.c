@@ -223,7 +223,5 @@ int main(void)
         cmocka_unit_test(bad_models_are_refused_with_their_place),
         cmocka_unit_test(builder_tells_what_is_too_much),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    paper_done();
-    return failed;
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
