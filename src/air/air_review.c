@@ -296,6 +296,8 @@ static enum lt_err take_back(struct air_writer *w, const struct review *r, const
     struct air_block *b;
     int32_t day = (int32_t)(k->slot / 24);
     int hour = (int)(k->slot % 24);
+    if (hour < 0)
+        return lt_fail(err, LT_E_CORRUPT, "air_change", "air_change", "slot", NULL);
     enum lt_err e = air_writer_block(w, r->station, day, &b, err);
     if (e != LT_OK)
         return e;
@@ -432,7 +434,9 @@ static enum lt_err read_items(const json_t *body, char ret[128], struct lt_error
             lt_text_copy_slice(ret, 128, text);
         return e == LT_OK ? items_of(text, &bits, err) : e;
     }
-    for (size_t i = 0; i < json_array_size(v) && i < AIR_ITEMS; i++) {
+    if (json_array_size(v) > AIR_ITEMS)
+        return lt_fail(err, LT_E_FIELD_RANGE, "items", "items", "1", "12");
+    for (size_t i = 0; i < json_array_size(v); i++) {
         const char *one = json_string_value(json_array_get(v, i));
         int k = snprintf(ret + n, 128 - n, "%s%.8s", i ? "," : "", one ? one : "?");
         n += k > 0 ? (size_t)k : 0;
@@ -447,7 +451,8 @@ static enum lt_err check_proposal(const struct review *r, int tz_min, int64_t no
         return lt_fail(err, LT_E_FIELD_FORMAT, "from", "from, to", "hh:mm", "hh:00");
     if (r->to_ms <= r->from_ms || r->to_ms - r->from_ms > REVIEW_HOURS_MAX * LT_HOUR_MS)
         return lt_fail(err, LT_E_FIELD_RANGE, "to", "to", "from + 1 h", "from + 92 d");
-    if (r->from_ms > now_ms)
+    /* an offset ahead of ours can name a time before our first day, and slots of hours count from that */
+    if (r->from_ms > now_ms || air_day_of(r->from_ms, tz_min) < 0)
         return lt_fail(err, LT_E_FIELD_RANGE, "from", "from", "1970", "now");
     if (r->action != A_CORRECT)
         return LT_OK;

@@ -458,6 +458,31 @@ static void each_action_does_what_it_says(void **state)
     city_free(w.c);
 }
 
+/* Blocks count slots from 1970 local time; an offset ahead of ours names hours before that. */
+static void hours_before_the_first_day_are_refused(void **state)
+{
+    struct world w = world_make();
+    struct lt_error err;
+    struct auth_ctx who = user(&w, 0);
+    struct record_ctx x = as(w.c, &who);
+    int64_t id;
+    json_t *body = json_pack("{s:I, s:[s], s:s, s:s, s:s, s:f, s:s}", "station", (json_int_t)w.station[0], "items",
+                             "PM25", "from", "1970-01-01T00:00:00+14:00", "to", "1970-01-01T01:00:00+14:00", "action",
+                             "correct", "value", 12.5, "reason", "r");
+    assert_int_equal(air_review_propose(&x, body, &id, &err), LT_E_FIELD_RANGE);
+    json_object_set_new(body, "from", json_string("1970-01-01T00:00:00+08:00"));
+    json_object_set_new(body, "to", json_string("1970-01-01T01:00:00+08:00"));
+    assert_int_equal(air_review_propose(&x, body, &id, &err), LT_OK);
+    json_t *items = json_array();
+    for (int i = 0; i < AIR_ITEMS; i++)
+        json_array_append_new(items, json_string("PM25"));
+    json_array_append_new(items, json_string("nonsense")); /* the thirteenth is not left out unseen */
+    json_object_set_new(body, "items", items);
+    assert_int_equal(air_review_propose(&x, body, &id, &err), LT_E_FIELD_RANGE);
+    json_decref(body);
+    city_free(w.c);
+}
+
 struct seen {
     unsigned n, refused;
     struct air_change last;
@@ -548,6 +573,7 @@ int main(void)
         cmocka_unit_test(invalid_and_dust_are_masked),
         cmocka_unit_test(two_persons_review),
         cmocka_unit_test(each_action_does_what_it_says),
+        cmocka_unit_test(hours_before_the_first_day_are_refused),
         cmocka_unit_test(the_trail_tells_both_values),
         cmocka_unit_test(events_name_hours),
     };
