@@ -348,7 +348,8 @@ static bool epoch_of(struct lt_slice s, int64_t *ret)
         return false;
     while (n < s.n && s.p[n] >= '0' && s.p[n] <= '9')
         n++;
-    return lt_text_to_i64((struct lt_slice){s.p + 6, n - 6}, ret);
+    /* sums with it must not overflow; the year 9999 has fifteen digits */
+    return n - 6 <= 15 && lt_text_to_i64((struct lt_slice){s.p + 6, n - 6}, ret);
 }
 
 bool air_time_parse(struct lt_slice text, int tz_min, bool *ret_has_hour, int64_t *ret_at_ms)

@@ -97,6 +97,8 @@ static void read_value(struct push *p, size_t n, const json_t *o, int item, stru
 static void read_invalid(struct push *p, size_t n, const json_t *o, struct air_row *row)
 {
     const json_t *list = json_object_get(o, "invalid");
+    if (list && !json_is_null(list) && !json_is_array(list)) /* "invalid":"CO" must not make CO a valid value */
+        fault(p, n, "invalid", LT_E_FIELD_TYPE, "invalid", "array", NULL);
     for (size_t i = 0; i < json_array_size(list); i++) {
         enum air_item item;
         const char *z = json_string_value(json_array_get(list, i));
@@ -123,6 +125,10 @@ static void read_row(struct push *p, size_t n, json_t *o, struct air_row *row)
     for (int i = 0; i < AIR_ITEMS; i++)
         row->value[i] = AIR_NONE;
     json_object_foreach(o, key, v) if (!known_member(key)) fault(p, n, "", LT_E_FIELD_UNKNOWN, key, NULL, NULL);
+    if (!json_is_object(o)) {
+        fault(p, n, "", LT_E_FIELD_TYPE, "rows", "object", NULL);
+        return;
+    }
     const char *station = json_string_value(json_object_get(o, "station"));
     const char *time = json_string_value(json_object_get(o, "time"));
     if (!station || !(row->station = station_of(p, station)))
@@ -158,11 +164,14 @@ static enum lt_err choice(const json_t *body, const char *name, const char *a, c
 enum lt_err air_push(const struct record_ctx *x, const json_t *body, struct air_put_result *ret,
                      struct record_faults *faults, struct lt_error *err)
 {
+    static const char *const names[] = {"hour_label", "co_unit", "rows", NULL};
     struct push p = {.x = x, .faults = faults, .label_end = true, .err = err};
     struct record_query q = {0};
     const json_t *rows = json_object_get(body, "rows");
     size_t n = json_array_size(rows);
     enum lt_err e = auth_need(x->who, "air:push", err);
+    if (e == LT_OK) /* a misspelt "co_unit" would make every CO a thousand times too large */
+        e = jsonr_only((json_t *)(uintptr_t)body, names, err);
     if (e == LT_OK)
         e = choice(body, "hour_label", "start", "end", &p.label_end, err);
     if (e == LT_OK)

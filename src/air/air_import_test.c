@@ -490,6 +490,13 @@ static void programs_push(void **state)
                               &res, &f, &err),
                          LT_OK);
     assert_int_equal(f.n, 4);
+    static const char *const misread[] = {
+        /* flags that are no list, an option misspelt, rows that are none, a time beyond all */
+        "{\"rows\":[{\"station\":\"1001A\",\"time\":\"2026-11-20T10:00:00+08:00\",\"CO\":1,\"invalid\":\"CO\"}]}",
+        "{\"co_units\":\"ug\",\"rows\":[{\"station\":\"1001A\",\"time\":\"2026-11-20T10:00:00+08:00\",\"CO\":800}]}",
+        "{\"rows\":[7]}", "{\"rows\":[{\"station\":\"1001A\",\"time\":\"/Date(9223372036854775807)/\",\"CO\":1}]}"};
+    for (size_t i = 0; i < sizeof misread / sizeof misread[0]; i++)
+        assert_int_not_equal(push(&w, misread[i], &res, &f, &err), LT_OK);
     assert_int_equal(day_of(&w, w.station[0], "2026-11-20").arrived[9], 0);
     city_free(w.c);
 }
