@@ -31,7 +31,9 @@ static int32_t month_end(int year, int month)
 /* The season that holds the day; from April to September the one that is past. */
 static void season_of(int year, int month, int32_t *ret_from, int32_t *ret_to)
 {
-    airq_autumn_winter(month >= 10 ? year : year - 1, ret_from, ret_to);
+    const int first = month >= 10 ? year : year - 1;
+    *ret_from = air_day(first, 10, 1);
+    *ret_to = air_day(first + 1, 3, 31);
 }
 
 void air_period_of(enum air_period_kind k, int32_t day, int32_t *ret_from, int32_t *ret_to)

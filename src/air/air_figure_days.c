@@ -23,11 +23,14 @@ int air_month_days(int year, int month)
     return days[month - 1] + (month == 2 && leap);
 }
 
+/* Any year: what lies before 1970-01-01 and after 9999-12-31 is asked for too, as the day before, the week or the
+ * season around. The calendar repeats every 400 years of 146,097 days. */
 int32_t air_day(int year, int month, int day)
 {
+    const int era = year >= 2000 ? (year - 2000) / 400 : -((2399 - year) / 400);
     int64_t at_ms = 0;
-    struct lt_civil c = {.year = year, .month = month, .day = day};
-    return lt_civil_to_ms(&c, 0, &at_ms) ? (int32_t)(at_ms / LT_DAY_MS) : 0;
+    struct lt_civil c = {.year = year - era * 400, .month = month, .day = day};
+    return lt_civil_to_ms(&c, 0, &at_ms) ? (int32_t)(at_ms / LT_DAY_MS) + era * 146097 : 0;
 }
 
 int air_yyyymmdd(int32_t day)
@@ -370,6 +373,9 @@ static enum lt_err scope_ids(const struct air_look *l, struct lt_slice rest, str
             return lt_fail(err, LT_E_NOT_FOUND, "scope", sc->kind == AIR_SCOPE_STATION ? "station" : "territory", shown,
                            NULL);
         }
+        for (size_t i = 0; i < sc->n; i++)
+            if (sc->id[i] == id) /* named twice it would weigh twice in the region's mean */
+                return lt_fail(err, LT_E_FIELD_FORMAT, "scope", "scope", "", "territory:3, station:7, region:3,4");
         sc->id[sc->n++] = id;
         rest = comma ? (struct lt_slice){comma + 1, rest.n - one.n - 1} : (struct lt_slice){NULL, 0};
     }

@@ -231,6 +231,42 @@ static void periods_are_those_of_the_calendar(void **state)
     assert_string_equal(air_standard_name(air_standard_on(air_day(2031, 1, 1))), "2026f");
 }
 
+/* The first and last days one can ask for, and what is compared with them, lie beyond the calendar of base. */
+static void the_ends_of_the_calendar_hold(void **state)
+{
+    struct made *m = made_open(3, 0, -1);
+    struct air_look l;
+    struct air_days d;
+    struct lt_error err = {0};
+    const int32_t ends[] = {air_day(1970, 1, 1), air_day(1969, 12, 31), air_day(1600, 2, 29), air_day(9999, 12, 31),
+                            air_day(10000, 3, 31)};
+    static const int named[] = {19700101, 19691231, 16000229, 99991231, 100000331};
+    assert_int_equal(ends[0], 0);
+    assert_int_equal(ends[1], -1);
+    assert_int_equal(ends[2], -135081);
+    assert_int_equal(ends[4] - ends[3], 91);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        assert_int_equal(air_yyyymmdd(ends[i]), named[i]);
+    check_period("day", 19700101, 19700101, 19700101, 19690101, 19690101);
+    check_period("week", 19700101, 19691229, 19700104, 19681229, 19690104);
+    check_period("season", 99991231, 99991001, 100000331, 99981001, 99990331);
+    assert_int_equal(air_look_open(m->f, m->a, m->c->db, 0, &l, &err), LT_OK);
+    const struct air_scope sc = air_scope_of(AIR_SCOPE_TERRITORY, m->c->root);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        assert_int_equal(air_days_make(&l, &sc, ends[i] - 400, ends[i], NULL, AIRQ_STEPWISE, &d, &err), LT_OK);
+        assert_int_equal(d.n, 401);
+        for (size_t k = 0; k < d.n; k++)
+            assert_int_equal(d.info[k].hours, 0);
+        air_days_fini(&d);
+    }
+    struct air_scope twice;
+    char text[64];
+    snprintf(text, sizeof text, "region:%lld,%lld", (long long)m->c->county[0], (long long)m->c->county[0]);
+    assert_int_equal(air_scope_parse(&l, lt_slice_of(text), &twice, &err), LT_E_FIELD_FORMAT);
+    air_look_close(&l);
+    made_close(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(city_county_and_station_as_airq_has_them),
@@ -238,6 +274,7 @@ int main(void)
                                        cmocka_unit_test(order_and_repetition_change_nothing),
                                        cmocka_unit_test(dust_is_deducted_by_its_two_switches),
                                        cmocka_unit_test(only_evaluated_stations_count),
-                                       cmocka_unit_test(periods_are_those_of_the_calendar)};
+                                       cmocka_unit_test(periods_are_those_of_the_calendar),
+                                       cmocka_unit_test(the_ends_of_the_calendar_hold)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
