@@ -263,7 +263,7 @@ def kill_while_sealing():
         POST.start()
     admin = Session(POST, "admin", ADMIN_PASSWORD)
     alarms = admin.must("GET", "/api/v1/alarm?limit=200&rule=hour_exceed")["items"]
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120  # a loaded machine; how long it takes is the first test's matter
     while time.monotonic() < end:
         items = evidence(admin, 0)
         if {a["id"] for a in alarms} <= {e["alarm"] for e in items}:
