@@ -14,7 +14,7 @@ const CHUNKS: [string, RegExp][] = [
   ['table', /node_modules\/@tanstack\/(vue-table|table-core)\//],
   ['boxes', /src\/(ui\/(MenuBox|ToastHost|DialogBox|ConfirmBox)|shell\/(UserMenu|SearchBox|AboutBox)|alarms\/(MoveDialog|KeysBox))\.vue|src\/lib\/title/],
   ['air', /src\/(air\/(?!AqiMark)|pages\/Air|api\/air|composables\/useQuery|lib\/air)/],
-  ['proof', /src\/(proof\/|pages\/(Evidence|Proof|Replay)|api\/proof)/],
+  ['proof', /src\/(proof\/|pages\/(Evidence|Proof|Replay|Draw)|api\/(proof|draw))/],
   ['office', /src\/(kinds\/|pages\/(?!DutyPage|SignInPage|PasswordPage)|ui\/(SelectBox|RefBox|DataTable|Sparkline)|charts\/(RangeBar|SeriesPanel)|lib\/(frame|ledger|system|forms))/],
 ]
 
