@@ -29,6 +29,7 @@ struct lt_buf *proof_pack_entry(struct proof_pack *p, const char *name)
     size_t i = p->n < CHAIN_ZIP_ENTRIES - 4 ? p->n++ : p->n; /* room for manifest, two signatures, blocks */
     p->failed = p->failed || i >= CHAIN_ZIP_ENTRIES - 4 || !chain_zip_name_ok(lt_slice_of(name));
     lt_text_copy(p->e[i].name, sizeof p->e[i].name, name);
+    lt_buf_fini(&p->e[i].data); /* beyond the limit the same place is used again */
     p->e[i].data = LT_BUF_INIT(CHAIN_ZIP_MAX);
     return &p->e[i].data;
 }
