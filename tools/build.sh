@@ -25,5 +25,6 @@ else
     # A pack that appeared after configuring must be seen.
     [ src/assets/web_pack.bin -ot "$dir/build.ninja" ] || meson setup --reconfigure "$dir" >/dev/null
 fi
+[ -z "${LT_SETUP_ONLY:-}" ] || exit 0
 echo "== building $dir"
 ninja -C "$dir" -j "$(nproc)" --quiet
