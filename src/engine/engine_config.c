@@ -77,6 +77,23 @@ struct eng_device *eng_device_by_mn(struct engine *e, struct lt_slice mn)
     return NULL;
 }
 
+void eng_prefetch_mn(const struct engine *e, struct lt_slice mn)
+{
+    if (e->n_slots && mn.n) {
+        __builtin_prefetch(&e->by_mn[mn_hash(mn) & (e->n_slots - 1)]);
+    }
+}
+
+struct eng_device *eng_prefetch_device(const struct engine *e, struct lt_slice mn)
+{
+    uint32_t i = e->n_slots && mn.n ? e->by_mn[mn_hash(mn) & (e->n_slots - 1)] : 0;
+    struct eng_device *d = i ? e->device[i - 1] : NULL;
+    for (size_t at = 0; d && at < sizeof *d; at += 64) {
+        __builtin_prefetch((const char *)d + at, 1);
+    }
+    return d;
+}
+
 struct eng_device *eng_device_by_id(struct engine *e, int64_t id)
 {
     if (!e->n_slots) {

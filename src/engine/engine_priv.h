@@ -258,6 +258,9 @@ enum lt_err eng_config_times(struct engine *e, struct lt_error *err) LT_MUST_CHE
 enum lt_err eng_device_unknown(struct engine *e, struct lt_slice mn, uint16_t st, struct eng_device **ret,
                                struct lt_error *err) LT_MUST_CHECK;
 struct eng_device *eng_device_by_mn(struct engine *e, struct lt_slice mn);
+/* Hints before eng_device_by_mn(): the slot; then the device that probably stands there, NULL none. */
+void eng_prefetch_mn(const struct engine *e, struct lt_slice mn);
+struct eng_device *eng_prefetch_device(const struct engine *e, struct lt_slice mn);
 struct eng_device *eng_device_by_id(struct engine *e, int64_t id);
 struct eng_device *eng_device_new(struct engine *e, int64_t id); /* NULL: no memory or too many */
 void eng_device_free(struct eng_device *d);

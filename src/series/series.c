@@ -186,11 +186,28 @@ static int by_touch(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+bool series_may_be_stored(const struct series *s, enum series_kind kind, int64_t from_ms, int64_t to_ms)
+{
+    return s->readonly || (from_ms < __atomic_load_n(&s->stored_to_ms[kind], __ATOMIC_ACQUIRE) &&
+                           to_ms > __atomic_load_n(&s->stored_from_ms[kind], __ATOMIC_ACQUIRE));
+}
+
+/* Before the chunk is stored, and it leaves the cache later still: who misses it there finds it in these months. */
+static void note_stored(struct series *s, const struct series_key *key)
+{
+    int64_t from = lt_month_start(key->start_ms, s->tz_min), to = series_span_end(SERIES_SPAN_MONTH, from, s->tz_min);
+    if (from < s->stored_from_ms[key->kind])
+        __atomic_store_n(&s->stored_from_ms[key->kind], from, __ATOMIC_RELEASE);
+    if (to > s->stored_to_ms[key->kind])
+        __atomic_store_n(&s->stored_to_ms[key->kind], to, __ATOMIC_RELEASE);
+}
+
 static enum lt_err write_chunk(struct series *s, const struct series_chunk *c, struct lt_error *err)
 {
     if (c->n_rows == 0)
         return s->ops->remove(s->b, &c->key, err);
     struct lt_slice bytes = series_chunk_encode(s->codec, c, SERIES_LEVEL);
+    note_stored(s, &c->key);
     return bytes.p ? s->ops->put(s->b, &c->key, bytes, series_is_fresh(&c->key), err) : no_memory(err);
 }
 
@@ -272,6 +289,8 @@ static enum lt_err make_room(struct series *s, struct lt_error *err)
 /* LT_E_NOT_FOUND when the backend has no such chunk. */
 static enum lt_err load(struct series *s, const struct series_key *key, struct series_chunk *ret, struct lt_error *err)
 {
+    if (!series_may_be_stored(s, (enum series_kind)key->kind, key->start_ms, key->start_ms + 1))
+        return LT_E_NOT_FOUND;
     lt_buf_clear(&s->load);
     enum lt_err e = s->ops->load(s->b, key, &s->load, err);
     if (e)
@@ -393,6 +412,36 @@ static enum lt_err put(struct series *s, uint32_t device, enum series_kind kind,
     return e;
 }
 
+/* Three rounds over all: slot, entry, content. Within a round the misses of the cache overlap. */
+void series_expect(struct series *s, const struct series_expected *rows, size_t n)
+{
+    struct series_key key[SERIES_EXPECT_MAX];
+    struct series_entry **slot[SERIES_EXPECT_MAX], *e;
+    n = n < SERIES_EXPECT_MAX ? n : SERIES_EXPECT_MAX;
+    for (size_t i = 0; i < n; i++) {
+        enum series_span span = series_kind_span(rows[i].kind);
+        key[i] = (struct series_key){rows[i].device, (uint8_t)rows[i].kind, (uint8_t)span,
+                                     series_span_start(span, rows[i].at_ms, s->tz_min)};
+    }
+    pthread_mutex_lock(&s->write); /* entries stay where they are */
+    for (size_t i = 0; i < n; i++) {
+        uint64_t h = hash(&key[i]);
+        struct series_shard *x = shard_of(s, h);
+        __builtin_prefetch(slot[i] = slot_of(x, h));
+        __builtin_prefetch(&x->lock, 1);
+    }
+    for (size_t i = 0; i < n; i++)
+        if ((e = *slot[i])) {
+            __builtin_prefetch(e, 1);
+            __builtin_prefetch((const char *)e + 64, 1);
+            __builtin_prefetch((const char *)e + 128, 1);
+        }
+    for (size_t i = 0; i < n; i++)
+        if ((e = *slot[i]) && same(&e->chunk.key, &key[i]))
+            series_chunk_prefetch(&e->chunk);
+    pthread_mutex_unlock(&s->write);
+}
+
 enum lt_err series_put(struct series *s, uint32_t device, enum series_kind kind, const struct series_row *row,
                        bool *ret_changed, struct lt_error *err)
 {
@@ -511,8 +560,14 @@ enum lt_err series_open_backend(const struct series_config *cfg, const struct se
         pthread_mutex_init(&s->shard[i].lock, NULL);
         good &= s->shard[i].slot != NULL;
     }
-    for (int i = 0; i < SERIES_KINDS; i++)
+    for (int i = 0; i < SERIES_KINDS; i++) {
         s->first_ms[i] = INT64_MAX, s->last_ms[i] = INT64_MIN;
+        bool any = !readonly && ops->months(b, (enum series_kind)i, &s->stored_from_ms[i], &s->stored_to_ms[i]);
+        if (any)
+            s->stored_to_ms[i] = series_span_end(SERIES_SPAN_MONTH, s->stored_to_ms[i], s->tz_min);
+        else
+            s->stored_from_ms[i] = INT64_MAX, s->stored_to_ms[i] = INT64_MIN;
+    }
     enum lt_err e = series_dict_init(&s->dict, err);
     s->codec = series_codec_create();
     if (!e && (!s->codec || !good))

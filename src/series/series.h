@@ -72,6 +72,15 @@ struct series_row {
  * full of chunks that cannot be written). Nothing is lost by any of them. */
 enum lt_err series_put(struct series *s, uint32_t device, enum series_kind kind, const struct series_row *row,
                        bool *ret_changed, struct lt_error *err) LT_MUST_CHECK;
+/* Where rows will probably be put next. Brings what putting them touches towards the processor, all at once instead of
+ * one after the other; changes nothing, and may be wrong. At most SERIES_EXPECT_MAX count. */
+struct series_expected {
+    uint32_t device;
+    enum series_kind kind;
+    int64_t at_ms;
+};
+#define SERIES_EXPECT_MAX 16
+void series_expect(struct series *s, const struct series_expected *rows, size_t n);
 /* Replaces whatever stands at row->at_ms (the post's own hour and day values); a row without cells removes it. */
 enum lt_err series_replace(struct series *s, uint32_t device, enum series_kind kind, const struct series_row *row,
                            bool *ret_changed, struct lt_error *err) LT_MUST_CHECK;

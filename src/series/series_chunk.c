@@ -412,6 +412,21 @@ enum series_put series_chunk_put(struct series_chunk *c, const struct series_row
     return place_row(c, row, shape, replace);
 }
 
+void series_chunk_prefetch(const struct series_chunk *c)
+{
+    if (c->n_rows == 0)
+        return;
+    uint32_t cells = c->n_cells / c->n_rows; /* as many as a row of the chunk has in the mean */
+    const char *vals = (const char *)(c->vals + c->n_vals), *pool = (const char *)c->pool;
+    __builtin_prefetch(&c->rows[c->n_rows - 1]);
+    __builtin_prefetch(&c->rows[c->n_rows], 1);
+    __builtin_prefetch(&c->shapes[c->last_shape]);
+    for (size_t i = 0; i < cells * sizeof *c->vals && i < 1024; i += 64)
+        __builtin_prefetch(vals + i, 1);
+    for (size_t i = 0; i < 3 * cells * sizeof *c->pool && i < 512; i += 64)
+        __builtin_prefetch(pool + i);
+}
+
 bool series_chunk_add_all(struct series_chunk *into, const struct series_chunk *from, int64_t (*skip)[2], size_t n)
 {
     struct series_cell cells[SERIES_ROW_CELLS];

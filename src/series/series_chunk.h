@@ -54,6 +54,9 @@ bool series_chunk_copy(const struct series_chunk *c, struct series_chunk *ret); 
 /* Takes room for as many rows as `like` has (the hour before), so that it need not grow. Changes no content. */
 void series_chunk_expect(struct series_chunk *c, const struct series_chunk *like);
 
+/* Fetches what the next series_chunk_put() at the end of the chunk will touch. */
+void series_chunk_prefetch(const struct series_chunk *c);
+
 enum series_put { SERIES_PUT_SAME, SERIES_PUT_CHANGED, SERIES_PUT_NOMEM, SERIES_PUT_LIMIT };
 /* Adds (or with replace: puts in the place of all rows at that time) one row; see series.h. Of cells with the same
  * column the last counts; cells of LT_FIX_NONE are left out; a row without cells is not stored. On NOMEM and LIMIT the

@@ -132,8 +132,9 @@ struct series {
     uint64_t touch;
     struct series_place compact_at;
     int64_t compact_before_ms;
-    size_t bytes, entries;                                 /* atomic for series_cache_bytes() */
-    int64_t first_ms[SERIES_KINDS], last_ms[SERIES_KINDS]; /* atomic: times put since opening */
+    size_t bytes, entries;                                            /* atomic for series_cache_bytes() */
+    int64_t first_ms[SERIES_KINDS], last_ms[SERIES_KINDS];            /* atomic: times put since opening */
+    int64_t stored_from_ms[SERIES_KINDS], stored_to_ms[SERIES_KINDS]; /* atomic: months the backend may hold; writer */
     struct series_shard shard[SERIES_SHARDS];
 };
 
@@ -141,6 +142,9 @@ struct series {
 enum lt_err series_open_backend(const struct series_config *cfg, const struct series_backend *ops, void *b,
                                 bool readonly, struct series **ret, struct lt_error *err) LT_MUST_CHECK;
 struct series_entry *series_cache_find(struct series *s, const struct series_key *key); /* writer */
+/* False: the backend holds nothing of the kind in [from, to). Looking there costs a system call at least, and most
+ * hours of a device have rows of one kind only. Any thread, after it looked at the cache. */
+bool series_may_be_stored(const struct series *s, enum series_kind kind, int64_t from_ms, int64_t to_ms);
 /* Copies the chunk when it is in the cache. *ret_found tells; false: no memory. Any thread. */
 bool series_cache_copy(struct series *s, const struct series_key *key, struct series_chunk *ret, bool *ret_found);
 void series_cache_drop(struct series *s, struct series_entry *e); /* writer */

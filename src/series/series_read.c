@@ -26,14 +26,14 @@ struct reading {
     size_t n_want;
     bool (*each)(void *user, const struct series_row *row);
     void *user;
-    struct piece stored[PIECES];
-    struct series_chunk cached[PIECES];
-    int64_t covered[PIECES][2]; /* stretches of the cached */
-    int64_t from_ms, to_ms;     /* of the window */
+    int64_t from_ms, to_ms; /* of the window */
     size_t n_stored, n_cached;
     bool memory_failed;
     struct series_cell *filtered;
     size_t cap_filtered;
+    struct piece stored[PIECES]; /* from here on: not zeroed */
+    struct series_chunk cached[PIECES];
+    int64_t covered[PIECES][2]; /* stretches of the cached */
 };
 
 static enum lt_err no_memory(struct lt_error *err)
@@ -209,7 +209,7 @@ static enum lt_err read_window(struct reading *r, uint32_t device, enum series_k
     r->to_ms = to;
     lt_buf_clear(&r->bytes);
     enum lt_err e = copy_window(r, device, kind, &complete) ? LT_OK : no_memory(err);
-    if (!e && !complete)
+    if (!e && !complete && series_may_be_stored(r->s, kind, range.from_ms, range.to_ms))
         e = r->s->ops->scan(r->s->b, &range, note_stored, r, err);
     if (!e && r->bytes.failed)
         e = no_memory(err);
@@ -258,15 +258,16 @@ enum lt_err series_read_columns(struct series *s, uint32_t device, enum series_k
                                 struct lt_error *err)
 {
     assert(s->magic == SERIES_MAGIC);
-    struct reading *r = calloc(1, sizeof *r);
+    struct reading *r = malloc(sizeof *r);
     if (!r)
         return no_memory(err);
+    memset(r, 0, offsetof(struct reading, stored)); /* the lists are long and mostly stay empty */
     r->s = s;
     r->want = columns;
     r->n_want = n_columns;
     r->each = each;
     r->user = user;
-    r->bytes.limit = SERIES_RAW_BYTES;
+    r->bytes = LT_BUF_INIT(SERIES_RAW_BYTES);
     enum lt_err e = read_all(r, device, kind, from_ms, to_ms, err);
     series_codec_destroy(&r->codec);
     series_cells_fini(&r->cells);
