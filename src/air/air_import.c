@@ -87,6 +87,7 @@ struct importer {
     struct lt_buf header; /* all titles, joined by commas: the signature */
     unsigned header_seen, header_record, records, columns;
     bool have_header;
+    bool twice[AIR_ITEMS]; /* two columns mean this item */
     uint64_t o3_more, o3_less;
     int o3_column, o3_24_column;
     /* stations */
@@ -333,14 +334,18 @@ static bool same_name(struct lt_slice a, const char *z)
     return true;
 }
 
-/* Two columns with one meaning: the first counts. (Of code and name both are kept.) */
+/* Two columns with one meaning: the first counts, and for items that is told. (Of code and name both are kept.) */
 static void first_counts(struct importer *m)
 {
     bool seen[AIR_M_COUNT] = {false};
+    memset(m->twice, 0, sizeof m->twice);
     for (unsigned i = 0; i < m->columns; i++) {
         int k = m->means[i];
-        if (k != AIR_M_IGNORE && seen[k])
+        if (k != AIR_M_IGNORE && seen[k]) {
             m->means[i] = AIR_M_IGNORE;
+            if (k < AIR_ITEMS)
+                m->twice[k] = true;
+        }
         seen[k] = true;
     }
 }
@@ -690,6 +695,11 @@ static bool time_of(struct importer *m, const struct air_record *rec, int64_t *r
         while (digits.n > 1 && digits.p[0] == '0')
             digits = (struct lt_slice){digits.p + 1, digits.n - 1};
         const char *colon = digits.n ? memchr(digits.p, ':', digits.n) : NULL;
+        for (const char *p = colon; p && p < digits.p + digits.n; p++)
+            if (*p != ':' && *p != '0') { /* 08:30, 08:00-09:00 */
+                cell_error(m, rec->line, "hour", hour, "不是整点", "not on the hour");
+                return false;
+            }
         if (colon)
             digits.n = (size_t)(colon - digits.p);
         if (!lt_text_to_i64(digits, &h) || h < 0 || h > 24) {
@@ -708,8 +718,10 @@ static bool time_of(struct importer *m, const struct air_record *rec, int64_t *r
         return false;
     }
     if (*ret > m->x->now_ms + AHEAD_MS || *ret < 0) {
-        cell_error(m, rec->line, title_of(m, column), split ? date : time, "时间在未来（请检查时区）",
-                   "in the future (is the time zone right?)");
+        bool early = *ret < 0;
+        cell_error(m, rec->line, title_of(m, column), split ? date : time,
+                   early ? "早于 1970 年" : "时间在未来（请检查时区）",
+                   early ? "before 1970" : "in the future (is the time zone right?)");
         return false;
     }
     return true;
@@ -891,6 +903,12 @@ static void tell_doubts(struct importer *m)
 static void tell_counts(struct importer *m)
 {
     struct air_import_report *r = m->r;
+    for (int i = 0; i < AIR_ITEMS; i++)
+        if (m->twice[i])
+            say(finding(r, "column_twice", i < AIRQ_POLLUTANTS ? AIR_WRONG : AIR_DOUBT, air_item_name((enum air_item)i),
+                        1),
+                "有两列表示同一项目，仅使用第一列；请删去或另行指定多余的一列",
+                "two columns mean this item and only the first is used: take one out, or map it to something else");
     if (m->weather_beyond)
         say(finding(r, "weather_range", AIR_DOUBT, "", m->weather_beyond), "气象值超出可能范围，已按缺失处理",
             "weather values beyond what can be; taken as missing");

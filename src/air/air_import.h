@@ -13,9 +13,11 @@ const char *air_format_name(enum air_format f);
 bool air_format_find(struct lt_slice name, enum air_format *ret);
 
 /* ---- files as records (air_import_table.c) ---- */
-#define AIR_COLUMNS_MAX  4096          /* the cross shape has a column per station: some 2,000 of the whole country */
-#define AIR_LINE_MAX     (256u * 1024) /* 4,096 cells of 64 bytes */
-#define AIR_UNPACKED_MAX ((uint64_t)4 << 30) /* bytes of an unpacked gzip: 40 million rows */
+#define AIR_COLUMNS_MAX    4096          /* the cross shape has a column per station: some 2,000 of the whole country */
+#define AIR_LINE_MAX       (256u * 1024) /* 4,096 cells of 64 bytes */
+#define AIR_UNPACKED_MAX   ((uint64_t)4 << 30) /* bytes of an unpacked gzip: 40 million rows */
+#define AIR_UNPACKED_RATIO 200 /* to the packed size, beyond 16 MiB: hours pack some twenty times, a bomb a thousand   \
+                                */
 struct air_record {
     unsigned line; /* as an editor or spreadsheet counts; JSON and XML: number of the object, from 1; header 0 */
     unsigned n;

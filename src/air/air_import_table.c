@@ -14,7 +14,11 @@
 #define XML_TEXT_MAX   4096
 #define XML_DEPTH_MAX  32
 #define JSON_FILE_MAX  (64u << 20) /* a day of the whole country has some 25 MB */
-#define GB_LINE_MAX    (AIR_LINE_MAX * 2)
+#define JSON_NODES_MAX                                                                                                 \
+    1000000u /* objects and lists: half a year of the whole country's hours; 100 bytes each in memory */
+#define JSON_VALUES_MAX 4000000u             /* values: the fields of 64 MiB of that, and a quarter more */
+#define RATIO_FREE      ((uint64_t)16 << 20) /* unpacked bytes for which the ratio does not matter */
+#define GB_LINE_MAX     (AIR_LINE_MAX * 2)
 
 const char *air_format_name(enum air_format f)
 {
@@ -62,11 +66,9 @@ static struct lt_slice trimmed(const char *p, size_t n)
     return (struct lt_slice){p, n};
 }
 
-static enum lt_err bad_line(unsigned line, const char *what, struct lt_error *err)
+static enum lt_err bad_line(unsigned line, const char *en, const char *zh, struct lt_error *err)
 {
-    char place[32];
-    snprintf(place, sizeof place, "%u", line);
-    return lt_failf(err, LT_E_BAD_INPUT, "file", "line %s: %s / 第 %s 行", place, what, place);
+    return lt_failf(err, LT_E_BAD_INPUT, "file", "line %u: %s / 第 %u 行：%s", line, en, line, zh);
 }
 
 /* ---- CSV ---- */
@@ -118,13 +120,13 @@ static enum lt_err split(struct table *t, const char *p, const char *end, unsign
         return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     for (;;) {
         if (n == AIR_COLUMNS_MAX)
-            return bad_line(t->line, "too many columns (4,096)", err);
+            return bad_line(t->line, "too many columns (4,096)", "列数过多（4,096）", err);
         const char *sep;
         if (p < end && *p == '"') {
             size_t at, size;
             sep = quoted(t, p, end, &at, &size);
             if (!sep)
-                return bad_line(t->line, "a quote is not closed", err);
+                return bad_line(t->line, "a quote is not closed", "引号未闭合", err);
             t->cell[n++] = trimmed(t->scratch.p + at, size);
         } else {
             sep = memchr(p, t->comma, (size_t)(end - p));
@@ -166,7 +168,7 @@ static enum lt_err to_utf8(struct table *t, const char **p, const char **end, st
         return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     iconv(t->iconv, NULL, NULL, NULL, NULL);
     if (iconv(t->iconv, &in, &in_n, &out, &out_n) == (size_t)-1 || in_n)
-        return bad_line(t->line, "neither UTF-8 nor GB18030", err);
+        return bad_line(t->line, "neither UTF-8 nor GB18030", "既不是 UTF-8 也不是 GB18030", err);
     lt_text_copy(t->info->encoding, sizeof t->info->encoding, "gb18030");
     *p = t->gb.p;
     *end = t->gb.p + (GB_LINE_MAX - out_n);
@@ -182,7 +184,7 @@ static enum lt_err csv_line(struct table *t, const char *p, size_t n, struct lt_
     if (end > p && end[-1] == '\r')
         end--;
     if (memchr(p, '\0', (size_t)(end - p)))
-        return bad_line(t->line, "a zero byte", err);
+        return bad_line(t->line, "a zero byte", "含有零字节", err);
     enum lt_err e = to_utf8(t, &p, &end, err);
     if (e != LT_OK)
         return e;
@@ -209,7 +211,7 @@ static enum lt_err csv_lines(struct table *t, const char *p, size_t n, bool last
             break;
         size_t size = nl ? (size_t)(nl - at) : (size_t)(end - at);
         if (size > AIR_LINE_MAX)
-            return bad_line(t->line + 1, "longer than 256 KiB", err);
+            return bad_line(t->line + 1, "longer than 256 KiB", "超过 256 KiB", err);
         e = csv_line(t, at, size, err);
         at += size + (nl != NULL);
     }
@@ -245,9 +247,12 @@ static enum lt_err csv_gzip(struct table *t, struct lt_slice file, struct lt_err
         have += got;
         bool more_members = rc == Z_STREAM_END && (z.avail_in || left);
         if (rc != Z_OK && rc != Z_STREAM_END)
-            e = lt_fail(err, LT_E_CORRUPT, "file", "gzip", z.msg ? z.msg : "cut short", NULL);
+            e = lt_failf(err, LT_E_BAD_INPUT, "file", "gzip: %s / gzip 文件不完整或已损坏",
+                         z.msg ? z.msg : "cut short");
         else if (total > AIR_UNPACKED_MAX)
             e = lt_fail(err, LT_E_TOO_LARGE, "file", "gzip", "4 GiB", NULL);
+        else if (total > RATIO_FREE && total / AIR_UNPACKED_RATIO > file.n)
+            e = lt_fail(err, LT_E_TOO_LARGE, "file", "gzip", "200 : 1", NULL);
         else
             e = csv_lines(t, buf, have, rc == Z_STREAM_END && !more_members, &used, err);
         if (e != LT_OK || t->stop)
@@ -255,7 +260,7 @@ static enum lt_err csv_gzip(struct table *t, struct lt_slice file, struct lt_err
         memmove(buf, buf + used, have - used);
         have -= used;
         if (have > AIR_LINE_MAX)
-            e = bad_line(t->line + 1, "longer than 256 KiB", err);
+            e = bad_line(t->line + 1, "longer than 256 KiB", "超过 256 KiB", err);
         if (more_members && inflateReset(&z) == Z_OK) /* members after each other are one file */
             rc = Z_OK;
     }
@@ -362,12 +367,25 @@ static void json_record(struct table *t, const json_t *o, unsigned line)
         t->stop = true;
 }
 
+/* A list of nothings takes fifty times its bytes in memory. Marks within texts count too: they are few. */
+static bool json_swells(struct lt_slice s)
+{
+    size_t nodes = 0, values = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        nodes += s.p[i] == '{' || s.p[i] == '[';
+        values += s.p[i] == ',';
+    }
+    return nodes > JSON_NODES_MAX || values > JSON_VALUES_MAX;
+}
+
 static enum lt_err read_json(struct table *t, struct lt_slice file, struct lt_error *err)
 {
     json_error_t je;
     lt_text_copy(t->info->encoding, sizeof t->info->encoding, "utf-8");
     if (file.n > JSON_FILE_MAX)
         return lt_fail(err, LT_E_TOO_LARGE, "file", "JSON", "64 MiB", NULL);
+    if (json_swells(file))
+        return lt_fail(err, LT_E_TOO_LARGE, "file", "JSON", "1,000,000 {} [], 4,000,000 ,", NULL);
     if (file.n >= 3 && memcmp(file.p, "\xef\xbb\xbf", 3) == 0)
         file = (struct lt_slice){file.p + 3, file.n - 3};
     json_t *root = json_loadb(file.p, file.n, JSON_REJECT_DUPLICATES, &je);
@@ -409,12 +427,15 @@ struct xml {
     unsigned n;
     struct lt_buf mem; /* names and texts of open fields */
     size_t text_at;
-    const char *fault;
+    const char *fault, *fault_zh;
 };
 
-static void xml_fault(struct xml *x, const char *what)
+static void xml_fault(struct xml *x, const char *en, const char *zh)
 {
-    x->fault = x->fault ? x->fault : what;
+    if (!x->fault) {
+        x->fault = en;
+        x->fault_zh = zh;
+    }
     XML_StopParser(x->parser, XML_FALSE);
 }
 
@@ -424,9 +445,11 @@ static void XMLCALL xml_start(void *user, const XML_Char *name, const XML_Char *
     (void)name;
     (void)attr;
     if (x->depth == XML_DEPTH_MAX) {
-        xml_fault(x, "elements nest too deep");
+        xml_fault(x, "elements nest too deep", "元素嵌套过深");
         return;
     }
+    if (x->leaf[x->depth])
+        x->mem.n = x->text_at; /* blanks before a first child are no field; kept they would fill mem record by record */
     x->leaf[x->depth] = false; /* of the parent */
     x->leaf[++x->depth] = true;
     x->text_at = x->mem.n;
@@ -470,7 +493,7 @@ static void XMLCALL xml_end(void *user, const XML_Char *qname)
     const char *name = local_name(qname);
     if (x->leaf[x->depth]) {
         if (x->n == XML_FIELDS_MAX) {
-            xml_fault(x, "too many fields");
+            xml_fault(x, "too many fields", "字段过多");
             return;
         }
         size_t text_n = x->mem.n - x->text_at, at = x->mem.n;
@@ -494,7 +517,7 @@ static void XMLCALL xml_end(void *user, const XML_Char *qname)
         x->text_at = x->mem.n;
     }
     if (x->mem.failed)
-        xml_fault(x, "a record is too long");
+        xml_fault(x, "a record is too long", "记录过长");
     x->depth--;
 }
 
@@ -528,8 +551,8 @@ static enum lt_err xml_pass(struct table *t, struct lt_slice file, bool header, 
         size_t n = file.n - at < PIECE ? file.n - at : PIECE;
         if (XML_Parse(p, file.p + at, (int)n, at + n == file.n) != XML_STATUS_ERROR || t->stop)
             continue;
-        e = bad_line((unsigned)XML_GetCurrentLineNumber(p), x->fault ? x->fault : XML_ErrorString(XML_GetErrorCode(p)),
-                     err);
+        const char *what = x->fault ? x->fault : XML_ErrorString(XML_GetErrorCode(p));
+        e = bad_line((unsigned)XML_GetCurrentLineNumber(p), what, x->fault ? x->fault_zh : what, err);
     }
     if (e == LT_OK && !x->records)
         e = lt_fail(err, LT_E_BAD_INPUT, "file", "no records / 没有数据记录", NULL, NULL);

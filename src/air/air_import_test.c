@@ -163,7 +163,7 @@ static void gb18030_and_gzip(void **state)
     json_decref(r.json);
     assert_int_equal(day_of(&w, w.station[1], "2026-11-20").value[7][AIR_PM25], 410000); /* end label by default */
     r = run(&w, (struct lt_slice){packed, n - 9}, &o); /* cut short: refused, not half taken */
-    assert_int_not_equal(r.e, LT_OK);
+    assert_int_equal(r.e, LT_E_BAD_INPUT);
     city_free(w.c);
 }
 
@@ -326,6 +326,104 @@ static void one_wrong_cell_keeps_all_out(void **state)
     int64_t version;
     assert_int_equal(air_version(w.c->db, &version, &r.err), LT_OK);
     assert_int_equal(version, 0);
+    city_free(w.c);
+}
+
+static enum lt_err refused_as(struct world *w, struct lt_slice file, const char *with)
+{
+    struct air_import_options o = options();
+    struct outcome r = run(w, file, &o);
+    char text[600];
+    assert_false(r.applied);
+    if (r.e != LT_OK) {
+        lt_error_text(&r.err, LT_ZH, text, sizeof text);
+        assert_true(!with || strstr(text, with));
+    } else {
+        char *all = json_dumps(r.json, JSON_COMPACT);
+        assert_true(!with || strstr(all, with));
+        free(all);
+    }
+    json_decref(r.json);
+    return r.e;
+}
+
+static void two_columns_of_one_item_are_told(void **state)
+{
+    struct world w = world_make();
+    struct air_import_options o = options();
+    struct lt_slice file = LT_LIT("time,station,PM25,PM2.5\n2026-11-20 10:00,1001A,1,200\n");
+    assert_int_equal(refused_as(&w, file, "column_twice"), LT_OK);
+    o.accept = "column_twice";
+    struct outcome r = run(&w, file, &o);
+    assert_true(r.applied);
+    json_decref(r.json);
+    assert_int_equal(day_of(&w, w.station[0], "2026-11-20").value[9][AIR_PM25], 10000);
+    city_free(w.c);
+}
+
+static void hours_of_their_own_column_are_whole(void **state)
+{
+    struct world w = world_make();
+    assert_int_equal(refused_as(&w, LT_LIT("date,hour,station,PM25\n2026-11-20,08:30,1001A,1\n"), "not on the hour"),
+                     LT_OK);
+    assert_int_equal(
+        refused_as(&w, LT_LIT("date,hour,station,PM25\n2026-11-20,08:00-09:00,1001A,1\n"), "not on the hour"), LT_OK);
+    assert_int_equal(refused_as(&w, LT_LIT("time,station,PM25\n1970-01-01 00:00,1001A,1\n"), "before 1970"), LT_OK);
+    struct air_import_options o = options();
+    struct outcome r = run(&w, LT_LIT("date,hour,station,PM25\n2026-11-20,08:00,1001A,1\n2026-11-20,9,1001A,2\n"), &o);
+    assert_true(r.applied);
+    json_decref(r.json);
+    assert_int_equal(day_of(&w, w.station[0], "2026-11-20").value[8][AIR_PM25], 20000);
+    city_free(w.c);
+}
+
+/* Small files that become large, and why a file was refused in the reader's language. */
+static void what_swells_is_refused(void **state)
+{
+    struct world w = world_make();
+    struct lt_buf b = LT_BUF_INIT(32u << 20);
+    enum { BLANKS = 24 << 20, PACKED = 256 << 10 };
+    char *blanks = malloc(BLANKS), *packed = malloc(PACKED);
+    z_stream z = {0};
+    assert_true(blanks && packed && deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    memset(blanks, '\n', BLANKS);
+    z.next_in = (Bytef *)blanks;
+    z.avail_in = BLANKS;
+    z.next_out = (Bytef *)packed;
+    z.avail_out = PACKED;
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    assert_int_equal(refused_as(&w, (struct lt_slice){packed, PACKED - z.avail_out}, NULL), LT_E_TOO_LARGE);
+    deflateEnd(&z);
+    free(blanks);
+    free(packed);
+    lt_buf_addc(&b, '[');
+    for (int i = 0; i < 1000000; i++)
+        lt_buf_adds(&b, "{},");
+    lt_buf_adds(&b, "{\"time\":\"2026-11-20 10:00\",\"station\":\"1001A\",\"PM25\":1}]");
+    assert_int_equal(refused_as(&w, lt_buf_slice(&b), NULL), LT_E_TOO_LARGE);
+    lt_buf_fini(&b);
+    assert_int_equal(refused_as(&w, LT_LIT("time,station,PM25\n\"2026-11-20 10:00,1001A,1\n"), "引号未闭合"),
+                     LT_E_BAD_INPUT);
+    city_free(w.c);
+}
+
+/* The blanks before each field of a printed XML once filled a buffer that nothing emptied. */
+static void an_indented_xml_may_be_long(void **state)
+{
+    struct world w = world_make();
+    struct air_import_options o = options();
+    struct lt_buf b = LT_BUF_INIT(16u << 20);
+    lt_buf_adds(&b, "<rows>");
+    for (int i = 0; i < 1200; i++)
+        lt_buf_addf(&b, "<row>%*s<time>2026-%02d-%02d %02d:00</time><station>1001A</station><PM25>%d</PM25></row>",
+                    4000, "", 9 + i / 720, 1 + i / 24 % 30, i % 24, 10 + i % 40);
+    lt_buf_adds(&b, "</rows>");
+    struct outcome r = run(&w, lt_buf_slice(&b), &o);
+    assert_int_equal(r.e, LT_OK);
+    assert_true(r.applied);
+    assert_int_equal(json_integer_value(json_object_get(r.json, "rows")), 1200);
+    json_decref(r.json);
+    lt_buf_fini(&b);
     city_free(w.c);
 }
 
@@ -565,6 +663,10 @@ int main(void)
         cmocka_unit_test(ozone_names_that_are_right),
         cmocka_unit_test(a_workbook),
         cmocka_unit_test(one_wrong_cell_keeps_all_out),
+        cmocka_unit_test(two_columns_of_one_item_are_told),
+        cmocka_unit_test(hours_of_their_own_column_are_whole),
+        cmocka_unit_test(what_swells_is_refused),
+        cmocka_unit_test(an_indented_xml_may_be_long),
         cmocka_unit_test(unknown_stations_are_asked_about),
         cmocka_unit_test(anothers_stations_do_not_exist),
         cmocka_unit_test(wrong_units_are_found),

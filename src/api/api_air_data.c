@@ -725,8 +725,11 @@ static enum lt_err import_options(struct api_call *c, struct air_import_options 
     o->accept = text[0];
     o->name = text[1];
     o->remember = text[2];
-    if (format.n && !air_format_find(format, &o->format))
-        return lt_fail(err, LT_E_FIELD_CHOICE, "format", "format", "?", "csv, xlsx, json, xml");
+    if (format.n && !air_format_find(format, &o->format)) {
+        char shown[32];
+        lt_text_copy_slice(shown, sizeof shown, format);
+        return lt_fail(err, LT_E_FIELD_CHOICE, "format", "format", shown, "csv, xlsx, json, xml");
+    }
     enum lt_err e = api_query_i64(c, "dry_run", 0, 1, &dry, err);
     if (e || (e = api_query_i64(c, "skip_unknown", 0, 1, &skip, err)) ||
         (e = choice_query(c, "co_unit", "mg", "ug", &o->co_ug, err)) ||
