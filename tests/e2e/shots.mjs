@@ -5,7 +5,7 @@ import { launch, open, Pages } from './lib.mjs'
 
 const [dir = 'shots', login = 'admin', sizes = 'wall,desk,phone', themes = 'dark,light', langs = 'zh,en', ...paths] = process.argv.slice(2)
 mkdirSync(dir, { recursive: true })
-const all = paths.length ? paths : ['/', '/map', '/alarms', '/alarms/1', '/precision', '/enterprises', '/enterprises/1', '/outlets/1', '/devices', '/devices/1', '/admin/system', '/admin/audit', '/admin/rule', '/admin/user', '/wall', '/nowhere']
+const all = paths.length ? paths : ['/', '/map', '/alarms', '/alarms/1', '/precision', '/enterprises', '/enterprises/1', '/outlets/1', '/devices', '/devices/1', '/admin/system', '/admin/audit', '/admin/rule', '/admin/user', '/air', '/air?mode=day', '/air/stations/1', '/air/history', '/air/history?view=years', '/air/ranking', '/air/targets', '/air/papers', '/air/reviews', '/air/import', '/evidence', '/evidence/1', '/admin/proof', '/admin/replays', '/wall', '/nowhere']
 const browser = await launch()
 for (const size of sizes.split(',')) for (const theme of themes.split(',')) for (const lang of langs.split(',')) {
   const { context, page, trouble, away } = await open(browser, { size, theme, lang })

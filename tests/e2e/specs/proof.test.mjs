@@ -76,7 +76,7 @@ test('day statements, audit and replay open, and a replay of today compares with
   assert.equal(await page.locator('.detail').getByText('{').count(), 0, 'details are words, not JSON')
   assert.deepEqual(await axe(page), [])
   await v.pages.go('/admin/replays')
-  await page.getByRole('button', { name: '开始回放' }).click()
+  await page.getByRole('button', { name: '开始重演' }).click()
   await page.waitForURL(/\/admin\/replays\/\d+$/)
   await page.getByText(/规则不变时/).first().waitFor({ timeout: 60000 })
   assert.deepEqual(await axe(page), [])

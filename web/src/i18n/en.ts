@@ -898,6 +898,8 @@ export const en: Messages = {
       date: 'Date',
       hour: 'Hour',
       station: 'Station code',
+      station_name: 'Station name',
+      station_code: 'Station code',
       name: 'Station name',
       pollutant: 'Pollutant',
       value: 'Value',
