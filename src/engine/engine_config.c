@@ -233,6 +233,9 @@ static bool on_device(void *user, const struct record_row *row)
     }
     if (!d->known_ms) {
         d->known_ms = l->e->now_ms;
+        if (d->status == ENG_PENDING && row->created_at_ms > d->known_ms) {
+            d->known_ms = row->created_at_ms; /* made by a state that was lost since: pending_device() */
+        }
     }
     pthread_mutex_unlock(&d->mu);
     return true;

@@ -42,7 +42,7 @@ struct hour_work {
     struct history *history; /* of all factors, made when first needed */
     int64_t quarter_ms;
     struct series_cell old[ENG_CELLS], now[ENG_CELLS];
-    size_t n_old;
+    struct eng_row old_row;
     struct eng_channel kept[FACTORS]; /* channels as they were, should the row not go in */
 };
 
@@ -65,6 +65,7 @@ static void begin(struct engine *e, int64_t from_ms)
     w->e = e;
     w->n = 0;
     w->lost = 0;
+    w->old_row = (struct eng_row){0};
     w->from_ms = from_ms;
     w->stamp++;
 }
@@ -216,9 +217,18 @@ static struct values_result result_of(const struct hour_factor *x)
                                   .state = x->state_cells};
 }
 
+/* Closed by the record being applied. */
+static bool made_by_now(const struct engine *e, const struct series_row *row)
+{
+    return (uint64_t)row->rank_ms <= e->seq;
+}
+
 static bool take_hour(void *user, const struct series_row *row)
 {
     struct hour_work *w = user;
+    if (!made_by_now(w->e, row)) {
+        return true;
+    }
     spread(w, row);
     for (size_t i = 0; i < w->n_touched; i++) {
         struct hour_factor *x = &w->f[w->touched[i]];
@@ -229,31 +239,58 @@ static bool take_hour(void *user, const struct series_row *row)
     return true;
 }
 
-static enum lt_err read_old(struct engine *e, const struct eng_device *d, enum series_kind kind, struct lt_error *err)
+struct row_reading {
+    struct engine *e;
+    struct series_cell *cells;
+    struct eng_row row;
+};
+
+static bool take_own(void *user, const struct series_row *row)
+{
+    struct row_reading *x = user;
+    uint64_t first = (uint64_t)row->rank_ms, last = first + row->tie;
+    x->row.n = row->n < ENG_CELLS ? row->n : ENG_CELLS; /* written by write_row() */
+    x->row.first_seq = first;
+    x->row.age = first && first >= x->e->seq  ? ENG_ROW_AHEAD
+                 : first && last >= x->e->seq ? ENG_ROW_CHANGES
+                                              : ENG_ROW_STANDS;
+    memcpy(x->cells, row->cells, x->row.n * sizeof *x->cells);
+    return false;
+}
+
+enum lt_err eng_row_read(struct engine *e, const struct eng_device *d, bool day, int64_t at_ms,
+                         struct series_cell ret_cells[ENG_CELLS], struct eng_row *ret, struct lt_error *err)
+{
+    struct row_reading x = {.e = e, .cells = ret_cells};
+    enum lt_err r = series_read(e->cfg.series, (uint32_t)d->id, day ? SERIES_DAY : SERIES_HOUR, at_ms, at_ms + 1,
+                                take_own, &x, err);
+    *ret = x.row;
+    return r;
+}
+
+static bool closed_before(const struct hour_work *w)
+{
+    return w->old_row.age == ENG_ROW_STANDS || w->old_row.age == ENG_ROW_CHANGES;
+}
+
+static enum lt_err read_old(struct engine *e, const struct eng_device *d, bool day, struct lt_error *err)
 {
     struct hour_work *w = e->hour;
-    w->n_old = 0;
-    struct lt_error here;
-    enum lt_err r = series_at(e->cfg.series, (uint32_t)d->id, kind, w->from_ms, w->old, ENG_CELLS, &w->n_old, &here);
-    if (r == LT_E_NOT_FOUND) {
-        w->n_old = 0;
-        return LT_OK;
-    }
-    if (r != LT_OK) {
-        if (err) {
-            *err = here;
-        }
+    enum lt_err r = eng_row_read(e, d, day, w->from_ms, w->old, &w->old_row, err);
+    if (r != LT_OK || w->old_row.age == ENG_ROW_NONE) {
         return r;
     }
-    struct series_row row = {.at_ms = w->from_ms, .n = (uint32_t)w->n_old, .cells = w->old};
+    struct series_row row = {.at_ms = w->from_ms, .n = (uint32_t)w->old_row.n, .cells = w->old};
     for (size_t i = 0; i < w->n; i++) {
         w->f[i].old_version = 0;
     }
     spread(w, &row);
     for (size_t i = 0; i < w->n_touched; i++) {
         struct hour_factor *x = &w->f[w->touched[i]];
-        x->old = result_of(x);
-        x->had = true;
+        if (closed_before(w)) { /* of a row ahead only the version counts on: it is in the trail already */
+            x->old = result_of(x);
+            x->had = true;
+        }
         row_reset(x);
     }
     return LT_OK;
@@ -369,6 +406,9 @@ static void compute(struct engine *e, const struct eng_device *d)
 static bool take_history(void *user, const struct series_row *row)
 {
     struct hour_work *w = user;
+    if (!made_by_now(w->e, row)) {
+        return true;
+    }
     spread(w, row);
     for (size_t i = 0; i < w->n_touched; i++) {
         struct hour_factor *x = &w->f[w->touched[i]];
@@ -493,12 +533,12 @@ static bool same_value(const struct values_result *a, const struct values_result
 static void note_changes(struct engine *e, const struct eng_device *d, bool day, unsigned cause)
 {
     struct hour_work *w = e->hour;
-    bool closed_before = w->n_old > 0;
+    bool again = closed_before(w);
     for (size_t i = 0; i < w->n; i++) {
         struct hour_factor *x = &w->f[i];
         x->changed = !x->had || !same_value(&x->old, &x->value);
-        x->version = x->old_version + (closed_before && x->changed);
-        if (!closed_before || !x->changed) {
+        x->version = x->old_version + (again && x->changed);
+        if (!again || !x->changed) {
             continue;
         }
         e->stats.hours_changed++;
@@ -559,10 +599,16 @@ static enum lt_err write_row(struct engine *e, const struct eng_device *d, enum 
     }
     e->stats.unknown_factor_cells += w->n - at;
     qsort(w->now, n, sizeof *w->now, by_column);
-    if (n == 0 || (n == w->n_old && memcmp(w->now, w->old, n * sizeof *w->now) == 0)) {
+    if (n == 0 || (n == w->old_row.n && memcmp(w->now, w->old, n * sizeof *w->now) == 0)) {
         return LT_OK;
     }
-    struct series_row row = {.at_ms = w->from_ms, .n = (uint32_t)n, .cells = w->now};
+    bool again = closed_before(w);
+    uint64_t later = again && w->old_row.first_seq ? e->seq - w->old_row.first_seq : 0;
+    struct series_row row = {.at_ms = w->from_ms,
+                             .rank_ms = (int64_t)(again ? w->old_row.first_seq : e->seq),
+                             .tie = later < UINT32_MAX ? (uint32_t)later : UINT32_MAX,
+                             .n = (uint32_t)n,
+                             .cells = w->now};
     return series_replace(e->cfg.series, (uint32_t)d->id, kind, &row, NULL, err);
 }
 
@@ -580,9 +626,11 @@ static enum lt_err judge_all(struct engine *e, struct eng_device *d, bool day, s
                                    .to_ms = w->from_ms + (day ? LT_DAY_MS : LT_HOUR_MS),
                                    .day = day,
                                    .first = !x->had,
-                                   .quiet = x->had && x->old.avg == x->value.avg && x->old.zsavg == x->value.zsavg &&
+                                   .quiet = x->had && w->old_row.age == ENG_ROW_STANDS && x->old.avg == x->value.avg &&
+                                            x->old.zsavg == x->value.zsavg &&
                                             ((x->old.state ^ x->value.state) & VALUES_S_VALID) == 0,
                                    .old_state = x->had ? x->old.state : 0,
+                                   .old_lost = w->old_row.age == ENG_ROW_CHANGES,
                                    .value = &x->value,
                                    .o2 = o2 ? o2->value.avg : LT_FIX_NONE,
                                    .all_mean = LT_FIX_NONE};
@@ -667,13 +715,13 @@ enum lt_err eng_hour_close(struct engine *e, struct eng_device *d, int64_t hour_
         return r;
     }
     compute(e, d);
-    if ((r = substitute(e, d, err)) != LT_OK || (r = read_old(e, d, SERIES_HOUR, err)) != LT_OK) {
+    if ((r = substitute(e, d, err)) != LT_OK || (r = read_old(e, d, false, err)) != LT_OK) {
         return r;
     }
     if ((r = judge_and_write(e, d, false, cause, err)) != LT_OK) {
         return r;
     }
-    e->stats.hours_closed += w->n_old == 0;
+    e->stats.hours_closed += !closed_before(w);
     show_hour(e, d);
     return LT_OK;
 }
@@ -693,7 +741,7 @@ enum lt_err eng_day_close(struct engine *e, struct eng_device *d, int64_t day_ms
     }
     if ((r = series_read(e->cfg.series, (uint32_t)d->id, SERIES_DAY_R, day_ms, day_ms + LT_DAY_MS, take_report, w,
                          err)) != LT_OK ||
-        (r = read_old(e, d, SERIES_DAY, err)) != LT_OK) {
+        (r = read_old(e, d, true, err)) != LT_OK) {
         return r;
     }
     for (size_t i = 0; i < w->n; i++) {
@@ -707,7 +755,7 @@ enum lt_err eng_day_close(struct engine *e, struct eng_device *d, int64_t day_ms
     if ((r = judge_and_write(e, d, true, cause, err)) != LT_OK) {
         return r;
     }
-    e->stats.days_closed += w->n_old == 0;
+    e->stats.days_closed += !closed_before(w);
     return LT_OK;
 }
 
@@ -723,7 +771,7 @@ struct counting {
 static bool take_count(void *user, const struct series_row *row)
 {
     struct counting *c = user;
-    for (uint32_t i = 0; i < row->n; i++) {
+    for (uint32_t i = 0; i < row->n && made_by_now(c->e, row); i++) {
         const struct eng_column *k = eng_column_info(c->e, row->cells[i].column);
         if (k->known && k->factor == c->factor && k->field == SERIES_F_STATE &&
             (row->cells[i].value & c->bits) == c->bits) {

@@ -37,18 +37,10 @@ static bool note_urgent(struct engine *e, struct eng_device *d)
 static enum lt_err was_closed(struct engine *e, const struct eng_device *d, bool day, int64_t at_ms, bool *ret,
                               struct lt_error *err)
 {
-    size_t n = 0;
-    struct lt_error here;
-    enum lt_err r =
-        series_at(e->cfg.series, (uint32_t)d->id, day ? SERIES_DAY : SERIES_HOUR, at_ms, e->cell, ENG_CELLS, &n, &here);
-    *ret = r == LT_OK && n > 0;
-    if (r != LT_OK && r != LT_E_NOT_FOUND) {
-        if (err) {
-            *err = here;
-        }
-        return r;
-    }
-    return LT_OK;
+    struct eng_row row;
+    enum lt_err r = eng_row_read(e, d, day, at_ms, e->cell, &row, err);
+    *ret = row.age == ENG_ROW_STANDS || row.age == ENG_ROW_CHANGES;
+    return r;
 }
 
 enum lt_err eng_touch(struct engine *e, struct eng_device *d, bool day, int64_t at_ms, unsigned cause, bool at_once,

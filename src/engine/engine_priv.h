@@ -283,6 +283,23 @@ enum lt_err eng_touch(struct engine *e, struct eng_device *d, bool day, int64_t 
 enum lt_err eng_batch_end(struct engine *e, struct lt_error *err) LT_MUST_CHECK;
 
 /* engine_hour.c */
+/* The post's own hour and day rows say when they were made, in records: rank_ms is the record after which the period
+ * was first closed, tie how many records later the row last changed (0 both: made before rows said so). When state was
+ * lost, rows may be ahead of the records being applied again; what is ahead must not be taken for what was. */
+enum eng_row_age {
+    ENG_ROW_NONE,
+    ENG_ROW_STANDS,  /* made by now, and not changed later */
+    ENG_ROW_CHANGES, /* made by now, but what it said then is gone */
+    ENG_ROW_AHEAD    /* will be made later, or by this very batch */
+};
+struct eng_row {
+    enum eng_row_age age;
+    uint64_t first_seq;
+    size_t n; /* cells */
+};
+enum lt_err eng_row_read(struct engine *e, const struct eng_device *d, bool day, int64_t at_ms,
+                         struct series_cell ret_cells[ENG_CELLS], struct eng_row *ret,
+                         struct lt_error *err) LT_MUST_CHECK;
 struct hour_work *eng_hour_new(void);
 void eng_hour_free(struct hour_work *w);
 enum lt_err eng_hour_close(struct engine *e, struct eng_device *d, int64_t hour_ms, unsigned cause,
@@ -301,6 +318,7 @@ struct eng_hour_facts {
     bool day, first;   /* first: this period was not closed before */
     bool quiet;        /* nothing changed: the state is wanted, not its effects */
     int64_t old_state; /* VALUES_S_ bits of the row that stood there, 0 none */
+    bool old_lost;     /* they are of a later row: whether it exceeded is in the channel */
     const struct values_result *value;
     int64_t o2;       /* oxygen of the hour, LT_FIX_NONE */
     int64_t all_mean; /* mean of all values, marks ignored */

@@ -522,7 +522,7 @@ static void tell_exceed(struct engine *e, const struct eng_hour_facts *f, const 
 /* At most one exceedance of a channel is "going on": the latest. Older ones are facts that ended with their period. */
 static void exceed_moves(struct engine *e, const struct eng_hour_facts *f, enum rule_limit out, int64_t *active_ms)
 {
-    bool was = (f->old_state & VALUES_S_EXCEED) != 0;
+    bool was = f->old_lost ? *active_ms == f->from_ms : (f->old_state & VALUES_S_EXCEED) != 0;
     if (out == RULE_LIMIT_EXCEED) {
         if (*active_ms && *active_ms < f->from_ms) {
             on_outlet(e, EFF_END, f, *active_ms);

@@ -56,7 +56,7 @@ struct series_cell {
 };
 struct series_row {
     int64_t at_ms;
-    int64_t rank_ms; /* QN time, or 0; higher wins */
+    int64_t rank_ms; /* QN time, or 0; higher wins. Of the post's own values: a record's number (engine_priv.h) */
     uint32_t tie;    /* hash of the frame: decides between equal ranks */
     uint32_t n;
     const struct series_cell *cells; /* sorted by column when read */
