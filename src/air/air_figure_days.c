@@ -528,7 +528,7 @@ static enum lt_err add_station(struct maker *m, const struct air_station *s, str
     int32_t from = m->d->from, to = m->d->from + (int32_t)m->d->n - 1;
     enum lt_err e = LT_OK;
     from = s->opened > from ? s->opened : from;
-    to = s->closed < to ? s->closed : to;
+    to = s->closed <= to ? s->closed - 1 : to; /* the first day on which it no longer measures */
     while (e == LT_OK && from <= to) {
         int y, mo, da;
         air_civil(from, &y, &mo, &da);

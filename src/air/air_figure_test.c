@@ -187,6 +187,19 @@ static void only_evaluated_stations_count(void **state)
     assert_int_equal(record_change(&m->c->x, kind_of("station"), m->station[2], 0, "update", kerb, 1, &err), LT_OK);
     two = figure(m, AIR_SCOPE_TERRITORY, m->c->root, a, b, AIR_DUST_HABIT, 0);
     same_period(&two.p, &want);
+    /* closed: the first day on which it no longer measures, so it is not missed on that day */
+    const struct record_set closed[] = {RECORD_SET_Z("type", "national"),
+                                        RECORD_SET_I("closed", air_day_start(a + 10, LT_TZ_CHINA))};
+    const struct air_scope sc = air_scope_of(AIR_SCOPE_TERRITORY, m->c->root);
+    struct air_look l;
+    struct air_days d;
+    assert_int_equal(record_change(&m->c->x, kind_of("station"), m->station[2], 0, "update", closed, 2, &err), LT_OK);
+    assert_int_equal(air_look_open(m->f, m->a, m->c->db, 0, &l, &err), LT_OK);
+    assert_int_equal(air_days_make(&l, &sc, a, b, NULL, AIRQ_STEPWISE, &d, &err), LT_OK);
+    assert_int_equal(d.info[9].stations, 3);
+    assert_int_equal(d.info[10].stations, 2);
+    air_days_fini(&d);
+    air_look_close(&l);
     made_close(&m);
 }
 
