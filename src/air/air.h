@@ -144,7 +144,7 @@ struct air_station {
     char code[65], name[129], name_en[193], mn[65], units[8]; /* units of the device: "hj212" "ug" "mg" */
     enum air_station_type type;
     bool evaluated;
-    int32_t opened, closed; /* local days; INT32_MIN, INT32_MAX when open-ended */
+    int32_t opened, closed; /* local days: first with, first without measuring; INT32_MIN, INT32_MAX: open-ended */
 };
 const char *air_station_type_name(enum air_station_type t); /* "national" … */
 /* All stations not deleted, by id; *ret is the caller's (free). No filter of territory. */

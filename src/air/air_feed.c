@@ -9,15 +9,16 @@
 
 #include <stdlib.h>
 
-#define WINDOW_MS   (72 * LT_HOUR_MS) /* loggers send late what a line or a post was down for: three days */
-#define SHORT_MS    (3 * LT_HOUR_MS)
-#define LONG_MS     LT_HOUR_MS /* the whole window again once an hour */
-#define CHANGES_MAX 10000      /* changed hours looked at in one run; more: the whole window */
-#define ROWS_MAX    400000     /* 5,000 stations x 72 hours: every micro-station of a city */
+#define DEEP_MS   (35 * LT_DAY_MS)  /* what first comes later than the window: a line was down for weeks, once a day */
+#define WINDOW_MS (72 * LT_HOUR_MS) /* loggers send late what a line or a post was down for: three days */
+#define SHORT_MS  (3 * LT_HOUR_MS)
+#define LONG_MS   LT_HOUR_MS /* the whole window again once an hour */
+#define PUT_ROWS  50000 /* rows gathered before they are put: 700 stations x 72 hours, 60 stations x 35 days, 4 MiB */
+#define ROWS_MAX  (1u << 20) /* of one station, on top of those: a century of hours */
 
 struct air_feed {
     int64_t change_id; /* in value_version */
-    int64_t next_long_ms;
+    int64_t next_long_ms, next_deep_ms;
     bool began;
 };
 
@@ -75,7 +76,10 @@ struct taking {
     const struct air_station *station;
     struct air_row *rows;
     size_t n, cap;
-    bool failed;
+    bool failed, changed;
+    struct sql_db *db;
+    int64_t now_ms;
+    int tz_min;
 };
 
 static bool invalid_cell(unsigned field, int64_t value)
@@ -137,46 +141,90 @@ static enum lt_err device_of(struct sql_db *db, const char *mn, int64_t *ret, st
     return e;
 }
 
-/* First hour of each device that changed after the cursor: the window begins there. Moves the cursor. */
-static enum lt_err changed_since(struct air_feed *f, struct sql_db *db, int64_t *ret_from_ms, struct lt_error *err)
+struct since { /* a device's first hour that changed */
+    int64_t device, from_ms;
+};
+
+/* What changed after the cursor, by device; moves the cursor. An hour may be years old: a logger gives back what it had
+ * kept, or an analyst replays. *ret is the caller's. */
+static enum lt_err changed_since(struct air_feed *f, struct sql_db *db, struct since **ret, size_t *ret_n,
+                                 struct lt_error *err)
 {
     struct sql_stmt *st;
+    int64_t last;
+    size_t cap = 0;
     bool row;
-    enum lt_err e =
-        sql_prepare(db,
-                    "SELECT max(id), min(period_at_ms) FROM (SELECT id, period_at_ms FROM value_version WHERE"
-                    " id > ?1 AND kind = 'hour' AND device IN (SELECT d.id FROM device d JOIN station s ON"
-                    " s.mn = d.mn AND s.deleted = 0) ORDER BY id LIMIT ?2)",
+    *ret = NULL;
+    *ret_n = 0;
+    enum lt_err e = sql_get_i64(db, "SELECT coalesce(max(id), 0) FROM value_version", NULL, &last, err);
+    if (e != LT_OK || last == f->change_id)
+        return e;
+    e = sql_prepare(db,
+                    "SELECT device, min(period_at_ms) FROM value_version WHERE id > ?1 AND id <= ?2 AND kind = 'hour'"
+                    " AND +device IN (SELECT d.id FROM device d JOIN station s ON s.mn = d.mn AND s.deleted = 0)"
+                    " GROUP BY device ORDER BY device", /* "+": by id, not all versions a device ever had */
                     &st, err);
     if (e != LT_OK)
         return e;
     sql_bind_i64(st, 1, f->change_id);
-    sql_bind_i64(st, 2, CHANGES_MAX);
-    e = sql_step(st, &row, err);
-    if (e == LT_OK && row && !sql_col_null(st, 0)) {
-        f->change_id = sql_col_i64(st, 0);
-        *ret_from_ms = sql_col_i64(st, 1) < *ret_from_ms ? sql_col_i64(st, 1) : *ret_from_ms;
+    sql_bind_i64(st, 2, last);
+    while ((e = sql_step(st, &row, err)) == LT_OK && row) {
+        if (*ret_n == cap) {
+            cap = cap ? cap * 2 : 64;
+            struct since *p = realloc(*ret, cap * sizeof *p);
+            if (!p) {
+                e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+                break;
+            }
+            *ret = p;
+        }
+        (*ret)[(*ret_n)++] = (struct since){sql_col_i64(st, 0), sql_col_i64(st, 1)};
     }
     sql_release(&st);
+    if (e == LT_OK)
+        f->change_id = last;
     return e;
 }
 
-static enum lt_err collect(struct taking *t, struct sql_db *db, const struct air_station *s, size_t n, int64_t from_ms,
-                           int64_t now_ms, struct lt_error *err)
+static int by_device(const void *a, const void *b)
+{
+    const struct since *x = a, *y = b;
+    return (x->device > y->device) - (x->device < y->device);
+}
+
+static enum lt_err put(struct taking *t, struct lt_error *err)
+{
+    struct air_put_result res = {0};
+    struct air_batch_info info = {
+        .source = AIR_SRC_DEVICE, .author = "HJ 212", .reason = "HJ 212", .now_ms = t->now_ms, .tz_min = t->tz_min};
+    if (t->failed)
+        return lt_fail(err, LT_E_LIMIT, NULL, "air feed", "1048576", NULL);
+    enum lt_err e = t->n ? air_put(t->db, &info, t->rows, t->n, &res, err) : LT_OK;
+    t->n = 0;
+    t->changed |= e == LT_OK && res.version > 0;
+    return e;
+}
+
+static enum lt_err collect(struct taking *t, const struct air_station *s, size_t n, const struct since *since,
+                           size_t n_since, int64_t from_ms, struct lt_error *err)
 {
     enum lt_err e = LT_OK;
-    for (size_t i = 0; e == LT_OK && !t->failed && i < n; i++) {
-        int64_t device;
+    for (size_t i = 0; e == LT_OK && i < n; i++) {
+        struct since key = {0};
         if (!s[i].mn[0])
             continue;
         t->station = &s[i];
-        e = device_of(db, s[i].mn, &device, err);
-        if (e == LT_OK && device > 0 && device <= UINT32_MAX)
-            e = series_read(t->series, (uint32_t)device, SERIES_HOUR, from_ms, now_ms + 1, on_hour, t, err);
+        e = device_of(t->db, s[i].mn, &key.device, err);
+        const struct since *own = n_since ? bsearch(&key, since, n_since, sizeof key, by_device) : NULL;
+        int64_t from = own && own->from_ms < from_ms ? own->from_ms : from_ms;
+        if (e == LT_OK && key.device > 0 && key.device <= UINT32_MAX)
+            e = series_read(t->series, (uint32_t)key.device, SERIES_HOUR, from, t->now_ms + 1, on_hour, t, err);
         if (e == LT_E_CORRUPT) /* a damaged chunk of one device is the series' matter, not the others' */
             e = LT_OK;
+        if (e == LT_OK && (t->n >= PUT_ROWS || t->failed))
+            e = put(t, err);
     }
-    return e == LT_OK && t->failed ? lt_fail(err, LT_E_LIMIT, NULL, "air feed", "400000", NULL) : e;
+    return e == LT_OK ? put(t, err) : e;
 }
 
 enum lt_err air_feed_run(struct air_feed *f, struct sql_db *db, struct series *series, int64_t now_ms, int tz_min,
@@ -184,31 +232,34 @@ enum lt_err air_feed_run(struct air_feed *f, struct sql_db *db, struct series *s
 {
     struct air_station *s = NULL;
     size_t n = 0;
-    bool whole = !f->began || now_ms >= f->next_long_ms;
-    int64_t from_ms = lt_hour_start(now_ms - (whole ? WINDOW_MS : SHORT_MS), tz_min), cursor = f->change_id;
-    struct taking t = {.series = series};
-    struct air_put_result res = {0};
+    bool whole = !f->began || now_ms >= f->next_long_ms, deep = !f->began || now_ms >= f->next_deep_ms;
+    int64_t from_ms = lt_hour_start(now_ms - (deep    ? DEEP_MS
+                                              : whole ? WINDOW_MS
+                                                      : SHORT_MS),
+                                    tz_min),
+            cursor = f->change_id;
+    struct taking t = {.series = series, .db = db, .now_ms = now_ms, .tz_min = tz_min};
+    struct since *since = NULL;
+    size_t n_since = 0;
     *ret_changed = false;
     enum lt_err e = air_stations(db, tz_min, &s, &n, err);
     if (e == LT_OK && f->began)
-        e = changed_since(f, db, &from_ms, err);
+        e = changed_since(f, db, &since, &n_since, err);
     else if (e == LT_OK)
         e = sql_get_i64(db, "SELECT coalesce(max(id), 0) FROM value_version", NULL, &f->change_id, err);
     if (e == LT_OK)
-        e = collect(&t, db, s, n, from_ms, now_ms, err);
-    if (e == LT_OK && t.n) {
-        struct air_batch_info info = {
-            .source = AIR_SRC_DEVICE, .author = "HJ 212", .reason = "HJ 212", .now_ms = now_ms, .tz_min = tz_min};
-        e = air_put(db, &info, t.rows, t.n, &res, err);
-        *ret_changed = e == LT_OK && res.version > 0;
-    }
+        e = collect(&t, s, n, since, n_since, from_ms, err);
+    *ret_changed = t.changed;
     if (e == LT_OK) {
         f->began = true;
         if (whole)
             f->next_long_ms = now_ms + LONG_MS;
+        if (deep)
+            f->next_deep_ms = now_ms + LT_DAY_MS;
     } else {
         f->change_id = cursor; /* again next time */
     }
+    free(since);
     free(t.rows);
     free(s);
     return e;

@@ -13,11 +13,12 @@ const char *air_format_name(enum air_format f);
 bool air_format_find(struct lt_slice name, enum air_format *ret);
 
 /* ---- files as records (air_import_table.c) ---- */
-#define AIR_COLUMNS_MAX    4096          /* the cross shape has a column per station: some 2,000 of the whole country */
-#define AIR_LINE_MAX       (256u * 1024) /* 4,096 cells of 64 bytes */
-#define AIR_UNPACKED_MAX   ((uint64_t)4 << 30) /* bytes of an unpacked gzip: 40 million rows */
-#define AIR_UNPACKED_RATIO 200 /* to the packed size, beyond 16 MiB: hours pack some twenty times, a bomb a thousand   \
-                                */
+#define AIR_COLUMNS_MAX  4096          /* the cross shape has a column per station: some 2,000 of the whole country */
+#define AIR_LINE_MAX     (256u * 1024) /* 4,096 cells of 64 bytes */
+#define AIR_UNPACKED_MAX ((uint64_t)4 << 30) /* bytes of an unpacked gzip: 40 million rows */
+#define AIR_UNPACKED_RATIO                                                                                             \
+    200 /* to the packed size, beyond 16 MiB: hours pack some twenty times, a bomb a thousand                          \
+         */
 struct air_record {
     unsigned line; /* as an editor or spreadsheet counts; JSON and XML: number of the object, from 1; header 0 */
     unsigned n;
@@ -88,8 +89,9 @@ struct series;
 struct air_feed; /* cursor of one post; one thread */
 struct air_feed *air_feed_create(void);
 void air_feed_destroy(struct air_feed **f);
-/* Takes over hour values of stations whose `mn` is that of a device: the last 72 hours at the first call and once a
- * day, else hours whose value was closed or changed since. *ret_changed: a version was made. */
+/* Takes over hour values of stations whose `mn` is that of a device: the last 35 days at the first call and once a day,
+ * 72 hours once an hour, else the last three and those that changed since, however old. *ret_changed: a version was
+ * made. */
 enum lt_err air_feed_run(struct air_feed *f, struct sql_db *db, struct series *series, int64_t now_ms, int tz_min,
                          bool *ret_changed, struct lt_error *err) LT_MUST_CHECK;
 #endif
