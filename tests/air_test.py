@@ -255,6 +255,10 @@ def a_station_speaks_hj212():
         qn = f"{datetime.datetime.now(CN):%Y%m%d%H%M%S}000"
         s.sendall(frame(mn, qn, area, cn=2061, st=22))
         assert read_answers(s, 1) == [qn]
+        old = hour - datetime.timedelta(days=10)  # a logger gives back what it had kept: older than the feed's window
+        qn = f"{datetime.datetime.now(CN):%Y%m%d%H%M%S}001"
+        s.sendall(frame(mn, qn, f"DataTime={old:%Y%m%d%H}0000;a34004-Avg=77,a34004-Flag=N", cn=2061, st=22))
+        assert read_answers(s, 1) == [qn]
         end = time.monotonic() + 50
         while time.monotonic() < end:
             me = [x for x in WHO["duty1"].must("GET", "/api/v1/air/now")["stations"] if x["code"] == "A22"][0]
@@ -265,6 +269,47 @@ def a_station_speaks_hj212():
     assert me["values"]["PM25"] == 35.2 and me["values"]["SO2"] == 12 and me["values"]["CO"] == 0.8, me
     assert me["values"]["O3"] is None and me["states"]["O3"] == "invalid", me
     assert me["weather"]["TEMP"] == -2.5 and me["weather"]["PRES"] == 1013, me
+    TOWN["old"] = old
+
+
+def what_is_not_there_is_said():
+    duty, away, station = WHO["duty1"], WHO["away"], TOWN["station"]["Gucheng"]
+    now = duty.must("GET", "/api/v1/air/versions?limit=1")["items"][0]["version"]
+    for who, path in ((duty, f"air/stations/{station}/hours?version={now + 1}"), (duty, "air/gaps?station=999999"),
+                      (away, f"air/gaps?station={station}")):
+        status, answer = POST.request("GET", "/api/v1/" + path, headers=who.headers)
+        assert status == 404 and answer["error"]["code"] == "NOT_FOUND", (path, status, answer)
+    status, answer = POST.request("POST", "/api/v1/air/undo", {"version": now + 1, "reason": "r"}, WHO["analyst1"].headers)
+    assert status == 404, answer
+    # who made a version and why is for those who see one of its stations
+    mine = {v["version"]: v for v in duty.must("GET", "/api/v1/air/versions?limit=200")["items"]}
+    theirs = {v["version"]: v for v in away.must("GET", "/api/v1/air/versions?limit=200")["items"]}
+    assert mine.keys() == theirs.keys() and all(v["author"] for v in mine.values())
+    assert any(v["reason"] for v in mine.values()) and not any(v["author"] or v["reason"] for v in theirs.values()), theirs
+    # the first and the last day there are
+    for q in ("period=day&day=1970-01-01", "period=week&day=9999-12-31&whole=1", "period=season&day=9999-12-31&whole=1"):
+        assert duty.must("GET", "/api/v1/air/period?" + q)["figures"]["days_valid"] == 0
+    # a large push is one
+    at = datetime.datetime.now(CN).replace(minute=0, second=0, microsecond=0) - datetime.timedelta(days=300)
+    rows = [{"station": "Wanliu", "time": (at + datetime.timedelta(hours=k)).isoformat(), "PM25": 30 + k % 40, "PM10": 60}
+            for k in range(5000)]
+    r = WHO["analyst1"].must("POST", "/api/v1/air/push", {"rows": rows})
+    assert r["rows"] == 5000 and r["first"] == 10000, r
+
+
+def an_hour_that_came_weeks_late_is_taken():
+    POST.kill()
+    POST.start()
+    for name in WHO:
+        WHO[name] = Session(POST, name, PASSWORD)
+    end = time.monotonic() + 50
+    while time.monotonic() < end:
+        then = WHO["duty1"].must("GET", f"/api/v1/air/now?at={TOWN['old'].isoformat().replace('+', '%2B')}")["stations"]
+        late = [x for x in then if x["code"] == "A22"][0]
+        if late["hour"]:
+            break
+        time.sleep(1)
+    assert late["values"]["PM25"] == 77, late
 
 
 def killed_in_an_import_nothing_is_half_there():
@@ -301,4 +346,5 @@ def killed_in_an_import_nothing_is_half_there():
 if __name__ == "__main__":
     run_tests([a_file_goes_in_whole, what_is_wrong_keeps_all_out, a_past_hour_and_gaps, two_persons_correct_an_hour,
                programs_push_and_an_old_version_returns, the_command_line_imports_beside_the_post, a_station_speaks_hj212,
+               what_is_not_there_is_said, an_hour_that_came_weeks_late_is_taken,
                killed_in_an_import_nothing_is_half_there])

@@ -227,7 +227,7 @@ static void put_hour(struct api_call *c, const struct air_station *s, const stru
     struct jsonw *w = &c->w;
     const struct airq_scale *scale;
     struct airq_result r;
-    bool reviewed = true;
+    bool reviewed = true, any = false;
     jsonw_ktime(w, "hour", at, c->x.tz_min);
     jsonw_ki64(w, "age_h", (asked - at) / LT_HOUR_MS);
     jsonw_key(w, "values");
@@ -240,9 +240,10 @@ static void put_hour(struct api_call *c, const struct air_station *s, const stru
         if (b->value[hour][i] != AIR_NONE) {
             jsonw_kstr(w, air_item_name((enum air_item)i), state_name(b->state[hour][i]));
             reviewed = reviewed && (i >= AIRQ_POLLUTANTS || (b->state[hour][i] & AIR_REVIEWED));
+            any = any || i < AIRQ_POLLUTANTS;
         }
     jsonw_object_end(w);
-    jsonw_kbool(w, "reviewed", reviewed);
+    jsonw_kbool(w, "reviewed", reviewed && any);
     index_of(b, hour, at, c->x.tz_min, &scale, &r);
     put_index(w, scale, &r, s->type == AIR_MICRO, c->who.lang);
 }
@@ -311,6 +312,16 @@ HANDLER(air_now_get)
     return e;
 }
 
+/* A version that is not there yet is no version. */
+static enum lt_err version_there(int64_t version, int64_t now, struct lt_error *err)
+{
+    char text[24];
+    if (version <= now)
+        return LT_OK;
+    snprintf(text, sizeof text, "%lld", (long long)version);
+    return lt_fail(err, LT_E_NOT_FOUND, "version", "version", text, NULL);
+}
+
 /* ---- hours of a station ---- */
 
 struct hours {
@@ -369,7 +380,7 @@ HANDLER(air_hours_get)
     enum lt_err e = api_id(c, 0, &id, err);
     if (e || (e = range_of(c, &x.from_ms, &x.to_ms, LT_DAY_MS, err)) ||
         (e = api_query_i64(c, "version", 1, UINT32_MAX, &version, err)) || (e = air_version(c->t->db, &now, err)) ||
-        (e = one_station(c, id, &v, &s, err)))
+        (e = version_there(version, now, err)) || (e = one_station(c, id, &v, &s, err)))
         return e;
     struct jsonw *w = &c->w;
     jsonw_object(w);
@@ -400,6 +411,7 @@ struct trail {
     struct api_call *c;
     const struct seen *v;
     int64_t limit, n, last;
+    unsigned scanned;
 };
 
 static void put_side(struct jsonw *w, const char *value, const char *state, const char *source, enum air_item item,
@@ -416,6 +428,8 @@ static bool put_change(void *user, const struct air_change *k)
     struct trail *t = user;
     struct jsonw *w = &t->c->w;
     const struct air_station *s = seen_find(t->v, k->station);
+    t->last = k->id;
+    t->scanned++;
     if (!s)
         return true;
     jsonw_object(w);
@@ -436,7 +450,6 @@ static bool put_change(void *user, const struct air_change *k)
         jsonw_knull(w, "review");
     jsonw_ktime(w, "made_at", k->made_at_ms, t->c->x.tz_min);
     jsonw_object_end(w);
-    t->last = k->id;
     return ++t->n < t->limit;
 }
 
@@ -460,7 +473,7 @@ HANDLER(air_changes_get)
     jsonw_array(&c->w);
     e = air_trail(c->t->db, &q, put_change, &t, err);
     jsonw_array_end(&c->w);
-    if (t.n == t.limit)
+    if (t.n == t.limit || t.scanned == TRAIL_SCAN_MAX) /* what was looked through in vain is no end */
         jsonw_ki64(&c->w, "next", t.last);
     else
         jsonw_knull(&c->w, "next");
@@ -469,7 +482,23 @@ HANDLER(air_changes_get)
     return e;
 }
 
-static void put_version(struct api_call *c, struct sql_stmt *st)
+/* May he know who made a version and why? Those who see one of its stations may. */
+static bool sees_version(const struct api_call *c, const struct seen *v, struct lt_slice stations)
+{
+    int64_t id;
+    if (c->who.everywhere)
+        return true;
+    if (stations.n < sizeof id) /* many, or refusals only: of nobody in particular */
+        return !c->who.enterprise && v->n > 0;
+    for (size_t i = 0; i + sizeof id <= stations.n; i += sizeof id) {
+        memcpy(&id, stations.p + i, sizeof id);
+        if (seen_find(v, id))
+            return true;
+    }
+    return false;
+}
+
+static void put_version(struct api_call *c, const struct seen *v, struct sql_stmt *st)
 {
     static const char *const numbers[] = {"first", "filled", "replaced", "refused", "stations"};
     char day[16];
@@ -477,8 +506,9 @@ static void put_version(struct api_call *c, struct sql_stmt *st)
     jsonw_object(w);
     jsonw_ki64(w, "version", sql_col_i64(st, 0));
     jsonw_kstr(w, "source", air_source_name((enum air_source)sql_col_i64(st, 1)));
-    jsonw_kslice(w, "author", sql_col_text(st, 2));
-    jsonw_kslice(w, "reason", sql_col_text(st, 3));
+    bool sees = sees_version(c, v, sql_col_blob(st, 12));
+    jsonw_kslice(w, "author", sees ? sql_col_text(st, 2) : LT_LIT(""));
+    jsonw_kslice(w, "reason", sees ? sql_col_text(st, 3) : LT_LIT(""));
     jsonw_ktime(w, "made_at", sql_col_i64(st, 4), c->x.tz_min);
     for (int i = 0; i < 5; i++)
         jsonw_ki64(w, numbers[i], sql_col_i64(st, 5 + i));
@@ -493,15 +523,19 @@ HANDLER(air_versions_get)
 {
     int64_t limit = 50, before = INT64_MAX, n = 0, last = 0;
     struct sql_stmt *st;
+    struct seen v;
     bool row;
     enum lt_err e = api_query_i64(c, "limit", 1, 500, &limit, err);
-    if (e || (e = api_query_i64(c, "before", 1, INT64_MAX, &before, err)) ||
-        (e = sql_prepare(
-             c->t->db,
-             "SELECT version, source, author, reason, made_at_ms, first, filled, replaced, refused,"
-             " n_stations, day_from, day_to FROM air_version WHERE version < ?1 ORDER BY version DESC LIMIT ?2",
-             &st, err)))
+    if (e || (e = api_query_i64(c, "before", 1, INT64_MAX, &before, err)) || (e = seen_stations(c, 0, &v, err)))
         return e;
+    if ((e = sql_prepare(c->t->db,
+                         "SELECT version, source, author, reason, made_at_ms, first, filled, replaced, refused,"
+                         " n_stations, day_from, day_to, stations FROM air_version WHERE version < ?1 ORDER BY version "
+                         "DESC LIMIT ?2",
+                         &st, err))) {
+        seen_fini(&v);
+        return e;
+    }
     sql_bind_i64(st, 1, before);
     sql_bind_i64(st, 2, limit);
     jsonw_object(&c->w);
@@ -510,9 +544,10 @@ HANDLER(air_versions_get)
     while ((e = sql_step(st, &row, err)) == LT_OK && row) {
         last = sql_col_i64(st, 0);
         n++;
-        put_version(c, st);
+        put_version(c, &v, st);
     }
     sql_release(&st);
+    seen_fini(&v);
     jsonw_array_end(&c->w);
     if (n == limit)
         jsonw_ki64(&c->w, "next", last);
@@ -664,7 +699,8 @@ HANDLER(air_gaps_get)
         return e;
     if (to < from || to - from > 400)
         return lt_fail(err, LT_E_FIELD_RANGE, "to", "to", "from", "from + 400 d");
-    if ((e = seen_stations(c, 0, &v, err)))
+    const struct air_station *one;
+    if ((e = station ? one_station(c, station, &v, &one, err) : seen_stations(c, 0, &v, err)))
         return e;
     if (!station && (int64_t)v.n * (to - from + 1) > GAP_DAYS_MAX)
         e = lt_fail(err, LT_E_LIMIT, "to", "station-days", "100000", NULL);
@@ -775,7 +811,7 @@ HANDLER(air_push_post)
 HANDLER(air_undo_post)
 {
     static const char *const names[] = {"version", "station", "reason", NULL};
-    int64_t version = 0, station = 0;
+    int64_t version = 0, station = 0, now;
     struct lt_slice reason;
     struct air_put_result r = {0};
     char why[512];
@@ -783,7 +819,8 @@ HANDLER(air_undo_post)
     if (e || (e = jsonr_only(c->body, names, err)) ||
         (e = jsonr_i64(c->body, "version", true, 0, UINT32_MAX, &version, err)) ||
         (e = jsonr_i64(c->body, "station", false, 1, INT64_MAX, &station, err)) ||
-        (e = jsonr_str(c->body, "reason", true, 120, &reason, err)))
+        (e = jsonr_str(c->body, "reason", true, 120, &reason, err)) || (e = air_version(c->t->db, &now, err)) ||
+        (e = version_there(version, now, err)))
         return e;
     if (reason.n == 0)
         return lt_fail(err, LT_E_FIELD_REQUIRED, "reason", "reason", NULL, NULL);
