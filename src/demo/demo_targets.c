@@ -44,8 +44,8 @@ static enum lt_err peer(struct maker *m, int group, int city, int32_t from, int3
     int y, mo, d;
     int64_t id;
     air_civil(to, &y, &mo, &d);
-    lt_rand_init(&r, m->cfg->seed * 7919u + (uint64_t)(group * 1000 + city)); /* a city's own level stays */
-    const int64_t level = 70 + (int64_t)lt_rand_below(&r, 70);
+    lt_rand_init(&r, m->cfg->seed * 7919u + (uint64_t)(group * 1000 + city));      /* a city's own level stays */
+    const int64_t level = (group == 0 ? 45 : 65) + (int64_t)lt_rand_below(&r, 70); /* the nation is cleaner */
     lt_rand_init(&r, (uint64_t)from * 131u + (uint64_t)to * 17u + (uint64_t)(group * 1000 + city));
     const bool long_span = to - from > 40, winter = mo <= 3 || mo >= 10;
     const int64_t season = long_span ? 100 : winter ? 135 : 75, noise = 90 + (int64_t)lt_rand_below(&r, 21);
@@ -63,7 +63,7 @@ static enum lt_err peer(struct maker *m, int group, int city, int32_t from, int3
         RECORD_SET_I("pm25", pm25 / 1000 * 100000),
         RECORD_SET_I("pm10", pm25 * (16 + (int64_t)lt_rand_below(&r, 5)) / 100000 * 1000000),
         RECORD_SET_I("so2", (int64_t)(6 + lt_rand_below(&r, 8)) * 1000000),
-        RECORD_SET_I("no2", (int64_t)(18 + lt_rand_below(&r, 20)) * 1000000),
+        RECORD_SET_I("no2", (int64_t)(12 + lt_rand_below(&r, 22)) * 1000000),
         RECORD_SET_I("co", (int64_t)(7 + lt_rand_below(&r, 9)) * 100000),
         RECORD_SET_I("o3", (int64_t)((long_span ? 140u
                                       : winter  ? 90u
