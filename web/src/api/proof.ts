@@ -8,7 +8,7 @@ export interface EvidenceDetail { evidence: Evidence; manifest: Record<string, u
 export interface Check { check: string; ok: boolean; text: string; at?: number | null }
 export interface EvidenceVerdict { ok: boolean; at: Time; took_ms: number; checks: Check[]; first_bad: null | { offset: number; entry: string; entry_offset: number; is: number | string; was: number | string | null; text: string } }
 export interface DayStream { name: string; first: number; last: number; count: number; sha256: string; sm3: string }
-export interface DayStatement { n: number; day: string; part: number; final: boolean; sealed_at: Time; previous: string; sha256: string; sm3: string; line: string; streams: DayStream[]; stamped: boolean; removed: boolean }
+export interface DayStatement { n: number; day: string; part: number; final: boolean; sealed_at: Time; previous: string; sha256: string; sm3: string; line: string; streams: DayStream[]; removed: boolean }
 export interface ProofKeys { key: string; ed25519: string; sm2: string; made_at?: Time }
 export interface ProofRun { running: boolean; from?: string; to?: string; day?: string; records?: number; batches?: number; statements?: number; rows?: number; started_at?: Time; ended_at?: Time; ok: boolean | null; findings?: { where: string; what: string; text: string }[]; seconds?: number }
 
