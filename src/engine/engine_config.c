@@ -68,8 +68,12 @@ struct eng_device *eng_device_by_mn(struct engine *e, struct lt_slice mn)
     if (!e->n_slots || mn.n == 0) {
         return NULL;
     }
+    struct eng_device *d = e->hint;
+    if (d && d->status != ENG_GONE && d->mn_n == mn.n && memcmp(d->mn, mn.p, mn.n) == 0) {
+        return d; /* no two that are there have one MN */
+    }
     for (size_t i = mn_hash(mn) & (e->n_slots - 1); e->by_mn[i]; i = (i + 1) & (e->n_slots - 1)) {
-        struct eng_device *d = e->device[e->by_mn[i] - 1];
+        d = e->device[e->by_mn[i] - 1];
         if (d->mn_n == mn.n && memcmp(d->mn, mn.p, mn.n) == 0) {
             return d;
         }

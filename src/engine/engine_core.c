@@ -300,32 +300,35 @@ static void show(struct engine *e)
 struct ahead {
     struct journal_record r[AHEAD];
     size_t pos[AHEAD]; /* behind the record */
+    struct eng_device *d[AHEAD];
     size_t n;
 };
 
-static void fetch(struct engine *e, const struct ahead *a)
+static void fetch(struct engine *e, struct ahead *a)
 {
-    struct eng_device *d[AHEAD];
     struct series_expected row[AHEAD];
-    size_t n = 0, m = 0;
+    size_t n = 0;
     for (size_t i = 0; i < a->n; i++) {
         if (a->r[i].kind == JOURNAL_FRAME) {
             eng_prefetch_mn(e, a->r[i].mn);
         }
     }
     for (size_t i = 0; i < a->n; i++) {
-        d[n] = a->r[i].kind == JOURNAL_FRAME ? eng_prefetch_device(e, a->r[i].mn) : NULL;
-        row[n] = (struct series_expected){0, SERIES_RTD, a->r[i].at_ms};
-        n += d[n] != NULL;
+        a->d[i] = a->r[i].kind == JOURNAL_FRAME ? eng_prefetch_device(e, a->r[i].mn) : NULL;
     }
-    for (size_t i = 0; i < n; i++) {
-        for (size_t at = 0; at < d[i]->n_ch * sizeof *d[i]->ch && at < 2048; at += 64) {
-            __builtin_prefetch((const char *)d[i]->ch + at, 1);
+    for (size_t i = 0; i < a->n; i++) {
+        const struct eng_device *d = a->d[i];
+        if (!d) {
+            continue;
         }
-        __builtin_prefetch(d[i]->ledger, 1);
-        row[m++].device = (uint32_t)d[i]->id;
+        for (uint32_t c = 0; c < d->n_ch && c < 32; c++) {
+            __builtin_prefetch(&d->ch[c], 1);
+            __builtin_prefetch((const char *)&d->ch[c] + 64, 1);
+        }
+        __builtin_prefetch(d->ledger, 1);
+        row[n++] = (struct series_expected){(uint32_t)d->id, SERIES_RTD, a->r[i].at_ms};
     }
-    series_expect(e->cfg.series, row, m);
+    series_expect(e->cfg.series, row, n);
 }
 
 static void look_ahead(struct engine *e, const struct journal_batch *b, struct ahead *a)
@@ -333,6 +336,7 @@ static void look_ahead(struct engine *e, const struct journal_batch *b, struct a
     size_t pos = e->batch_pos;
     for (a->n = 0; a->n < AHEAD && journal_batch_next(b, &pos, &a->r[a->n]); a->n++) {
         a->pos[a->n] = pos;
+        a->d[a->n] = NULL;
     }
     if (a->n && a->r[a->n - 1].seq > e->seq) {
         fetch(e, a);
@@ -363,7 +367,9 @@ static enum lt_err apply_records(struct engine *e, const struct journal_batch *b
     struct ahead a;
     for (look_ahead(e, b, &a); a.n; look_ahead(e, b, &a)) {
         for (size_t i = 0; i < a.n; i++) {
+            e->hint = a.d[i];
             enum lt_err res = apply_one(e, &a.r[i], err);
+            e->hint = NULL;
             if (res != LT_OK) {
                 return res;
             }

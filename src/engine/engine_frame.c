@@ -59,17 +59,15 @@ uint16_t eng_factor_number(struct engine *e, struct lt_slice code)
     return (uint16_t)e->n_factor++;
 }
 
-const struct eng_column *eng_column_info(struct engine *e, uint16_t column)
+const struct eng_column *eng_column_learn(struct engine *e, uint16_t column)
 {
     struct eng_column *c = &e->column[column];
-    if (!c->known) {
-        char code[17];
-        unsigned field;
-        if (series_column_name(e->cfg.series, column, code, &field)) {
-            c->factor = eng_factor_number(e, lt_slice_of(code));
-            c->field = (uint8_t)field;
-            c->known = true;
-        }
+    char code[17];
+    unsigned field;
+    if (series_column_name(e->cfg.series, column, code, &field)) {
+        c->factor = eng_factor_number(e, lt_slice_of(code));
+        c->field = (uint8_t)field;
+        c->known = true;
     }
     return c;
 }
@@ -113,16 +111,8 @@ static struct name_slot lookup_slow(struct engine *e, struct lt_slice name, unsi
     return s;
 }
 
-/* Names of up to 7 bytes go through a table keyed by the bytes themselves. Eight bytes from a name's start always lie
- * within the frame: "-X=" and the closing "&&CCCC" follow. */
-static struct name_slot lookup(struct engine *e, struct lt_slice name, unsigned field, uint16_t st, unsigned class)
+static struct name_slot lookup_name(struct engine *e, struct lt_slice name, unsigned field, uint16_t st, uint64_t key)
 {
-    if (name.n == 0 || name.n > 7) {
-        return name.n == 0 ? (struct name_slot){.key = 0} : lookup_slow(e, name, field, st);
-    }
-    uint64_t key;
-    memcpy(&key, name.p, 8);
-    key = (key & ((UINT64_C(1) << 8 * name.n) - 1)) | (uint64_t)field << 56 | (uint64_t) class << 62;
     size_t i = (key * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - 14);
     for (; e->name[i].key; i = (i + 1) & (ENG_NAME_SLOTS - 1)) {
         if (e->name[i].key == key) {
@@ -134,6 +124,28 @@ static struct name_slot lookup(struct engine *e, struct lt_slice name, unsigned 
     if (e->n_name < ENG_NAME_SLOTS / 4 * 3 && s.column) {
         e->name[i] = s;
         e->n_name++;
+    }
+    return s;
+}
+
+/* Names of up to 7 bytes go through a table keyed by the bytes themselves. Eight bytes from a name's start always lie
+ * within the frame: "-X=" and the closing "&&CCCC" follow. */
+static inline struct name_slot lookup(struct engine *e, struct lt_slice name, unsigned field, uint16_t st,
+                                      unsigned class, size_t place)
+{
+    if (name.n == 0 || name.n > 7) {
+        return name.n == 0 ? (struct name_slot){.key = 0} : lookup_slow(e, name, field, st);
+    }
+    uint64_t key;
+    memcpy(&key, name.p, 8);
+    key = (key & ((UINT64_C(1) << 8 * name.n) - 1)) | (uint64_t)field << 56 | (uint64_t) class << 62;
+    struct name_slot *guess = &e->guess[place % ENG_GUESSES];
+    if (guess->key == key) {
+        return *guess;
+    }
+    struct name_slot s = lookup_name(e, name, field, st, key);
+    if (s.column) {
+        *guess = s;
     }
     return s;
 }
@@ -207,7 +219,7 @@ static void build_row(struct engine *e, struct lt_slice area, size_t n_items, ui
         if (it->field == HJ212_F_NONE || !cell_value(area, it, &v)) {
             continue;
         }
-        struct name_slot s = lookup(e, hj212_name(area, it), it->field, st, class);
+        struct name_slot s = lookup(e, hj212_name(area, it), it->field, st, class, i);
         if (!s.column) {
             w->lost++;
             continue;
@@ -441,10 +453,6 @@ enum lt_err eng_frame(struct engine *e, const struct journal_record *r, struct e
             return rr;
         }
         *dev = d;
-    }
-    for (uint32_t i = 0; i < d->n_ch; i++) { /* needed after parsing: on their way while we parse */
-        __builtin_prefetch(&d->ch[i], 1);
-        __builtin_prefetch((const char *)&d->ch[i] + 64, 1);
     }
     bool good = open_frame(e, d, r->bytes, &f), quarantine = false, future = false;
     int64_t drift = INT64_MIN, data_ms = INT64_MIN;

@@ -16,6 +16,7 @@
 #define ENG_MAGIC         UINT32_C(0x454E4731)
 #define ENG_FACTORS       8192  /* different factors of a city; the tables of the standards have 400 */
 #define ENG_NAME_SLOTS    16384 /* power of two; filled to at most three quarters */
+#define ENG_GUESSES       64    /* places of a frame; most have fewer */
 #define ENG_COLUMNS       65536
 #define ENG_DEVICES       200000 /* as the registry */
 #define ENG_CELLS         256    /* of one row, limit of series */
@@ -194,14 +195,16 @@ struct engine {
     size_t n_device, cap_device;
     uint32_t *by_mn; /* open addressing, index + 1 */
     uint32_t *by_id;
-    size_t n_slots;       /* of both, power of two */
-    pthread_rwlock_t map; /* guards device, by_id against readers */
+    size_t n_slots;          /* of both, power of two */
+    struct eng_device *hint; /* probably the device of the record being applied; NULL unknown */
+    pthread_rwlock_t map;    /* guards device, by_id against readers */
 
     struct eng_factor *factor;
     size_t n_factor;
     uint16_t *factor_slot; /* 2 * ENG_FACTORS */
     struct name_slot *name;
     size_t n_name;
+    struct name_slot guess[ENG_GUESSES]; /* what stood at this place of the last frames: devices repeat themselves */
     struct eng_column *column;
     uint32_t *seen; /* per column: stamp of the row that has it */
     uint16_t *seen_at;
@@ -273,9 +276,14 @@ unsigned eng_process_in(const struct engine *e, const struct eng_outlet *o, int6
 enum lt_err eng_frame(struct engine *e, const struct journal_record *r, struct eng_device **dev,
                       struct lt_error *err) LT_MUST_CHECK;
 uint16_t eng_factor_number(struct engine *e, struct lt_slice code); /* 0: no room */
-const struct eng_column *eng_column_info(struct engine *e, uint16_t column);
+const struct eng_column *eng_column_learn(struct engine *e, uint16_t column);
 uint16_t eng_column_of(struct engine *e, uint16_t factor, unsigned field);
 struct eng_channel *eng_channel(struct eng_device *d, uint16_t factor, uint32_t guess); /* NULL: full */
+
+static inline const struct eng_column *eng_column_info(struct engine *e, uint16_t column)
+{
+    return e->column[column].known ? &e->column[column] : eng_column_learn(e, column);
+}
 
 /* engine_open.c */
 enum lt_err eng_touch(struct engine *e, struct eng_device *d, bool day, int64_t at_ms, unsigned cause, bool at_once,
