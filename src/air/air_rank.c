@@ -193,6 +193,8 @@ static void to_pass(const struct air_rank_scheme *s, const struct airq_standard 
         const lt_i128 d = (lt_i128)100000 * LT_FIX_ONE * s->weight[AIRQ_PM25];
         const lt_i128 v = (lt_i128)(me->gap + 10000) * airq_standard_index_limit(standard, AIRQ_PM25);
         me->pm25_lower = (int64_t)((v + d - 1) / d) * 100000;
+        if (me->now.value[AIRQ_PM25] != LT_FIX_NONE && me->pm25_lower > me->now.value[AIRQ_PM25])
+            me->pm25_lower = LT_FIX_NONE; /* more than there is: PM2.5 alone does not do it */
     } else if (by == AIR_BY_GOOD_DAYS) {
         me->good_days_more = (int)(me->gap / LT_FIX_ONE) + 1;
     } else if (by == AIR_BY_GOOD_SHARE && !out_of_days(&me->now)) {

@@ -59,7 +59,8 @@ struct air_rank_item {
     int rank, rank_before, improve_rank;       /* 0: none */
     int next, next_key; /* index of the one ranked next better, -1; index of the key that parts them */
     int64_t gap;        /* of that key, in its unit */
-    int64_t pm25_lower; /* how much lower PM2.5 must be to pass, all else equal; LT_FIX_NONE: not told */
+    int64_t pm25_lower; /* how much lower PM2.5 must be to pass, all else equal; LT_FIX_NONE: not told, or PM2.5 alone
+                         * does not do it */
     int good_days_more; /* good days more to pass; -1: not told */
 };
 struct air_rank {

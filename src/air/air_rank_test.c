@@ -81,6 +81,18 @@ static void good_days_then_pm25(void **state)
     assert_int_equal(x[1].good_days_more, 6); /* 26 of 30 are more than 25 of 30 */
 }
 
+/* A gap that is more than all one's PM2.5. */
+static void no_more_pm25_than_there_is(void **state)
+{
+    struct air_rank_scheme s = scheme("composite", false);
+    struct air_rank_item x[2];
+    fill(&s, &x[0], "a", 3, 20, 20, 30);
+    fill(&s, &x[1], "b", 4, 20, 20, 30);
+    air_rank_order(&s, airq_standard_find(LT_LIT("2026t")), x, 2);
+    assert_int_equal(x[1].gap, F(1));
+    assert_int_equal(x[1].pm25_lower, LT_FIX_NONE); /* 1.01 x 30 */
+}
+
 static void unknown_is_not_ranked(void **state)
 {
     struct air_rank_scheme s = scheme("composite", false);
@@ -142,6 +154,7 @@ static void own_city_among_its_peers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(equal_shares_the_rank), cmocka_unit_test(good_days_then_pm25),
+                                       cmocka_unit_test(no_more_pm25_than_there_is),
                                        cmocka_unit_test(unknown_is_not_ranked),
                                        cmocka_unit_test(own_city_among_its_peers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
