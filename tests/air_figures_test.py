@@ -119,8 +119,20 @@ def a_target_is_judged_by_the_same_figures():
     assert [x["composite_index"] for x in stations] == sorted(x["composite_index"] for x in stations)
 
 
+def what_makes_no_sense_is_refused():
+    parent = ADMIN.must("POST", "air_target", {"name": "2015 PM10", "territory": CITY, "indicator": "pm10", "period": "year",
+                                               "start_day": "2015-01-01", "end_day": "2015-12-31", "value": 100})["id"]
+    twice = {"method": "equal", "parts": [{"territory": CITY, "weight": 1}, {"territory": CITY, "weight": 1}]}
+    for path, body, status in ((f"air/target/{parent}/parts", twice, 400),
+                               ("air/paper", {"kind": "morning", "day": "2200-01-01"}, 422),
+                               ("air/paper", {"kind": "morning", "day": "2015-12-31", "lang": "xx"}, 422)):
+        got, answer = POST.request("POST", "/api/v1/" + path, body, ADMIN.headers)
+        assert got == status, (path, got, answer)
+    assert ADMIN.must("GET", f"air/target/{parent}/parts")["items"] == [] and ADMIN.must("GET", "air/papers")["items"] == []
+
+
 try:
     run_tests([figures_equal_the_second_computation, a_corrected_hour_of_last_year_is_there_within_a_second,
-               a_station_day_and_a_city_day_agree_with_the_period, a_target_is_judged_by_the_same_figures])
+               a_station_day_and_a_city_day_agree_with_the_period, a_target_is_judged_by_the_same_figures, what_makes_no_sense_is_refused])
 finally:
     POST.close()

@@ -144,10 +144,15 @@ HANDLER(air_paper_post)
         (e = jsonr_i64(c->body, "territory", false, 1, INT64_MAX, &a.territory, err)) ||
         (e = jsonr_time(c->body, "day", false, c->a->cfg.tz_min, &day_ms, err)) || (e = city_now(c, &city, err)))
         return e;
+    if (lang.n && !lt_slice_is(lang, "zh") && !lt_slice_is(lang, "en"))
+        return wrong_choice("lang", lang, "zh, en", err);
     if (lang.n)
         a.lang = lt_slice_is(lang, "en") ? LT_EN : LT_ZH;
     if (day_ms)
         a.day = air_day_of(day_ms, c->a->cfg.tz_min);
+    if (a.day >
+        air_day_of(c->now_ms, c->a->cfg.tz_min)) /* a number is given once: not to days that are still to come */
+        return lt_fail(err, LT_E_FIELD_RANGE, "day", "day", "1970-01-01", "today");
     if ((e = fill_ask(c, kind, city, &a, err)) ||
         (e = air_paper_publish(c->a->deps.figures, c->a->deps.air, c->t->db, a, &c->who, c->now_ms, &p, err)))
         return e;

@@ -465,6 +465,19 @@ static enum lt_err share(struct api_call *c, const struct air_target *t, struct 
     return LT_OK;
 }
 
+/* Two parts of one county, plant and step would be one target written twice, and the total would not add up. */
+static enum lt_err parts_differ(const struct asked_part *a, size_t n, struct lt_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (a[i].part.territory == a[k].part.territory && a[i].part.enterprise == a[k].part.enterprise &&
+                lt_slice_eq(a[i].process, a[k].process))
+                return lt_fail(err, LT_E_BAD_INPUT, "parts",
+                               "two parts are of the same county, plant and step / 两个分解项的区县、企业和工序相同",
+                               NULL, NULL);
+    return LT_OK;
+}
+
 HANDLER(air_parts_post)
 {
     static const char *const fields[] = {"method", "parts", NULL};
@@ -487,8 +500,8 @@ HANDLER(air_parts_post)
     for (size_t i = 0; i < n; i++)
         if ((e = read_part(json_array_get(parts, i), &t, &a[i], err)))
             return e;
-    if ((e = share(c, &t, a, n, equal, err)) || (e = read_targets(c, "parent", id, &kids, err)) ||
-        (e = sql_begin(c->t->db, err))) {
+    if ((e = parts_differ(a, n, err)) || (e = share(c, &t, a, n, equal, err)) ||
+        (e = read_targets(c, "parent", id, &kids, err)) || (e = sql_begin(c->t->db, err))) {
         free(kids.t);
         return e;
     }
