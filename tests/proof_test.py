@@ -9,6 +9,7 @@ import random
 import shutil
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 
@@ -18,7 +19,7 @@ from hostile_test import Numbers, person, stamp, town
 from post import LONG, Post, cli, frame, read_answers, run_tests
 
 DIR = pathlib.Path(tempfile.mkdtemp(prefix="lantian-proof-"))
-POST = ADMIN = OWN = OTHER = None
+POST = ADMIN = OWN = OTHER = DUTY = None
 KILLS = 100 if LONG else 20
 
 
@@ -152,7 +153,16 @@ def follow_ups_custody_and_rights():
         assert manifest["previous"] == {"name": e["name"], "sha256": e["sha256"], "sm3": e["sm3"]}, manifest
         inside = [n for n in z.namelist() if n.startswith("attachment/")]
         assert len(inside) == 1 and z.read(inside[0]) == photo
+        assert "address" not in json.loads(z.read("note.json")) and b'"address"' not in z.read("custody.jsonl")
+    got = POST.request("GET", f"/api/v1/evidence/{f['id']}/entry?name={inside[0]}", headers=insp.headers, raw=True)
+    assert got[0] == 200 and got[2] == photo, got[:2]  # a download too
+    custody = ADMIN.must("GET", f"/api/v1/evidence/{f['id']}/detail")["custody"]
+    assert custody[-1]["action"] == "downloaded" and custody[-1]["user"] == "insp" and custody[-1]["detail"] == {"entry": inside[0]}, custody
+    assert all("address" in x for x in custody)
+    assert all("address" not in x for x in plant.must("GET", f"/api/v1/evidence/{f['id']}/detail")["custody"])
     duty = person(POST, ADMIN, "duty-own", "duty", territory=OWN["territory"])
+    global DUTY
+    DUTY = duty
     duty.must("POST", f"/api/v1/evidence/{e['id']}/custody", {"action": "handed_over", "to": "市检察院", "note": "卷宗 1"})
     v = duty.must("POST", f"/api/v1/evidence/{e['id']}/verify")
     assert v["ok"] and v["registered"]["ok"] and v["first_bad"] is None, v
@@ -172,6 +182,35 @@ def follow_ups_custody_and_rights():
     stored.write_bytes(kept)
 
 
+def appended_at_once():
+    """Several at the same moment: each has a number and a file of its own."""
+    e = evidence(ADMIN, type="alarm")[0]
+    before = ADMIN.must("GET", f"/api/v1/evidence/{e['id']}")["n_follow_ups"]
+    data = [os.urandom(200000) for _ in range(6)]
+    answers = [None] * len(data)
+
+    def one(i):
+        c = http.client.HTTPConnection("127.0.0.1", POST.http, timeout=60)
+        c.request("POST", f"/api/v1/evidence/{e['id']}/append?type=document&name={i}.bin", data[i], ADMIN.headers)
+        r = c.getresponse()
+        answers[i] = (r.status, json.loads(r.read()))
+        c.close()
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(len(data))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert [a[0] for a in answers] == [201] * len(data), answers
+    assert len({a[1]["name"] for a in answers}) == len(data), answers
+    assert ADMIN.must("GET", f"/api/v1/evidence/{e['id']}")["n_follow_ups"] == before + len(data)
+    for i, (_, f) in enumerate(answers):
+        v = ADMIN.must("POST", f"/api/v1/evidence/{f['id']}/verify")
+        assert v["ok"] and v["registered"]["ok"], (f, v)
+        with zipfile.ZipFile(download(ADMIN, f["id"], "once.zip")) as z:
+            assert z.read(f"attachment/{i}.bin") == data[i], i
+
+
 def holds_are_seen():
     e = evidence(ADMIN, type="alarm")[0]
     assert not e["hold"]
@@ -179,6 +218,12 @@ def holds_are_seen():
     h = ADMIN.must("POST", "/api/v1/legal_hold", {"object_kind": "enterprise", "object_id": OWN["enterprise"], "reason": "诉讼"})
     assert ADMIN.must("GET", f"/api/v1/evidence/{e['id']}")["hold"]
     assert ADMIN.must("GET", f"/api/v1/evidence/{e['id']}/detail")["holds"][0]["reason"] == "诉讼"
+    duty, other = (person(POST, ADMIN, f"duty-{i}", "duty", territory=w["territory"]) for i, w in enumerate((OWN, OTHER)))
+    assert duty.call("GET", f"/api/v1/legal_hold/{h['id']}")[0] == 200
+    for path in ("", f"?version={h['version']}"):  # nobody lifts, or sees, what is held elsewhere
+        assert other.call("DELETE" if path else "GET", f"/api/v1/legal_hold/{h['id']}{path}")[0] == 404, path
+    assert other.call("POST", "/api/v1/legal_hold", {"object_kind": "enterprise", "object_id": OWN["enterprise"], "reason": "x"})[0] == 403
+    assert other.call("POST", "/api/v1/legal_hold", {"object_kind": "days", "day_from": "2020-01-01", "reason": "x"})[0] == 403
     ADMIN.must("DELETE", f"/api/v1/legal_hold/{h['id']}?version={h['version']}", status=(200, 204))
     assert not ADMIN.must("GET", f"/api/v1/evidence/{e['id']}")["hold"]
 
@@ -202,6 +247,9 @@ def days_roots_and_inclusion():
         v["record"] = v["record"][:-1] + ("0" if v["record"][-1] != "0" else "1")
         (DIR / "proof.json").write_text(json.dumps(v))
         cli("verify", DIR / "proof.json", check=1)
+    assert DUTY.must("GET", "/api/v1/proof/days")["items"]  # a county's officer reads roots, not anybody's raw records
+    for stream in ("journal", "verdict", "removal"):
+        assert DUTY.call("GET", f"/api/v1/proof/inclusion?stream={stream}&seq=1")[0] == 403, stream
     auditor.must("POST", "/api/v1/proof/verify", {})
     end = time.monotonic() + 30
     while (v := auditor.must("GET", "/api/v1/proof/verify"))["running"] and time.monotonic() < end:
@@ -285,7 +333,7 @@ def kill_while_sealing():
 if __name__ == "__main__":
     from api_test import PASSWORD as ADMIN_PASSWORD
     try:
-        run_tests([start, a_package_within_two_seconds, every_check_and_its_exit, follow_ups_custody_and_rights, holds_are_seen,
+        run_tests([start, a_package_within_two_seconds, every_check_and_its_exit, follow_ups_custody_and_rights, appended_at_once, holds_are_seen,
                    days_roots_and_inclusion, everything_is_checked_from_the_outside, kill_while_sealing])
     finally:
         if POST:

@@ -66,7 +66,7 @@ void evidence_item_extra(void *ctx, const struct record_row *row, struct jsonw *
         jsonw_ki64(w, "delay_ms", record_i64(row, "sealed_at_ms", 0) - record_i64(row, "alarm_at_ms", 0));
     else
         jsonw_knull(w, "delay_ms");
-    jsonw_kbool(w, "hold", proof_held(x->db, id, x->now_ms, x->tz_min, &held, NULL) == LT_OK && held);
+    jsonw_kbool(w, "hold", proof_held(x->db, id, x->now_ms, &held, NULL) == LT_OK && held);
     if (sql_get_i64(x->db, "SELECT count(*) FROM evidence WHERE parent = ?1 AND deleted = 0", &id, &n, NULL) != LT_OK)
         n = 0;
     jsonw_ki64(w, "n_follow_ups", n);
@@ -89,39 +89,6 @@ static enum lt_err write_manifest(struct api_call *c, struct proof *p, int64_t i
     json_decref(tree);
     lt_buf_fini(&file);
     return LT_OK;
-}
-
-static enum lt_err write_holds(struct api_call *c, const struct record_row *row, struct lt_error *err)
-{
-    struct sql_stmt *st = NULL;
-    bool found = false;
-    jsonw_key(&c->w, "holds");
-    jsonw_array(&c->w);
-    enum lt_err e = sql_prepare(
-        c->t->db,
-        "SELECT h.id, h.reason, coalesce(h.until_at, 0) FROM legal_hold h, evidence e WHERE e.id = ?1 AND h.deleted = "
-        "0 AND"
-        " (h.until_at IS NULL OR h.until_at > ?2) AND ((h.object_kind = 'device' AND h.object_id = e.device) OR"
-        " (h.object_kind = 'outlet' AND h.object_id = e.outlet) OR (h.object_kind = 'enterprise' AND h.object_id ="
-        " e.enterprise) OR (h.object_kind = 'alarm' AND h.object_id = e.alarm) OR h.object_kind = 'days') AND "
-        "(h.day_from"
-        " IS NULL OR e.alarm_at_ms >= h.day_from) AND (h.day_to IS NULL OR e.alarm_at_ms < h.day_to + 86400000) LIMIT "
-        "50",
-        &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, row->id);
-    sql_bind_i64(st, 2, c->now_ms);
-    while ((e = sql_step(st, &found, err)) == LT_OK && found) {
-        jsonw_object(&c->w);
-        jsonw_ki64(&c->w, "id", sql_col_i64(st, 0));
-        jsonw_kslice(&c->w, "reason", sql_col_text(st, 1));
-        jsonw_ktime(&c->w, "until", sql_col_i64(st, 2), c->a->cfg.tz_min);
-        jsonw_object_end(&c->w);
-    }
-    sql_release(&st);
-    jsonw_array_end(&c->w);
-    return e;
 }
 
 /* Everything of the same alarm but this one itself, oldest first. */
@@ -160,8 +127,9 @@ HANDLER(evidence_detail_get)
         e = write_follow_ups(c, &row, err);
     if (e == LT_OK) {
         jsonw_key(&c->w, "custody");
-        proof_custody_write(c->t->db, id, c->a->cfg.tz_min, &c->w);
-        e = write_holds(c, &row, err);
+        proof_custody_write(c->t->db, id, c->a->cfg.tz_min, !c->who.enterprise, &c->w);
+        jsonw_key(&c->w, "holds");
+        e = proof_holds_write(c->t->db, id, c->now_ms, c->a->cfg.tz_min, &c->w, err);
     }
     jsonw_object_end(&c->w);
     record_row_fini(&row);
@@ -226,8 +194,13 @@ HANDLER(evidence_entry_get)
     e = proof_file(c->t->db, proof_dir(p), id, NULL, NULL, &file, err);
     if (e == LT_OK && !proof_pack_find(lt_buf_slice(&file), z, &data))
         e = lt_fail(err, LT_E_NOT_FOUND, NULL, "entry", z, NULL);
+    bool whole = strncmp(z, "attachment/", 11) != 0;              /* what people handed in is never shown as a page */
+    if (e == LT_OK && (!whole || strcmp(z, "frames.bin") == 0)) { /* the evidence itself, not its description */
+        char detail[CHAIN_ZIP_NAME + 32];
+        int n = snprintf(detail, sizeof detail, "{\"entry\":\"%s\"}", z);
+        e = proof_custody_add(&c->x, id, "downloaded", (struct lt_slice){detail, (size_t)n}, err);
+    }
     if (e == LT_OK) {
-        bool whole = strncmp(z, "attachment/", 11) != 0; /* what people handed in is never shown as a page */
         c->raw = true;
         c->res->type = whole ? type_of(name) : "application/octet-stream";
         http_set_header(c->res, "Content-Security-Policy",
@@ -367,7 +340,7 @@ HANDLER(evidence_custody_post)
         return e;
     jsonw_object(&c->w);
     jsonw_key(&c->w, "custody");
-    proof_custody_write(c->t->db, id, c->a->cfg.tz_min, &c->w);
+    proof_custody_write(c->t->db, id, c->a->cfg.tz_min, !c->who.enterprise, &c->w);
     jsonw_object_end(&c->w);
     return LT_OK;
 }
@@ -424,8 +397,6 @@ static enum lt_err write_day(struct api_call *c, const char *dir, struct chain_h
         write_hash(w, "sm3", hash.h[CHAIN_SM3]);
         jsonw_kslice(w, "line", lt_buf_slice(&line));
         write_streams(w, &d->d);
-        snprintf(path, sizeof path, "%.500s/proof/%s.tsr", dir, d->name);
-        jsonw_kbool(w, "stamped", access(path, R_OK) == 0);
         snprintf(path, sizeof path, "%.500s/journal/%08d.db", dir, y);
         jsonw_kbool(w, "removed", access(path, F_OK) != 0);
         jsonw_object_end(w);
@@ -543,6 +514,16 @@ HANDLER(proof_keys_get)
     return LT_OK;
 }
 
+static bool sees_city(const struct api_call *c)
+{
+    struct topo *t = desk_topo(c->a);
+    bool all = c->who.everywhere;
+    for (size_t i = 0; !all && i < t->n_territory; i++)
+        all = t->territory[i].id == c->who.territory && !t->territory[i].parent;
+    topo_unref(t);
+    return all && !c->who.enterprise;
+}
+
 /* A raw record may be anybody's: only those who see everything get one by number. */
 HANDLER(proof_inclusion_get)
 {
@@ -560,8 +541,8 @@ HANDLER(proof_inclusion_get)
         return lt_fail(err, LT_E_FIELD_REQUIRED, s < 0 ? "stream" : "seq", s < 0 ? "stream" : "seq", NULL, NULL);
     if (s == CHAIN_AUDIT && (e = auth_need(&c->who, "audit:read", err)))
         return e;
-    if (c->who.enterprise || !auth_may(&c->who, "device:read"))
-        return lt_fail(err, LT_E_DENIED, NULL, "proof:read", NULL, NULL);
+    if (!sees_city(c) || !auth_may(&c->who, "device:read"))
+        return lt_fail(err, LT_E_DENIED_TERRITORY, NULL, chain_stream_name[s], NULL, NULL);
     return proof_inclusion(proof_dir(p), c->t->db, (enum chain_stream)s, (uint64_t)seq, &c->w, err);
 }
 

@@ -593,7 +593,7 @@ const struct api_route api_routes[] = {
      .en = "Sealed days, newest first",
      .zh = "日封存",
      .query = "limit=int, before=int",
-     .answer = "{key,items:[{n,day,part,final,sealed_at,previous,sha256,sm3,line,streams,stamped,removed}],next}"},
+     .answer = "{key,items:[{n,day,part,final,sealed_at,previous,sha256,sm3,line,streams,removed}],next}"},
     {.method = HTTP_GET,
      .pattern = V1 "proof/days" ID "/statement",
      .access = API_MAY,

@@ -142,8 +142,11 @@ enum lt_err proof_removal_verify(struct sql_db *db, int64_t *ret_rows, int64_t *
 enum lt_err proof_held_from(struct sql_db *db, int64_t now_ms, int tz_min, int *ret_day,
                             struct lt_error *err) LT_MUST_CHECK;
 /* Is this evidence record under a hold in force? */
-enum lt_err proof_held(struct sql_db *db, int64_t evidence, int64_t now_ms, int tz_min, bool *ret,
+enum lt_err proof_held(struct sql_db *db, int64_t evidence, int64_t now_ms, bool *ret,
                        struct lt_error *err) LT_MUST_CHECK;
+/* Those holds: an array of {id, reason, until}. */
+enum lt_err proof_holds_write(struct sql_db *db, int64_t evidence, int64_t now_ms, int tz_min, struct jsonw *w,
+                              struct lt_error *err) LT_MUST_CHECK;
 /* Removes whole journal days before before_day (not held, sealed before), each recorded first. */
 enum lt_err proof_expire_journal(struct sql_db *db, const char *dir, int tz_min, int before_day, int64_t now_ms,
                                  unsigned *ret_days, struct lt_error *err) LT_MUST_CHECK;
@@ -277,12 +280,15 @@ struct proof_follow_up {
     const char *type; /* photo, video, inspection, handover, document */
     struct lt_slice file_name, note, data;
 };
+#define PROOF_FOLLOW_UPS_MAX 200 /* of one alarm: photographs and papers of a long case; they are all listed */
 enum lt_err proof_append(const struct proof_sources *s, const struct record_ctx *x, const struct proof_follow_up *f,
                          int64_t *ret_id, struct lt_error *err) LT_MUST_CHECK;
 /* Notes in the custody list and the audit trail. detail: JSON object or "". */
 enum lt_err proof_custody_add(const struct record_ctx *x, int64_t evidence, const char *action, struct lt_slice detail,
                               struct lt_error *err) LT_MUST_CHECK;
-void proof_custody_write(struct sql_db *db, int64_t evidence, int tz_min, struct jsonw *w); /* an array */
+/* An array, the newest PROOF_CUSTODY_MAX. addresses: with the network address of each (not for plants). */
+#define PROOF_CUSTODY_MAX 2000
+void proof_custody_write(struct sql_db *db, int64_t evidence, int tz_min, bool addresses, struct jsonw *w);
 /* The file of an evidence record; LT_E_NOT_FOUND also when it was removed. Opens it into *ret_fd when ret_fd is given,
  * else reads it into out. */
 enum lt_err proof_file(struct sql_db *db, const char *dir, int64_t evidence, int *ret_fd, uint64_t *ret_size,

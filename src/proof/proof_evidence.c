@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -52,13 +53,14 @@ enum lt_err proof_custody_add(const struct record_ctx *x, int64_t evidence, cons
     return sql_end(x->db, e, err);
 }
 
-static void custody_row(struct sql_stmt *st, int tz_min, struct jsonw *w)
+static void custody_row(struct sql_stmt *st, int tz_min, bool addresses, struct jsonw *w)
 {
     json_t *detail = NULL;
     jsonw_object(w);
     jsonw_ktime(w, "at", sql_col_i64(st, 0), tz_min);
     jsonw_kslice(w, "user", sql_col_text(st, 1));
-    jsonw_kslice(w, "address", sql_col_text(st, 2));
+    if (addresses)
+        jsonw_kslice(w, "address", sql_col_text(st, 2));
     jsonw_kslice(w, "action", sql_col_text(st, 3));
     jsonw_key(w, "detail");
     if (jsonr_object(sql_col_text(st, 4), JSONR_SIZE_MAX, &detail, NULL) == LT_OK)
@@ -69,35 +71,38 @@ static void custody_row(struct sql_stmt *st, int tz_min, struct jsonw *w)
     jsonw_object_end(w);
 }
 
-/* lines: each on its own line; else the elements of an array being written by w. */
-static void custody_rows(struct sql_db *db, int64_t evidence, int tz_min, struct jsonw *w, struct lt_buf *lines)
+/* lines: each on its own line; else the elements of an array being written by w. The newest: who reads a package often
+ * must not push what comes later out of sight. */
+static void custody_rows(struct sql_db *db, int64_t evidence, int tz_min, bool addresses, struct jsonw *w,
+                         struct lt_buf *lines)
 {
     struct sql_stmt *st = NULL;
     bool row = false;
     if (sql_prepare(
             db,
-            "SELECT at_ms, user_name, address, action, detail FROM proof_custody WHERE evidence = ?1 ORDER BY id"
-            " LIMIT 2000",
+            "SELECT at_ms, user_name, address, action, detail FROM (SELECT * FROM proof_custody WHERE evidence = ?1"
+            " ORDER BY id DESC LIMIT ?2) ORDER BY id",
             &st, NULL) != LT_OK)
         return;
     sql_bind_i64(st, 1, evidence);
+    sql_bind_i64(st, 2, PROOF_CUSTODY_MAX);
     while (sql_step(st, &row, NULL) == LT_OK && row) {
         struct jsonw one;
         if (lines) {
             jsonw_init(&one, lines);
-            custody_row(st, tz_min, &one);
+            custody_row(st, tz_min, addresses, &one);
             lt_buf_addc(lines, '\n');
         } else {
-            custody_row(st, tz_min, w);
+            custody_row(st, tz_min, addresses, w);
         }
     }
     sql_release(&st);
 }
 
-void proof_custody_write(struct sql_db *db, int64_t evidence, int tz_min, struct jsonw *w)
+void proof_custody_write(struct sql_db *db, int64_t evidence, int tz_min, bool addresses, struct jsonw *w)
 {
     jsonw_array(w);
-    custody_rows(db, evidence, tz_min, w, NULL);
+    custody_rows(db, evidence, tz_min, addresses, w, NULL);
     jsonw_array_end(w);
 }
 
@@ -297,7 +302,7 @@ static enum lt_err set_cursor(struct sql_db *db, int64_t alarm, struct lt_error 
 /* ---- alarms ---- */
 
 /* A file of this name from before a crash: complete (then it is taken over as it is) or worthless. */
-static bool adopt(const char *path, const struct proof_sources *s, struct sealed *f)
+static bool adopt(const char *path, const struct proof_sources *s, const struct gathered *g, struct sealed *f)
 {
     struct lt_buf file = LT_BUF_INIT(PACK_MAX);
     struct proof_verdict v;
@@ -305,7 +310,11 @@ static bool adopt(const char *path, const struct proof_sources *s, struct sealed
     const struct proof_verify how = {.key = proof_keys_public(s->keys)};
     bool ok = proof_read(path, &file, NULL) == LT_OK && proof_pack_verify(lt_buf_slice(&file), &how, &v, NULL) == LT_OK;
     if (ok) {
-        ok = v.ok;
+        /* after a loss of power the alarm's number may have been given to another one */
+        const json_t *a = json_object_get(v.manifest, "alarm");
+        const char *key = json_string_value(json_object_get(a, "key"));
+        ok = v.ok && key && strcmp(key, g->key) == 0 &&
+             json_integer_value(json_object_get(a, "first_at_ms")) == g->first_at_ms;
         f->sealed_at_ms = json_integer_value(json_object_get(v.manifest, "sealed_at_ms"));
         json_decref(v.manifest);
     }
@@ -383,7 +392,7 @@ static enum lt_err seal_one(const struct proof_sources *s, struct gathered *g, c
     enum lt_err e = make_dirs(s->dir, g->first_at_ms, s->tz_min, month, err);
     snprintf(f.path, sizeof f.path, "%s/%s.zip", month, f.name);
     snprintf(path, sizeof path, "%.700s/evidence/%s", s->dir, f.path);
-    if (e == LT_OK && !adopt(path, s, &f)) {
+    if (e == LT_OK && !adopt(path, s, g, &f)) {
         e = build(s, g, t, &f, now_ms, &out, err);
         if (e == LT_OK)
             e = proof_write(path, 0440, lt_buf_slice(&out), err);
@@ -548,7 +557,6 @@ static void put_note(const struct record_ctx *x, const struct proof_follow_up *f
     jsonw_kslice(&w, "note", f->note);
     jsonw_kstr(&w, "author", x->who->name);
     jsonw_ki64(&w, "author_id", x->who->user_id);
-    jsonw_kstr(&w, "address", x->who->address);
     jsonw_ktime(&w, "at", x->now_ms, x->tz_min);
     jsonw_object_end(&w);
     lt_buf_addc(out, '\n');
@@ -571,7 +579,7 @@ static enum lt_err build_follow_up(const struct proof_sources *s, const struct r
         entry_name(f->file_name, name);
         lt_buf_add(proof_pack_entry(p, name), f->data.p, f->data.n);
         put_note(x, f, p);
-        custody_rows(s->db, f->parent, s->tz_min, NULL, proof_pack_entry(p, "custody.jsonl"));
+        custody_rows(s->db, f->parent, s->tz_min, false, NULL, proof_pack_entry(p, "custody.jsonl"));
         put_statement(&t, p);
         struct lt_error why;
         if (gather_put_cover(s, g, &h, p, &why) != LT_OK) {
@@ -588,8 +596,8 @@ static enum lt_err build_follow_up(const struct proof_sources *s, const struct r
     return e;
 }
 
-enum lt_err proof_append(const struct proof_sources *s, const struct record_ctx *x, const struct proof_follow_up *f,
-                         int64_t *ret_id, struct lt_error *err)
+static enum lt_err append(const struct proof_sources *s, const struct record_ctx *x, const struct proof_follow_up *f,
+                          int64_t *ret_id, struct lt_error *err)
 {
     struct parent parent;
     struct gathered g = {0};
@@ -606,6 +614,8 @@ enum lt_err proof_append(const struct proof_sources *s, const struct record_ctx 
     if (f->data.n > limit)
         return lt_fail(err, LT_E_TOO_LARGE, "file", "file", limit > (16u << 20) ? "64 MiB" : "16 MiB", NULL);
     enum lt_err e = load_parent(s->db, f->parent, &parent, err);
+    if (e == LT_OK && parent.n > PROOF_FOLLOW_UPS_MAX)
+        e = lt_fail(err, LT_E_LIMIT_SIZE, "file", "file", "200", NULL);
     if (e == LT_OK)
         e = gather_alarm(s, parent.alarm, x->now_ms, &g, err);
     if (e == LT_OK)
@@ -627,5 +637,17 @@ enum lt_err proof_append(const struct proof_sources *s, const struct record_ctx 
         tell(s, &g, *ret_id, sealed.name);
     gather_fini(&g);
     lt_buf_fini(&out);
+    return e;
+}
+
+/* One at a time: the number in a package's name is counted before its file is written and registered after, and two at
+ * once would write the same file. */
+enum lt_err proof_append(const struct proof_sources *s, const struct record_ctx *x, const struct proof_follow_up *f,
+                         int64_t *ret_id, struct lt_error *err)
+{
+    static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&one);
+    enum lt_err e = append(s, x, f, ret_id, err);
+    pthread_mutex_unlock(&one);
     return e;
 }

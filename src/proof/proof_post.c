@@ -141,7 +141,9 @@ static void *evidence_thread(void *arg)
         pthread_mutex_lock(&p->lock);
         p->sealed += n;
         pthread_mutex_unlock(&p->lock);
-        fails = e == LT_OK || n ? 0 : fails + 1;
+        /* a full disk or a busy database is no fault of the alarm: it waits, however long that takes */
+        bool elsewhere = e == LT_E_DISK_FULL || e == LT_E_BUSY || e == LT_E_NOMEM;
+        fails = e == LT_OK || n ? 0 : elsewhere ? fails : fails + 1;
         if (e != LT_OK)
             note_fault(p, "seal evidence", &err);
         if (fails >= TRIES && db) {

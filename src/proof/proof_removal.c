@@ -192,28 +192,58 @@ enum lt_err proof_held_from(struct sql_db *db, int64_t now_ms, int tz_min, int *
     return e;
 }
 
-enum lt_err proof_held(struct sql_db *db, int64_t evidence, int64_t now_ms, int tz_min, bool *ret, struct lt_error *err)
+/* A hold on days keeps what was raised in them and what was raised later about them (data that came late). */
+static enum lt_err holds_of(struct sql_db *db, int64_t evidence, int64_t now_ms, int64_t most, struct sql_stmt **ret,
+                            struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
-    bool row = false;
-    *ret = false;
     enum lt_err e = sql_prepare(
         db,
-        "SELECT 1 FROM legal_hold h, evidence e WHERE e.id = ?2 AND h.deleted = 0 AND (h.until_at IS NULL OR"
-        " h.until_at > ?1) AND ((h.object_kind = 'device' AND h.object_id = e.device) OR (h.object_kind = 'outlet' AND"
-        " h.object_id = e.outlet) OR (h.object_kind = 'enterprise' AND h.object_id = e.enterprise) OR"
-        " (h.object_kind = 'alarm' AND h.object_id = e.alarm) OR h.object_kind = 'days')"
-        " AND (h.day_from IS NULL OR e.alarm_at_ms >= h.day_from)"
-        " AND (h.day_to IS NULL OR e.alarm_at_ms < h.day_to + ?3) LIMIT 1",
-        &st, err);
+        "SELECT h.id, h.reason, coalesce(h.until_at, 0) FROM legal_hold h, evidence e LEFT JOIN alarm a ON a.id ="
+        " e.alarm WHERE e.id = ?2 AND h.deleted = 0 AND (h.until_at IS NULL OR h.until_at > ?1) AND"
+        " ((h.object_kind = 'device' AND h.object_id = e.device) OR (h.object_kind = 'outlet' AND h.object_id ="
+        " e.outlet) OR (h.object_kind = 'enterprise' AND h.object_id = e.enterprise) OR (h.object_kind = 'alarm' AND"
+        " h.object_id = e.alarm) OR h.object_kind = 'days')"
+        " AND (h.day_from IS NULL OR max(e.alarm_at_ms, coalesce(a.last_at_ms, 0)) >= h.day_from)"
+        " AND (h.day_to IS NULL OR min(e.alarm_at_ms, coalesce(a.first_at_ms, e.alarm_at_ms)) < h.day_to + ?3)"
+        " ORDER BY h.id LIMIT ?4",
+        ret, err);
     if (e != LT_OK)
         return e;
-    sql_bind_i64(st, 1, now_ms);
-    sql_bind_i64(st, 2, evidence);
-    sql_bind_i64(st, 3, LT_DAY_MS);
-    e = sql_step(st, &row, err);
-    *ret = row;
+    sql_bind_i64(*ret, 1, now_ms);
+    sql_bind_i64(*ret, 2, evidence);
+    sql_bind_i64(*ret, 3, LT_DAY_MS);
+    sql_bind_i64(*ret, 4, most);
+    return LT_OK;
+}
+
+enum lt_err proof_held(struct sql_db *db, int64_t evidence, int64_t now_ms, bool *ret, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    *ret = false;
+    enum lt_err e = holds_of(db, evidence, now_ms, 1, &st, err);
+    if (e == LT_OK)
+        e = sql_step(st, ret, err);
     sql_release(&st);
+    return e;
+}
+
+enum lt_err proof_holds_write(struct sql_db *db, int64_t evidence, int64_t now_ms, int tz_min, struct jsonw *w,
+                              struct lt_error *err)
+{
+    static const int64_t most = 50; /* shown */
+    struct sql_stmt *st = NULL;
+    bool row = false;
+    jsonw_array(w);
+    enum lt_err e = holds_of(db, evidence, now_ms, most, &st, err);
+    while (e == LT_OK && (e = sql_step(st, &row, err)) == LT_OK && row) {
+        jsonw_object(w);
+        jsonw_ki64(w, "id", sql_col_i64(st, 0));
+        jsonw_kslice(w, "reason", sql_col_text(st, 1));
+        jsonw_ktime(w, "until", sql_col_i64(st, 2), tz_min);
+        jsonw_object_end(w);
+    }
+    sql_release(&st);
+    jsonw_array_end(w);
     return e;
 }
 
@@ -374,7 +404,7 @@ enum lt_err proof_expire_evidence(struct sql_db *db, const char *dir, int tz_min
         sql_release(&st);
         if (e != LT_OK || !row)
             return e;
-        e = proof_held(db, id, now_ms, tz_min, &held, err);
+        e = proof_held(db, id, now_ms, &held, err);
         if (e == LT_OK && !held) {
             e = expire_one(db, dir, id, name, sha, path, now_ms, err);
             ++*ret_n;

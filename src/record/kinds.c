@@ -1119,6 +1119,7 @@ static const struct record_kind kinds[] = {
      .en = "Legal holds",
      .zh = "证据保全",
      FIELDS(hold_fields),
+     .object = true,
      .author = "author",
      .check = check_hold},
     {.name = "replay",

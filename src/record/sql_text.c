@@ -157,9 +157,9 @@ static void scope_path(struct record_sql *q, const struct record_kind *k, const 
 
 static void scope_object(struct record_sql *q, const struct auth_ctx *who)
 {
-    static const char *const kinds[] = {"device", "outlet", "enterprise"};
+    static const char *const kinds[] = {"device", "outlet", "enterprise", "alarm"};
     lt_buf_adds(&q->text, "(");
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         const struct record_kind *k = record_kind_find(lt_slice_of(kinds[i]));
         lt_buf_addf(&q->text, "(t.object_kind = '%s' AND t.object_id IN (SELECT o.id FROM \"%s\" o WHERE ", kinds[i],
                     kinds[i]);
@@ -170,8 +170,9 @@ static void scope_object(struct record_sql *q, const struct auth_ctx *who)
         lt_buf_adds(&q->text, "0)");
         return;
     }
-    lt_buf_adds(&q->text,
-                "(t.object_kind = 'post' AND EXISTS (SELECT 1 FROM territory WHERE id = ? AND parent IS NULL)))");
+    lt_buf_adds(
+        &q->text,
+        "(t.object_kind IN ('post', 'days') AND EXISTS (SELECT 1 FROM territory WHERE id = ? AND parent IS NULL)))");
     record_sql_i64(q, who->territory);
 }
 

@@ -78,7 +78,7 @@ static enum lt_err never_received(struct sql_db *db, const char *dir, bool *ret,
     /* The ledger is written at checkpoints: what lies behind the last one is in the journal. */
     int64_t seq = 0;
     e = sql_get_i64(db, "SELECT series_seq FROM engine_cursor WHERE id = 1", NULL, &seq, err);
-    if (e == LT_OK)
+    if (e == LT_OK || e == LT_E_NOT_FOUND) /* no checkpoint yet: all of the journal lies behind it */
         e = journal_reader_open(dir, &r, err);
     for (uint64_t at = (uint64_t)seq + 1; e == LT_OK && !frames; at = b ? b->first_seq + b->count : at) {
         journal_batch_unref(&b);
