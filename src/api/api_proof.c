@@ -399,6 +399,7 @@ static enum lt_err write_day(struct api_call *c, const char *dir, struct chain_h
         write_streams(w, &d->d);
         snprintf(path, sizeof path, "%.500s/journal/%08d.db", dir, y);
         jsonw_kbool(w, "removed", access(path, F_OK) != 0);
+        jsonw_kbool(w, "stamped", proof_stamped(dir, d));
         jsonw_object_end(w);
     }
     lt_buf_fini(&text);

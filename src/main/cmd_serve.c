@@ -203,6 +203,8 @@ static enum lt_err start_proving(struct serve *s, struct lt_error *err)
                                     .city_zh = s->cfg.city_name,
                                     .city_en = s->cfg.city_name_en,
                                     .threads = 1,
+                                    .ts_url = s->cfg.ts_url,
+                                    .ts_ca = s->cfg.ts_ca,
                                     .on_event = on_proof,
                                     .user = s};
     return proof_start(&pc, &s->proof, err);

@@ -18,7 +18,7 @@
 #define FILE_MAX (CHAIN_ZIP_MAX + 1u)
 
 struct wanted {
-    const char *data, *key, *roots, *lang;
+    const char *data, *key, *roots, *ts_ca, *lang;
     int64_t from, to, threads;
     enum lt_lang in;
 };
@@ -151,6 +151,7 @@ static int verify_data(struct wanted *o, const struct proof_verify *how)
                                   .to_day = (int)o->to,
                                   .threads = (unsigned)o->threads,
                                   .lines = how->lines,
+                                  .ts_ca = o->ts_ca,
                                   .key = how->key,
                                   .found = on_found,
                                   .progress = on_progress,
@@ -167,6 +168,8 @@ static int verify_data(struct wanted *o, const struct proof_verify *how)
             "%llu day statements, %llu raw records in %llu batches, %llu rows, %llu day files by their sums, %.1f s\n"),
         (unsigned long long)r.statements, (unsigned long long)r.records, (unsigned long long)r.batches,
         (unsigned long long)r.rows, (unsigned long long)r.files, s);
+    if (r.stamps)
+        printf(say(o, "时间戳 %llu 个\n", "%llu time stamps\n"), (unsigned long long)r.stamps);
     if (r.removed_days)
         printf(say(o, "%llu 日已按规定清除并有记录\n", "%llu days were removed, as recorded\n"),
                (unsigned long long)r.removed_days);
@@ -205,6 +208,7 @@ int cmd_verify(int argc, char **argv)
         {"--threads", OPT_INT, &o.threads, "N", "that hash (with --data; default 2)"},
         {"--key", OPT_TEXT, &o.key, "FILE", "public keys (public.txt) it must be signed with"},
         {"--roots", OPT_TEXT, &o.roots, "FILE", "published lines it must agree with"},
+        {"--ts-ca", OPT_TEXT, &o.ts_ca, "FILE", "certificates time stamps must be signed under (with --data)"},
         {"--lang", OPT_TEXT, &o.lang, "zh|en", "language; default by locale"},
     };
     int r = opt_parse(

@@ -62,6 +62,18 @@ enum lt_err proof_day_last(const char *dir, struct proof_day *ret, struct lt_err
 enum lt_err proof_day_text(const char *dir, const struct proof_day *d, struct lt_buf *out,
                            struct lt_error *err) LT_MUST_CHECK;
 
+/* ---- time stamps of others (RFC 3161), DIR/proof/NAME.tsr ---- */
+bool proof_stamped(const char *dir, const struct proof_day *d);
+enum lt_err proof_stamp_of(const char *dir, const struct proof_day *d, struct lt_buf *out,
+                           struct lt_error *err) LT_MUST_CHECK;
+/* Asks the office at url for stamps of statements that have none, newest first, a few at a time. ca: its certificates
+ * (PEM file) the answer must be signed by, NULL or "": only what was stamped is checked. Goes on the network. */
+enum lt_err proof_stamp_due(const char *dir, const char *url, const char *ca, bool (*go_on)(void *user), void *user,
+                            unsigned *ret_n, struct lt_error *err) LT_MUST_CHECK;
+/* LT_E_CORRUPT: not a stamp of this hash (or not signed under ca). */
+enum lt_err proof_stamp_check(struct lt_slice tsr, const uint8_t sha256[32], const char *ca, int64_t *ret_at_ms,
+                              struct lt_error *err) LT_MUST_CHECK;
+
 struct proof_sealer {
     const char *dir;
     int tz_min;
@@ -101,13 +113,14 @@ struct proof_check {
     bool no_journal, no_state, sums_only;
     struct lt_slice lines;          /* published lines to hold against, "" none */
     const struct proof_public *key; /* known keys, NULL none */
+    const char *ts_ca;              /* certificates time stamps must be signed under, NULL or "" none */
     void (*found)(void *user, const struct proof_finding *f);
     bool (*progress)(void *user, int day, uint64_t records); /* false stops with LT_E_TIMEOUT; may be NULL */
     void *user;
 };
 #define PROOF_FINDINGS_MAX 1000 /* told of one check; more are counted only: somebody must look anyway */
 struct proof_checked {
-    uint64_t statements, records, batches, rows, days, bytes, files;
+    uint64_t statements, records, batches, rows, days, bytes, files, stamps;
     uint64_t findings;
     uint64_t unsealed; /* records behind the last statement: only the live chain speaks for them */
     uint64_t removed_days;
@@ -245,6 +258,7 @@ struct proof_config {
     const char *city_zh, *city_en;
     unsigned threads;                      /* that hash when a day is sealed or everything is checked; default 1 */
     const struct proof_provider *provider; /* NULL: files */
+    const char *ts_url, *ts_ca;            /* office of time stamps, "" or NULL: none; must outlive the threads */
     /* After a package was sealed: type "evidence", {"id","alarm","name"}. Evidence thread; must not block. */
     void (*on_event)(void *user, const char *type, int64_t territory, int64_t enterprise, struct lt_slice json);
     void *user;

@@ -132,6 +132,22 @@ static uint64_t highest_line(struct lt_slice lines)
     return most;
 }
 
+static void check_stamp(struct checking *x, const struct proof_day *d, const uint8_t hash[CHAIN_HASH])
+{
+    struct lt_buf tsr = LT_BUF_INIT(128u << 10);
+    int64_t at = 0;
+    if (!proof_stamped(x->c->dir, d))
+        return;
+    if (proof_stamp_of(x->c->dir, d, &tsr, NULL) != LT_OK ||
+        proof_stamp_check(lt_buf_slice(&tsr), hash, x->c->ts_ca, &at, NULL) != LT_OK)
+        found(x, "stamp", 0, 0, "时间戳与封存内容不符", "the time stamp is not of this statement");
+    else if (at < d->d.sealed_at_ms - LT_DAY_MS)
+        found(x, "stamp", 0, 0, "时间戳早于封存时间", "the time stamp is older than the statement");
+    else
+        x->r->stamps++;
+    lt_buf_fini(&tsr);
+}
+
 static enum lt_err check_statement(struct checking *x, size_t i, uint8_t hash[CHAIN_HASH], struct lt_error *err)
 {
     const struct proof_day *d = &x->days[i], *before = i ? d - 1 : NULL;
@@ -157,6 +173,8 @@ static enum lt_err check_statement(struct checking *x, size_t i, uint8_t hash[CH
             found(x, "published", 0, 0, "与已公布的根不符", "is not among the published lines");
         if (!chain_digest(x->h, CHAIN_SHA256, &signed_bytes, 1, hash))
             e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+        else
+            check_stamp(x, d, hash);
     }
     x->r->statements++;
     lt_buf_fini(&line);

@@ -251,6 +251,7 @@ static void run_check(struct proof *p)
                                   .to_day = p->check_to,
                                   .threads = p->cfg.threads ? p->cfg.threads : 1,
                                   .key = proof_keys_public(p->keys),
+                                  .ts_ca = p->cfg.ts_ca,
                                   .found = on_found,
                                   .progress = on_progress,
                                   .user = p};
@@ -276,8 +277,28 @@ static void run_check(struct proof *p)
     pthread_mutex_unlock(&p->lock);
 }
 
+static bool on_wait(void *user)
+{
+    return !stopping(user);
+}
+
+/* At most once a minute after a failure: an office that is closed is no reason to hurry. */
+static void stamp_due(struct proof *p, int64_t *next_ms)
+{
+    unsigned n = 0;
+    struct lt_error err;
+    if (!p->cfg.ts_url || !p->cfg.ts_url[0] || lt_mono_ms() < *next_ms)
+        return;
+    if (proof_stamp_due(p->dir, p->cfg.ts_url, p->cfg.ts_ca, on_wait, p, &n, &err) != LT_OK) {
+        if (!stopping(p))
+            note_fault(p, "time stamp", &err);
+        *next_ms = lt_mono_ms() + LT_MIN_MS;
+    }
+}
+
 static void *days_thread(void *arg)
 {
+    int64_t stamp_ms = 0;
     struct proof *p = arg;
     struct sql_db *db = NULL;
     struct lt_error err;
@@ -288,6 +309,7 @@ static void *days_thread(void *arg)
     while (!stopping(p)) {
         if (db || open_db(p, &db, &err) == LT_OK)
             seal_due(p, db);
+        stamp_due(p, &stamp_ms);
         run_check(p);
         rest(p, DAY_LOOK_MS);
     }
