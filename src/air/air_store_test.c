@@ -380,6 +380,26 @@ static void put_day(struct world *w)
     put(w, AIR_SRC_DEVICE, rows, 24);
 }
 
+static void offers(struct world *w, int i, int64_t id, const char *want)
+{
+    struct auth_ctx who = user(w, i);
+    struct record_ctx x = as(w->c, &who);
+    struct record_row row;
+    struct lt_error err;
+    struct lt_buf b = LT_BUF_INIT(4096);
+    struct jsonw jw;
+    assert_int_equal(record_load(&x, record_kind_find(LT_LIT("air_review")), id, &row, &err), LT_OK);
+    jsonw_init(&jw, &b);
+    jsonw_object(&jw);
+    air_review_extra(&x, &row, &jw);
+    jsonw_object_end(&jw);
+    assert_true(jsonw_ok(&jw));
+    record_row_fini(&row);
+    lt_buf_addc(&b, '\0');
+    assert_string_equal(b.p, want);
+    lt_buf_fini(&b);
+}
+
 static void two_persons_review(void **state)
 {
     struct world w = world_make();
@@ -393,7 +413,9 @@ static void two_persons_review(void **state)
     assert_int_equal(propose(&w, 0, "improve", "", &id, &err), LT_E_FIELD_CHOICE);
     assert_int_equal(propose(&w, 0, "correct", "12.5", &id, &err), LT_OK);
     struct air_block b = block(&w, 0);
-    assert_true(same_figures(&before, &b)); /* a proposal changes nothing */
+    assert_true(same_figures(&before, &b));          /* a proposal changes nothing */
+    offers(&w, 0, id, "{\"moves\":[\"withdraw\"]}"); /* nobody is offered what he may not do */
+    offers(&w, 1, id, "{\"moves\":[\"approve\",\"reject\"]}");
     assert_int_equal(move(&w, 0, id, "approve", &err), LT_E_DENIED);
     assert_int_equal(move(&w, 1, id, "withdraw", &err), LT_E_DENIED);
     assert_int_equal(move(&w, 1, id, "approve", &err), LT_OK);
