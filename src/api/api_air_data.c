@@ -521,12 +521,13 @@ static void put_version(struct api_call *c, const struct seen *v, struct sql_stm
 
 HANDLER(air_versions_get)
 {
-    int64_t limit = 50, before = INT64_MAX, n = 0, last = 0;
+    int64_t limit = 50, before = INT64_MAX, n = 0, last = 0, version;
     struct sql_stmt *st;
     struct seen v;
     bool row;
     enum lt_err e = api_query_i64(c, "limit", 1, 500, &limit, err);
-    if (e || (e = api_query_i64(c, "before", 1, INT64_MAX, &before, err)) || (e = seen_stations(c, 0, &v, err)))
+    if (e || (e = api_query_i64(c, "before", 1, INT64_MAX, &before, err)) ||
+        (e = air_version(c->t->db, &version, err)) || (e = seen_stations(c, 0, &v, err)))
         return e;
     if ((e = sql_prepare(c->t->db,
                          "SELECT version, source, author, reason, made_at_ms, first, filled, replaced, refused,"
@@ -539,6 +540,7 @@ HANDLER(air_versions_get)
     sql_bind_i64(st, 1, before);
     sql_bind_i64(st, 2, limit);
     jsonw_object(&c->w);
+    jsonw_ki64(&c->w, "version", version);
     jsonw_key(&c->w, "items");
     jsonw_array(&c->w);
     while ((e = sql_step(st, &row, err)) == LT_OK && row) {
