@@ -54,16 +54,36 @@ static bool in_range(const struct checking *x, int day)
 
 /* ---- statements ---- */
 
+/* The cheap signature first: most trials end there. */
+static bool statement_holds(struct checking *x, struct lt_slice text)
+{
+    struct chain_day d;
+    unsigned line = 0;
+    bool holds[CHAIN_KEY_TYPES];
+    if (!chain_day_parse(text, &d, &line))
+        return false;
+    struct chain_key *k = chain_key_of_public(CHAIN_ED25519, d.ed25519, chain_public_len[CHAIN_ED25519]);
+    bool ed =
+        k && chain_sig_holds(k, (struct lt_slice){text.p, d.n_signed}, d.sig[CHAIN_ED25519], d.sig_n[CHAIN_ED25519]);
+    chain_key_destroy(&k);
+    return ed && chain_day_sig_holds(x->h, &d, text, holds);
+}
+
 /* Where one altered bit is in a statement that does not hold: each is turned back and tried. 0: not a single bit. */
 static size_t flipped(struct checking *x, char *p, size_t n)
 {
     struct chain_day d;
     unsigned line = 0;
-    bool holds[CHAIN_KEY_TYPES];
-    for (size_t i = 0; i < n * 8; i++) {
+    bool holds[CHAIN_KEY_TYPES] = {0};
+    size_t from = 0;
+    if (chain_day_parse((struct lt_slice){p, n}, &d, &line)) {
+        chain_day_sig_holds(x->h, &d, (struct lt_slice){p, n}, holds);
+        if (holds[CHAIN_ED25519] || holds[CHAIN_SM2]) /* then what is signed is whole: it is the other signature */
+            from = d.n_signed * 8;
+    }
+    for (size_t i = from; i < n * 8; i++) {
         p[i / 8] = (char)(p[i / 8] ^ (1 << (i % 8)));
-        bool fits = chain_day_parse((struct lt_slice){p, n}, &d, &line) &&
-                    chain_day_sig_holds(x->h, &d, (struct lt_slice){p, n}, holds);
+        bool fits = statement_holds(x, (struct lt_slice){p, n});
         p[i / 8] = (char)(p[i / 8] ^ (1 << (i % 8)));
         if (fits)
             return i / 8 + 1;
