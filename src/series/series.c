@@ -10,6 +10,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define LT_CHECKED_MEMORY 1
+#elif defined(__has_feature)
+#define LT_CHECKED_MEMORY __has_feature(address_sanitizer)
+#else
+#define LT_CHECKED_MEMORY 0
+#endif
 #define CACHE_DEFAULT ((size_t)512 << 20)
 #define AT_LAST_MS    INT64_C(253370764800000) /* start of 9999: file names have four digits for the year */
 
@@ -333,6 +340,7 @@ static enum lt_err entry_of(struct series *s, uint32_t device, enum series_kind 
     if (e == LT_E_NOT_FOUND) {
         struct series_key before = key;
         series_chunk_init(&c, &key);
+        c.room = s->room;
         before.start_ms = series_span_start(span, key.start_ms - 1, s->tz_min);
         const struct series_entry *x = series_cache_find(s, &before);
         if (x)
@@ -530,6 +538,7 @@ static void destroy(struct series *s)
     }
     s->ops->close(s->b);
     series_codec_destroy(&s->codec);
+    series_room_destroy(&s->room);
     series_dict_fini(&s->dict);
     lt_buf_fini(&s->load);
     pthread_mutex_destroy(&s->write);
@@ -553,6 +562,9 @@ enum lt_err series_open_backend(const struct series_config *cfg, const struct se
                          .b = b,
                          .load = LT_BUF_INIT(SERIES_RAW_BYTES)};
     pthread_mutex_init(&s->write, NULL);
+#if !LT_CHECKED_MEMORY
+    s->room = readonly ? NULL : series_room_create(); /* without, malloc does */
+#endif
     bool good = true;
     for (int i = 0; i < SERIES_SHARDS; i++) {
         s->shard[i].n_slots = 64;

@@ -18,12 +18,20 @@ void series_chunk_init(struct series_chunk *c, const struct series_key *key)
     *c = (struct series_chunk){.key = *key};
 }
 
+static void drop_array(struct series_room *room, void *p, size_t bytes)
+{
+    if (room)
+        series_room_give(room, p, bytes);
+    else
+        free(p);
+}
+
 void series_chunk_fini(struct series_chunk *c)
 {
-    free(c->rows);
-    free(c->vals);
-    free(c->shapes);
-    free(c->pool);
+    drop_array(c->room, c->rows, c->cap_rows * sizeof *c->rows);
+    drop_array(c->room, c->vals, c->cap_vals * sizeof *c->vals);
+    drop_array(c->room, c->shapes, c->cap_shapes * sizeof *c->shapes);
+    drop_array(c->room, c->pool, c->cap_pool * sizeof *c->pool);
     *c = (struct series_chunk){.key = c->key};
 }
 
@@ -47,7 +55,7 @@ static bool clone(void *ret, const void *p, size_t bytes)
 bool series_chunk_copy(const struct series_chunk *c, struct series_chunk *ret)
 {
     struct series_chunk n = *c;
-    n.rows = NULL, n.vals = NULL, n.shapes = NULL, n.pool = NULL;
+    n.rows = NULL, n.vals = NULL, n.shapes = NULL, n.pool = NULL, n.room = NULL;
     n.cap_rows = n.n_rows, n.cap_vals = n.n_vals, n.cap_shapes = n.n_shapes, n.cap_pool = n.n_pool;
     if (!clone(&n.rows, c->rows, c->n_rows * sizeof *c->rows) ||
         !clone(&n.vals, c->vals, c->n_vals * sizeof *c->vals) ||
@@ -61,7 +69,7 @@ bool series_chunk_copy(const struct series_chunk *c, struct series_chunk *ret)
 }
 
 /* Room for `more` items behind n; doubles while small, then grows by half, so that memory stays near the content. */
-static bool grow(void *array, uint32_t n, uint32_t *cap, uint32_t more, size_t size)
+static bool grow(struct series_room *room, void *array, uint32_t n, uint32_t *cap, uint32_t more, size_t size)
 {
     if (n + more <= *cap)
         return true;
@@ -70,13 +78,18 @@ static bool grow(void *array, uint32_t n, uint32_t *cap, uint32_t more, size_t s
         want = n + more;
     if (want < 16)
         want = 16;
-    void *p;
-    memcpy(&p, array, sizeof p);
-    p = realloc(p, want * size);
+    void *old, *p;
+    size_t bytes = want * size;
+    memcpy(&old, array, sizeof old);
+    p = room ? series_room_take(room, &bytes) : realloc(old, bytes);
     if (!p)
         return false;
+    if (room && old) {
+        memcpy(p, old, n * size);
+        series_room_give(room, old, *cap * size);
+    }
     memcpy(array, &p, sizeof p);
-    *cap = want;
+    *cap = (uint32_t)(bytes / size);
     return true;
 }
 
@@ -142,8 +155,8 @@ static void sort_places(const struct series_cell *cells, uint32_t n, uint16_t *r
 static uint32_t shape_add(struct series_chunk *c, const struct series_cell *cells, uint32_t n)
 {
     uint16_t order[SERIES_ROW_CELLS];
-    if (!grow(&c->shapes, c->n_shapes, &c->cap_shapes, 1, sizeof *c->shapes) ||
-        !grow(&c->pool, c->n_pool, &c->cap_pool, 3 * n, sizeof *c->pool))
+    if (!grow(c->room, &c->shapes, c->n_shapes, &c->cap_shapes, 1, sizeof *c->shapes) ||
+        !grow(c->room, &c->pool, c->n_pool, &c->cap_pool, 3 * n, sizeof *c->pool))
         return UINT32_MAX;
     sort_places(cells, n, order);
     uint16_t *p = c->pool + c->n_pool;
@@ -257,14 +270,14 @@ void series_chunk_expect(struct series_chunk *c, const struct series_chunk *like
 {
     uint32_t rows = like->n_rows < EXPECT_ROWS ? like->n_rows : EXPECT_ROWS;
     uint32_t cells = like->n_cells < EXPECT_CELLS ? like->n_cells : EXPECT_CELLS;
-    if (grow(&c->rows, c->n_rows, &c->cap_rows, rows, sizeof *c->rows))
-        grow(&c->vals, c->n_vals, &c->cap_vals, cells, sizeof *c->vals);
+    if (grow(c->room, &c->rows, c->n_rows, &c->cap_rows, rows, sizeof *c->rows))
+        grow(c->room, &c->vals, c->n_vals, &c->cap_vals, cells, sizeof *c->vals);
 }
 
 static bool reserve(struct series_chunk *c, uint32_t n)
 {
-    return grow(&c->rows, c->n_rows, &c->cap_rows, 1, sizeof *c->rows) &&
-           grow(&c->vals, c->n_vals, &c->cap_vals, n, sizeof *c->vals);
+    return grow(c->room, &c->rows, c->n_rows, &c->cap_rows, 1, sizeof *c->rows) &&
+           grow(c->room, &c->vals, c->n_vals, &c->cap_vals, n, sizeof *c->vals);
 }
 
 /* Copies the values to the end of the arena in column order; false when one is LT_FIX_NONE. Room is reserved. */

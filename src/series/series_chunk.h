@@ -4,6 +4,7 @@
 #define LT_SERIES_CHUNK_H
 #include "base/buf.h"
 #include "series/series.h"
+#include "series/series_room.h"
 
 enum series_span { SERIES_SPAN_HOUR, SERIES_SPAN_DAY, SERIES_SPAN_MONTH };
 
@@ -44,6 +45,7 @@ struct series_chunk {
     uint16_t *pool;
     uint32_t n_rows, cap_rows, n_vals, cap_vals, n_shapes, cap_shapes, n_pool, cap_pool;
     uint32_t n_cells, last_shape;
+    struct series_room *room; /* its arrays are from there; NULL: from malloc. Copies are from malloc */
 };
 
 void series_chunk_init(struct series_chunk *c, const struct series_key *key);

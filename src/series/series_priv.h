@@ -128,6 +128,7 @@ struct series {
     struct series_dict dict;
     pthread_mutex_t write; /* one writer at a time; everything below but the shards belongs to its holder */
     struct series_codec *codec;
+    struct series_room *room; /* of new chunks; NULL where a checker of memory has to see each array */
     struct lt_buf load;
     uint64_t touch;
     struct series_place compact_at;
