@@ -15,7 +15,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # those with threads of their own; the long single-threaded ones beside them run under ASan only
-THREADED = ["journal", "recorder", "gateway", "registry", "series_store", "bus", "http", "api", "engine_core"]
+THREADED = ["journal", "recorder", "gateway", "registry", "series_store", "bus", "http", "api", "engine_core", "proof_post"]
 passed, failed, failures = 0, 0, []
 
 
