@@ -9,5 +9,7 @@ export interface ChartLine {
   /** A CSS colour; the palette's next if nothing is said. */
   colour?: string
   decimals?: number
+  /** Without its name at the end, where a neighbour speaks for it. */
+  quiet?: boolean
 }
 export interface ChartLimit { value: number; label: string }

@@ -1216,6 +1216,8 @@ export const en: Messages = {
     basis: 'from {years} past years, {n} draws',
     noYears: 'too few past years',
     road: 'The road',
+    lastStretch: 'Last stretch',
+    wholePeriod: 'Whole period',
     p50: 'Past: middle',
     p90: 'Past: high',
     p10: 'Past: low',

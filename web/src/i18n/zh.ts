@@ -1214,6 +1214,8 @@ export const zh = {
     basis: '依据 {years} 年同期，{n} 次抽样',
     noYears: '往年数据不足',
     road: '目标之路',
+    lastStretch: '最后一段',
+    wholePeriod: '全期',
     p50: '往年居中',
     p90: '往年偏高',
     p10: '往年偏低',

@@ -82,6 +82,16 @@ export function periodText(p: Period): string {
   if (p.kind === 'quarter') return `${p.from.slice(0, 4)} Q${Math.floor((+p.from.slice(5, 7) + 2) / 3)}`
   return p.from === p.to ? p.from : `${p.from} – ${p.to}`
 }
+/** Decimals a statistic is written with: PM2.5 has one since the standard of 2026, hours and days before it are whole. */
+export function figureDecimals(key: string, standard = '2026'): number {
+  const k = key.toUpperCase()
+  if (k === 'PM25') return standard < '2026' ? 0 : 1
+  if (k.startsWith('COMPOSITE')) return 2
+  return k === 'CO' || k.startsWith('GOOD_SHARE') ? 1 : 0
+}
+export const targetDecimals = (g: { indicator: string; standard: string }): number => figureDecimals(g.indicator, g.standard)
+/** A limit, and the distance to it, have more decimals where the limit was given with more. */
+export const limitDecimals = (g: { indicator: string; standard: string; limit: number | null }): number => Math.max(targetDecimals(g), sameDecimals([g.limit]))
 /** How many decimals a column needs so that all its figures have the same: a missing zero at the end is added. */
 export function sameDecimals(values: (number | null | undefined)[]): number {
   return values.reduce<number>((most, v) => Math.max(most, v === null || v === undefined ? 0 : String(v).split('.')[1]?.length ?? 0), 0)
