@@ -102,7 +102,7 @@ struct importer {
     struct repeat *repeat;
     size_t n_repeats, cap_repeats;
     bool repeats_full;
-    uint64_t weather_beyond, flagged, other_pollutants, ignored_rows;
+    uint64_t weather_beyond, flagged, other_pollutants;
     /* putting */
     struct air_writer *w;
     struct air_row *rows;
@@ -1018,9 +1018,7 @@ static enum lt_err audit_import(struct importer *m, struct lt_error *err)
 static enum lt_err put_all(struct importer *m, struct lt_error *err)
 {
     struct air_import_report *r = m->r;
-    struct air_batch_info info = {.source = m->o->source                 ? m->o->source
-                                            : r->shape == SHAPE_NATIONAL ? AIR_SRC_NATIONAL
-                                                                         : AIR_SRC_FILE,
+    struct air_batch_info info = {.source = r->shape == SHAPE_NATIONAL ? AIR_SRC_NATIONAL : AIR_SRC_FILE,
                                   .author = m->x->who->login[0] ? m->x->who->login : m->x->who->name,
                                   .reason = m->o->name ? m->o->name : "",
                                   .now_ms = m->x->now_ms,
@@ -1158,11 +1156,6 @@ void air_import_report_free(struct air_import_report **r)
 bool air_import_applied(const struct air_import_report *r)
 {
     return r->applied;
-}
-
-int64_t air_import_version(const struct air_import_report *r)
-{
-    return r->applied ? r->result.version : 0;
 }
 
 void air_put_json(const struct air_put_result *p, struct jsonw *w)

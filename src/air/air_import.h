@@ -1,9 +1,13 @@
 /* air_import: files with hourly values, as offices have them. CSV (also gzip, UTF-8 or GB18030), XLSX, JSON (an array
- * of objects), XML (elements with one child per field). Four shapes are understood: wide   one row per station and
- * hour, a column per item long   one row per value: station, time, pollutant, value cross  date, hour, type and a
- * column per station (archives of the national platform) national  the platform's own fields, in which the names of the
- * hourly ozone and its day maximum are exchanged What each column means is guessed from its title, or taken from a
- * remembered mapping. Nothing is half imported: a file goes in whole or not at all. */
+ * of objects), XML (elements with one child per field). Four shapes are understood:
+ *
+ * - wide: one row per station and hour, a column per item;
+ * - long: one row per value, with station, time, pollutant, value;
+ * - cross: date, hour, type, and a column per station (archives of the national platform);
+ * - national: the platform's own fields, in which the names of the hourly ozone and its day maximum are exchanged.
+ *
+ * What each column means is guessed from its title, or taken from a remembered mapping. Nothing is half imported: a
+ * file goes in whole or not at all. */
 #ifndef LT_AIR_IMPORT_H
 #define LT_AIR_IMPORT_H
 #include "air/air.h"
@@ -43,16 +47,15 @@ enum lt_err air_table_read(struct lt_slice file, enum air_format format,
 struct air_import_options {
     enum air_format format;
     bool dry_run, skip_unknown;
-    int co_ug;              /* 1 µg/m³, 0 mg/m³, -1 not said: by mapping, title, else mg */
-    int label_end;          /* 1 end, 0 start, -1 not said: by mapping, else end (as the national platform) */
-    int tz_min;             /* INT_MIN: by mapping, else that of the post; times with an offset of their own keep it */
-    int64_t station;        /* of a file without a station column, else 0 */
-    int64_t create_in;      /* territory in which unknown stations are made, 0: they are not */
-    int64_t mapping;        /* record to use, 0: one whose header is the same, else guessed */
-    const char *remember;   /* name under which the mapping is kept, or NULL */
-    const char *accept;     /* "unit_ug,clock": findings that are taken knowingly, or NULL; "all" */
-    const char *name;       /* of the file, for the trail */
-    enum air_source source; /* AIR_SRC_NONE: national for that shape, else file */
+    int co_ug;            /* 1 µg/m³, 0 mg/m³, -1 not said: by mapping, title, else mg */
+    int label_end;        /* 1 end, 0 start, -1 not said: by mapping, else end (as the national platform) */
+    int tz_min;           /* INT_MIN: by mapping, else that of the post; times with an offset of their own keep it */
+    int64_t station;      /* of a file without a station column, else 0 */
+    int64_t create_in;    /* territory in which unknown stations are made, 0: they are not */
+    int64_t mapping;      /* record to use, 0: one whose header is the same, else guessed */
+    const char *remember; /* name under which the mapping is kept, or NULL */
+    const char *accept;   /* "unit_ug,clock": findings that are taken knowingly, or NULL; "all" */
+    const char *name;     /* of the file, for the trail */
 };
 enum air_finding_level { AIR_NOTE, AIR_DOUBT, AIR_WRONG };
 struct air_finding {
@@ -72,7 +75,6 @@ void air_import_report_free(struct air_import_report **r);
 bool air_import_applied(const struct air_import_report *r);
 /* Findings, errors or unknown stations kept it out. */
 bool air_import_refused(const struct air_import_report *r);
-int64_t air_import_version(const struct air_import_report *r); /* 0: nothing changed */
 void air_import_report_json(const struct air_import_report *r, enum lt_lang lang, int tz_min, struct jsonw *w);
 /* A few lines for a terminal. */
 void air_import_report_text(const struct air_import_report *r, enum lt_lang lang, struct lt_buf *out);

@@ -92,7 +92,7 @@ static char comma_of(const char *p, size_t n)
 }
 
 /* A cell that begins with a quote: its text without quotes goes to scratch. Returns where the cell ends (at the
- * separator or the end), NULL when the quote never closes. */
+ * separator or the end), NULL when the quote never closes or text follows it. */
 static const char *quoted(struct table *t, const char *p, const char *end, size_t *at, size_t *n)
 {
     *at = t->scratch.n;
@@ -108,7 +108,8 @@ static const char *quoted(struct table *t, const char *p, const char *end, size_
         }
         *n = t->scratch.n - *at;
         const char *sep = memchr(q + 1, t->comma, (size_t)(end - q - 1));
-        return sep ? sep : end;
+        sep = sep ? sep : end;
+        return trimmed(q + 1, (size_t)(sep - q - 1)).n ? NULL : sep; /* "1"2 is not 1 */
     }
 }
 
@@ -126,7 +127,8 @@ static enum lt_err split(struct table *t, const char *p, const char *end, unsign
             size_t at, size;
             sep = quoted(t, p, end, &at, &size);
             if (!sep)
-                return bad_line(t->line, "a quote is not closed", "引号未闭合", err);
+                return bad_line(t->line, "a quote is not closed, or text follows it", "引号未闭合，或其后还有文字",
+                                err);
             t->cell[n++] = trimmed(t->scratch.p + at, size);
         } else {
             sep = memchr(p, t->comma, (size_t)(end - p));

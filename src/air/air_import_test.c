@@ -404,6 +404,8 @@ static void what_swells_is_refused(void **state)
     lt_buf_fini(&b);
     assert_int_equal(refused_as(&w, LT_LIT("time,station,PM25\n\"2026-11-20 10:00,1001A,1\n"), "引号未闭合"),
                      LT_E_BAD_INPUT);
+    assert_int_equal(refused_as(&w, LT_LIT("time,station,PM25\n2026-11-20 10:00,1001A,\"1\"2\n"), "其后还有文字"),
+                     LT_E_BAD_INPUT);
     city_free(w.c);
 }
 

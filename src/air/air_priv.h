@@ -32,7 +32,6 @@ enum lt_err air_writer_refuse(struct air_writer *w, int64_t station, int32_t day
 /* Rows in any order; those of one hour in theirs. May be called again with more. */
 enum lt_err air_writer_rows(struct air_writer *w, const struct air_row *rows, size_t n,
                             struct lt_error *err) LT_MUST_CHECK;
-struct air_put_result *air_writer_result(struct air_writer *w);
 /* Writes what is open and ends the scope by e; frees. */
 enum lt_err air_writer_end(struct air_writer **w, enum lt_err e, struct air_put_result *ret,
                            struct lt_error *err) LT_MUST_CHECK;

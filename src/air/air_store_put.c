@@ -21,11 +21,6 @@ struct air_writer {
     int32_t from, to;
 };
 
-struct air_put_result *air_writer_result(struct air_writer *w)
-{
-    return &w->res;
-}
-
 static void writer_free(struct air_writer **w)
 {
     if (!*w)
