@@ -258,10 +258,12 @@ static void span_text(struct brief *b, const char *lead, const struct air_figure
                 change(b, AIRQ_CHANGE_VALUE, air_figure_value(y, AIRQ_PM25), air_figure_value(f, AIRQ_PM25)));
     for (size_t i = 0; i < b->n_target; i++) {
         const struct air_target_state *t = &b->state[i];
-        if (strcmp(t->t.period, period) == 0 && t->t.indicator == AIR_I_PM25 && t->allowed_left != LT_FIX_NONE)
+        if (strcmp(t->t.period, period) == 0 && t->t.indicator == AIR_I_PM25 && t->allowed_left != LT_FIX_NONE) {
             lt_buf_addf(&s, b->en ? ", mean allowed for the days left of the %s %s µg/m³" : "，%s剩余日控制值%s µg/m³",
                         strcmp(period, "year") == 0 ? tell(b, "年", "year") : tell(b, "月", "month"),
                         num(b, t->allowed_left, 1));
+            break; /* the first is the period's own; a second would read as a contradiction */
+        }
     }
     lt_buf_addf(&s,
                 b->en ? "; %d good days (%s), share %s %% (%s)" : "；优良天数%d天，同比%s，优良天数比例%s%%，同比%s",
