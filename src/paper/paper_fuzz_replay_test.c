@@ -17,5 +17,5 @@ int main(void)
         "\"mark\":"
         "\"bad\"}]}]}",
     };
-    return fuzz_replay("paper", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 1500);
+    return fuzz_replay("paper", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 600);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -296,6 +297,10 @@ static void kill_9(void **state)
             child(dir, fds[1], from, base);
         }
         close(fds[1]);
+        if (kills % 2) { /* every other one dies while it acknowledges, however slow the machine is */
+            struct pollfd first = {.fd = fds[0], .events = POLLIN};
+            assert_int_equal(poll(&first, 1, 60000), 1);
+        }
         const struct timespec pause = {0, (long)(40000000 + lt_rand_below(&rand, most_ns))};
         nanosleep(&pause, NULL);
         kill(pid, SIGKILL);
