@@ -121,7 +121,7 @@ def main() -> int:
     if wanted("tsan"):
         meson_tests("threaded units, TSan", "build-tsan",
                     ["-Db_sanitize=thread", "-Db_lundef=false", "-Dbuildtype=debugoptimized"],
-                    {**long_env, "TSAN_OPTIONS": "halt_on_error=0:exitcode=66"},
+                    {**long_env, "TSAN_OPTIONS": f"halt_on_error=0:exitcode=66:suppressions={ROOT / 'tools/tsan.supp'}"},
                     THREADED)
     if wanted("web"):
         say("== web")
