@@ -11,6 +11,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from api_test import Session, administrator
+from hostile_test import person
 from post import Post, cli, frame, read_answers, run_tests
 
 DEMO_PASSWORD = "Blue-Sky-2026"
@@ -189,6 +190,11 @@ def roles_may_what_they_may():
         if may_run:
             wait_for(s, answer["id"])
         assert s.call("POST", f"/api/v1/replay/{1}/apply", {})[0] in ((409, 422) if may_run else (403,)), login
+    county = ADMIN.must("GET", "/api/v1/territory?level=county&limit=1")["items"][0]["id"]
+    part = person(POST, ADMIN, "leader-county", "leader", territory=county)  # names of the whole city's plants are not a county's
+    assert part.must("GET", "/api/v1/replay")["items"] == []
+    for path in ("", "/diff.json", "/diff.csv"):
+        assert part.call("GET", f"/api/v1/replay/1{path}")[0] == 404, path
 
 
 def bad_requests_are_told():

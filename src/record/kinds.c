@@ -1126,6 +1126,7 @@ static const struct record_kind kinds[] = {
      .en = "Replays",
      .zh = "历史重演",
      FIELDS(replay_fields),
+     .territory = "territory", /* empty, the whole city: for those who have it */
      .readonly = true,
      .index = "CREATE INDEX IF NOT EXISTS replay_state ON replay(state);"},
     {.name = "draw",
