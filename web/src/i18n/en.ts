@@ -942,6 +942,7 @@ export const en: Messages = {
     fail: 'failed',
     checks: {
       read: 'File is readable',
+      published: 'Published roots',
       signature_ed25519: 'Ed25519 signature',
       signature_sm2: 'SM2 signature',
       key: 'Public key',

@@ -940,6 +940,7 @@ export const zh = {
     fail: '不通过',
     checks: {
       read: '文件可读',
+      published: '公布的日根',
       signature_ed25519: 'Ed25519 签名',
       signature_sm2: 'SM2 签名',
       key: '公钥',
