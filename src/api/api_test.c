@@ -1,9 +1,11 @@
 /* Tests of the API: a whole post without devices of its own, called over HTTP. Two counties with a plant each, and a
  * user of every preset role in the first one. */
+#include "air/air_brief.h"
 #include "api/api_priv.h"
 
 #include "base/rand.h"
 #include "http/http_testlib.h"
+#include "proof/proof.h"
 
 #include <ftw.h>
 #include <inttypes.h>
@@ -25,6 +27,9 @@ static struct bus *bus;
 static struct recorder *recorder;
 static struct registry *registry;
 static struct series *series;
+static struct air *air;
+static struct air_figures *figures;
+static struct proof *proof;
 static struct engine *engine;
 static struct gateway *gateway;
 static struct api *api;
@@ -173,10 +178,18 @@ static void start_parts(void)
                                .tz_min = LT_TZ_CHINA,
                                .on_event = on_event};
     must(engine_start(&ec, &engine, &err), &err);
-    struct gateway_config gc = {
-        .listen = "127.0.0.1:0", .loops = 1, .tz_min = LT_TZ_CHINA, .setup = GATEWAY_SETUP_OFF, .on_command = on_command};
+    struct gateway_config gc = {.listen = "127.0.0.1:0",
+                                .loops = 1,
+                                .tz_min = LT_TZ_CHINA,
+                                .setup = GATEWAY_SETUP_OFF,
+                                .on_command = on_command};
     must(gateway_start(&gc, recorder, registry, &gateway, &err), &err);
     gateway_address(gateway, gate);
+    must(air_open(db, LT_TZ_CHINA, &air, &err), &err);
+    must(air_figures_open(air, &figures, &err), &err);
+    const struct proof_config pc = {
+        .dir = dir, .tz_min = LT_TZ_CHINA, .series = series, .engine = engine, .threads = 1};
+    must(proof_start(&pc, &proof, &err), &err);
     struct api_config ac = {.dir = dir,
                             .listen = "127.0.0.1:0",
                             .tz_min = LT_TZ_CHINA,
@@ -189,7 +202,10 @@ static void start_parts(void)
                             .registry = registry,
                             .gateway = gateway,
                             .engine = engine,
-                            .series = series};
+                            .series = series,
+                            .air = air,
+                            .figures = figures,
+                            .proof = proof};
     must(api_start(&ac, &deps, &api, &err), &err);
     api_address(api, address);
 }
@@ -282,6 +298,9 @@ static int stop(void **state)
     for (size_t i = 0; i < ROLES; i++)
         json_decref(role_session[i].user);
     api_stop(&api);
+    proof_stop(&proof);
+    air_figures_close(&figures);
+    air_close(&air);
     gateway_stop(&gateway);
     engine_stop(&engine);
     series_close(&series);
@@ -304,6 +323,10 @@ static int start(void **state)
     must(record_setup(db, &err), &err);
     must(auth_setup(db, lt_wall_ms(), once, sizeof once, &err), &err);
     must(alarm_setup(db, lt_wall_ms(), &err), &err);
+    must(proof_setup(db, &err), &err);
+    must(air_setup(db, &err), &err);
+    must(air_paper_setup(db, &err), &err);
+    must(air_rank_setup(db, lt_wall_ms(), LT_TZ_CHINA, &err), &err);
     make_city();
     bus = bus_create((uint64_t)lt_wall_ms() * 1000, 0);
     start_parts();
