@@ -695,7 +695,9 @@ static void a_peer_that_does_not_read_is_closed(void **state)
     bool open = true;
     for (int i = 0; open && i < 100000; i++)
         open = put(fd, f, make(f, sizeof f, "D001", 2011, qn + i, "DataTime=20260301080000;a21026-Rtd=1"));
-    assert_true(all_gone(&p)); /* 9 MB of answers are more than the system's buffers and our 64 KiB hold */
+    /* 9 MB of answers are more than the system's buffers and our 64 KiB hold; 25,000 frames may still wait in them,
+     * which take their time under a sanitizer */
+    assert_true(all_gone(&p) || all_gone(&p) || all_gone(&p) || all_gone(&p));
     assert_true(device_info(&p, "D001", &d));
     assert_string_equal(d.last_close, "device does not read its answers");
     close(fd);
