@@ -19,5 +19,5 @@ int main(void)
         "e\xca\xb1\xbc\xe4,\xd5\xbe\xb5\xe3,PM2.5\n2026-11-20 08:00,\xb6\xa8\xc1\xea,41\n",
         "e\x1f\x8b\x08 no gzip",
     };
-    return fuzz_replay("air import", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 4000);
+    return fuzz_replay("air import", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 2000);
 }

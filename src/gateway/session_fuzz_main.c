@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { ROUNDS = 4000, LINE = 8192 };
+enum { ROUNDS = 2000, LINE = 8192 };
 
 static uint8_t *lines[2000];
 static size_t len[2000], n_lines;

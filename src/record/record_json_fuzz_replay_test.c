@@ -21,5 +21,5 @@ int main(void)
         "行政区划代码,名称,级别\n410102,\"=a\",区县\n",
         "outlet,state,begin_at\nx,fault,2026年1月5日 8时30分\n",
     };
-    return fuzz_replay("record_json", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 6000);
+    return fuzz_replay("record_json", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 3000);
 }

@@ -16,5 +16,5 @@ int main(void)
         "s=\"2\"><v>-1</v></c></row></sst>",
         "PK\x03\x04 not a real one",
     };
-    return fuzz_replay("sheet", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 4000);
+    return fuzz_replay("sheet", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 2000);
 }
