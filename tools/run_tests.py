@@ -114,13 +114,13 @@ def main() -> int:
         simple("docs made from tables", [sys.executable, "tools/gen_docs.py", "--check"])
     if wanted("unit"):
         meson_tests("unit tests, ASan and UBSan", "build-asan",
-                    ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debugoptimized", "-Doptimization=1", "-Dwerror=false"],
+                    ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debugoptimized", "-Doptimization=1", "-Dwerror=false", "-Dc_args=-g1"],
                     {**long_env, "ASAN_OPTIONS": "abort_on_error=0:detect_leaks=1:allocator_may_return_null=1",
                      "LSAN_OPTIONS": f"suppressions={ROOT / 'tools/lsan.supp'}:print_suppressions=0",
                      "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"})
     if wanted("tsan"):
         meson_tests("threaded units, TSan", "build-tsan",
-                    ["-Db_sanitize=thread", "-Db_lundef=false", "-Dbuildtype=debugoptimized"],
+                    ["-Db_sanitize=thread", "-Db_lundef=false", "-Dbuildtype=debugoptimized", "-Dc_args=-g1"],
                     {**long_env, "TSAN_OPTIONS": f"halt_on_error=0:exitcode=66:suppressions={ROOT / 'tools/tsan.supp'}"},
                     THREADED)
     if wanted("web"):
