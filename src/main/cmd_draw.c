@@ -3,6 +3,7 @@
 #include "main/cmd.h"
 #include "main/opt.h"
 #include "main/tell.h"
+#include "main/whole_file.h"
 #include "api/draw_file.h"
 
 #include <errno.h>
@@ -17,24 +18,6 @@ struct options {
     const char *in, *seed_file, *value, *verify, *commitment;
     bool new_seed;
 };
-
-static enum lt_err read_all(const char *path, struct lt_buf *out, struct lt_error *err)
-{
-    bool standard = strcmp(path, "-") == 0;
-    FILE *f = standard ? stdin : fopen(path, "rb");
-    if (!f)
-        return lt_fail(err, LT_E_IO, NULL, path, strerror(errno), NULL);
-    char part[65536];
-    size_t n;
-    while ((n = fread(part, 1, sizeof part, f)) > 0)
-        lt_buf_add(out, part, n);
-    bool bad = ferror(f) != 0;
-    if (!standard)
-        fclose(f);
-    if (bad)
-        return lt_fail(err, LT_E_IO, NULL, path, "read error", NULL);
-    return out->failed ? lt_fail(err, LT_E_TOO_LARGE, NULL, path, "4 MiB", NULL) : LT_OK;
-}
 
 /* 64 hex digits and a line end. A new one is made for the owner only, and never over an old one. */
 static enum lt_err seed_of(const char *path, bool make, uint8_t ret[DRAW_SEED], struct lt_error *err)
@@ -51,7 +34,7 @@ static enum lt_err seed_of(const char *path, bool make, uint8_t ret[DRAW_SEED], 
         return close(fd) == 0 && ok ? LT_OK : lt_fail(err, LT_E_IO, NULL, path, "write error", NULL);
     }
     struct lt_buf b = LT_BUF_INIT(4096);
-    enum lt_err e = read_all(path, &b, err);
+    enum lt_err e = whole_file(path, "4 MiB", &b, err);
     struct lt_slice s = lt_buf_slice(&b);
     if (!e && s.n && s.p[s.n - 1] == '\n')
         s.n--;
@@ -99,7 +82,7 @@ static int commit_or_run(const struct options *o)
     struct lt_error err;
     uint8_t seed[DRAW_SEED], list_hash[DRAW_HASH], seed_hash[DRAW_HASH];
     int status = 2;
-    enum lt_err e = read_all(o->in, &in, &err);
+    enum lt_err e = whole_file(o->in, "4 MiB", &in, &err);
     if (!e)
         e = draw_list_read(lt_buf_slice(&in), &list, &err);
     if (!e)
@@ -133,7 +116,7 @@ static int verify(const struct options *o)
     struct lt_error err;
     const char *lang = getenv("LANG");
     bool zh = lang && strncmp(lang, "zh", 2) == 0;
-    enum lt_err e = read_all(o->verify, &file, &err);
+    enum lt_err e = whole_file(o->verify, "4 MiB", &file, &err);
     if (!e)
         e = draw_file_verify(lt_buf_slice(&file), lt_slice_of(o->commitment ? o->commitment : ""), &r, &err);
     lt_buf_fini(&file);

@@ -4,6 +4,7 @@
 #include "main/cmd.h"
 #include "main/opt.h"
 #include "main/tell.h"
+#include "main/whole_file.h"
 #include "record/record.h"
 #include "sheet/sheet.h"
 
@@ -85,29 +86,6 @@ static bool wants_xlsx(const struct job *j)
 
 /* ---- import ---- */
 
-static enum lt_err read_all(const char *file, struct lt_buf *out, struct lt_error *err)
-{
-    FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "rb");
-    if (!f)
-        return lt_fail(err, LT_E_IO, NULL, file, strerror(errno), NULL);
-    enum lt_err e = LT_OK;
-    size_t n = 1;
-    while (n > 0) {
-        char *p = lt_buf_reserve(out, 65536);
-        if (!p) {
-            e = lt_fail(err, LT_E_TOO_LARGE, NULL, file, "20 MB", NULL);
-            break;
-        }
-        n = fread(p, 1, 65536, f);
-        out->n += n;
-    }
-    if (e == LT_OK && ferror(f))
-        e = lt_fail(err, LT_E_IO, NULL, file, strerror(errno), NULL);
-    if (f != stdin)
-        fclose(f);
-    return e;
-}
-
 static void print_report(const struct job *j, struct lt_slice json, const struct record_import *sum)
 {
     json_t *o = NULL;
@@ -144,7 +122,7 @@ int cmd_import(int argc, char **argv)
                                {"--lang", OPT_TEXT, &j.lang_text, "zh|en", "language of messages (default zh)"},
                                {"--tz", OPT_INT, &j.tz_min, "MINUTES", "offset of the city from UTC (default 480)"},
                                {"--json", OPT_FLAG, &j.json, NULL, "report as JSON"}};
-    struct lt_buf file = LT_BUF_INIT(SHEET_FILE_MAX + 65536), report = LT_BUF_INIT(4u << 20);
+    struct lt_buf file = LT_BUF_INIT(SHEET_FILE_MAX), report = LT_BUF_INIT(4u << 20);
     struct record_import sum = {0};
     struct lt_error err;
     int r = begin(&j, opts, sizeof opts / sizeof opts[0], "import KIND [FILE] --data DIR [--dry-run]", argc, argv);
@@ -152,7 +130,7 @@ int cmd_import(int argc, char **argv)
         return end(&j, r);
     struct jsonw w;
     jsonw_init(&w, &report);
-    enum lt_err e = read_all(j.file, &file, &err);
+    enum lt_err e = whole_file(j.file, "20 MB", &file, &err);
     if (e == LT_OK) {
         bool xlsx = j.format_text ? wants_xlsx(&j) : sheet_is_xlsx(lt_buf_slice(&file));
         e = record_import(&j.x, j.kind, lt_buf_slice(&file), xlsx ? RECORD_XLSX : RECORD_CSV, j.dry_run, &w, &sum,

@@ -3,6 +3,7 @@
 #include "main/cmd.h"
 #include "main/opt.h"
 #include "main/tell.h"
+#include "main/whole_file.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "replay/replay.h"
@@ -33,28 +34,13 @@ static bool progress(void *user, const struct replay_progress *p)
     return true;
 }
 
-static enum lt_err read_file(const char *path, struct lt_buf *out, struct lt_error *err)
-{
-    FILE *f = fopen(path, "rb");
-    char part[65536];
-    size_t n;
-    if (!f)
-        return lt_fail(err, LT_E_NOT_FOUND, NULL, "file", path, NULL);
-    while ((n = fread(part, 1, sizeof part, f)) > 0)
-        lt_buf_add(out, part, n);
-    bool ok = !ferror(f);
-    fclose(f);
-    if (out->failed)
-        return lt_fail(err, LT_E_TOO_LARGE, NULL, path, "1 MiB", NULL);
-    return ok ? LT_OK : lt_fail(err, LT_E_IO, NULL, path, "read", NULL);
-}
-
 static enum lt_err read_rules(const struct asked *a, struct sql_db *db, struct replay_change *ret, struct lt_error *err)
 {
     struct lt_buf text = LT_BUF_INIT(1 << 20);
     size_t n = strlen(a->rules);
     json_t *root = NULL;
-    enum lt_err e = read_file(a->rules, &text, err);
+    enum lt_err e = access(a->rules, R_OK) == 0 ? whole_file(a->rules, "1 MiB", &text, err)
+                                                : lt_fail(err, LT_E_NOT_FOUND, NULL, "file", a->rules, NULL);
     if (e == LT_OK && n > 4 && strcasecmp(a->rules + n - 4, ".csv") == 0) {
         e = replay_change_csv(db, lt_buf_slice(&text), (int)a->tz_min, ret, err);
     } else if (e == LT_OK && (e = jsonr_parse(lt_buf_slice(&text), 1 << 20, &root, err)) == LT_OK) {

@@ -5,10 +5,9 @@
 #include "main/cmd.h"
 #include "main/opt.h"
 #include "main/tell.h"
+#include "main/whole_file.h"
 #include "proof/proof.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,26 +28,13 @@ __attribute__((format_arg(2), format_arg(3))) static const char *say(const struc
     return o->in == LT_ZH ? zh : en;
 }
 
-/* A whole file; - is standard input. */
-static bool read_all(const char *path, size_t limit, struct lt_buf *out)
+static bool read_all(const char *path, struct lt_buf *out)
 {
-    bool in = strcmp(path, "-") == 0;
-    int fd = in ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    *out = LT_BUF_INIT(limit + 65536);
-    ssize_t n = fd < 0 ? -1 : 1;
-    while (n > 0 && out->n <= limit) {
-        char *p = lt_buf_reserve(out, 65536);
-        n = p ? read(fd, p, 65536) : -1;
-        if (n > 0)
-            out->n += (size_t)n;
-    }
-    if (fd >= 0 && !in)
-        close(fd);
-    if (n < 0 || out->n > limit) {
-        fprintf(stderr, "lantian verify: %s: %s\n", path, out->n > limit ? "too large" : strerror(errno));
-        return false;
-    }
-    return true;
+    struct lt_error err;
+    enum lt_err e = whole_file(path, "", out, &err);
+    if (e != LT_OK)
+        fprintf(stderr, "lantian verify: %s: %s\n", path, e == LT_E_TOO_LARGE ? "too large" : err.arg[1]);
+    return e == LT_OK;
 }
 
 static void print_subject(const struct wanted *o, const json_t *m)
@@ -93,10 +79,10 @@ static void print_place(const struct wanted *o, const struct proof_verdict *v)
 
 static int verify_file(const struct wanted *o, const char *path, const struct proof_verify *how)
 {
-    struct lt_buf file;
+    struct lt_buf file = LT_BUF_INIT(FILE_MAX);
     struct proof_verdict v;
     struct lt_error err;
-    if (!read_all(path, FILE_MAX, &file)) {
+    if (!read_all(path, &file)) {
         lt_buf_fini(&file);
         return 2;
     }
@@ -228,7 +214,7 @@ int cmd_verify(int argc, char **argv)
     if (o.key && proof_public_read(o.key, &pub, &err) != LT_OK)
         return tell_error("verify", &err);
     how.key = o.key ? &pub : NULL;
-    if (o.roots && !read_all(o.roots, 16u << 20, &lines))
+    if (o.roots && !read_all(o.roots, &lines))
         return 2;
     how.lines = lt_buf_slice(&lines);
     r = o.data ? verify_data(&o, &how) : verify_file(&o, file, &how);
