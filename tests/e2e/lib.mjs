@@ -1,4 +1,5 @@
 // What every browser test needs: one Chromium, a signed-in page, and a watch on what the page asks for.
+import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
@@ -65,6 +66,30 @@ export class Pages {
   async key(k) { await this.page.keyboard.press(k) }
   dialog() { return this.page.locator('[role=dialog]') }
   async toast(text) { await this.page.locator('.toast', { hasText: text }).first().waitFor() }
+}
+
+/** Signed in on a page of his own. */
+export async function visit(browser, login, path = '/', options = {}) {
+  const v = await open(browser, options)
+  const pages = new Pages(v.page)
+  await pages.signIn(login, path)
+  return { ...v, pages }
+}
+/** Asks the API in the page's own session. */
+export const ask = (page, path) => page.evaluate(async (p) => (await fetch(p)).json(), `/api/v1${path}`)
+/** Nothing went wrong in the page, and nothing left the host. */
+export function clean(v) {
+  assert.deepEqual(v.trouble, [], 'errors in the page')
+  assert.deepEqual(v.away, [], 'requests that leave the host')
+}
+export async function until(what, look, ms = 15000) {
+  const start = Date.now()
+  for (;;) {
+    const got = await look()
+    if (got) return got
+    assert.ok(Date.now() - start < ms, `${what}: not within ${ms} ms`)
+    await new Promise((r) => setTimeout(r, 100))
+  }
 }
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')

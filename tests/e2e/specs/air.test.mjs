@@ -1,7 +1,7 @@
 // The air pages, as the office uses them: the board, a correction by two people, an import with a wrong unit, what-if.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { axe, launch, open, Pages } from '../lib.mjs'
+import { axe, clean, launch, visit } from '../lib.mjs'
 
 let browser
 const STATION = { code: 'E2E-01', name: '测试国控站', name_en: 'Test national', type: 'national', evaluated: true, lon: 112.45, lat: 34.62 }
@@ -13,12 +13,7 @@ before(async () => {
 })
 after(async () => { await browser.close() })
 
-async function visitor(login, path = '/', options = {}) {
-  const v = await open(browser, options)
-  const pages = new Pages(v.page)
-  await pages.signIn(login, path)
-  return { ...v, pages }
-}
+const visitor = (...how) => visit(browser, ...how)
 /** Talks to the API in the page's own session. */
 const api = (page, method, path, body, raw) => page.evaluate(async ([m, p, b, text]) => {
   const session = await (await fetch('/api/v1/session')).json()
@@ -26,10 +21,6 @@ const api = (page, method, path, body, raw) => page.evaluate(async ([m, p, b, te
   const out = await answer.text()
   return out ? JSON.parse(out) : null
 }, [method, path, body ?? null, raw ?? null])
-function clean(v) {
-  assert.deepEqual(v.trouble, [], 'errors in the page')
-  assert.deepEqual(v.away, [], 'requests that leave the host')
-}
 const two = (n) => String(n).padStart(2, '0')
 const local = (ms) => { const d = new Date(ms + 8 * 3600e3); return `${d.getUTCFullYear()}-${two(d.getUTCMonth() + 1)}-${two(d.getUTCDate())} ${two(d.getUTCHours())}:00` }
 const NOW = Math.floor(Date.now() / 3600e3) * 3600e3

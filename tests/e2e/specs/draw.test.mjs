@@ -1,23 +1,14 @@
 // A random draw in the browser: the list is counted, committed to, revealed with the public value, verified; each role sees its own.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { axe, launch, open, Pages } from '../lib.mjs'
+import { axe, clean, launch, visit } from '../lib.mjs'
 
 let browser
 let address
 before(async () => { browser = await launch() })
 after(async () => { await browser.close() })
 
-async function visitor(login, path = '/', options = {}) {
-  const v = await open(browser, options)
-  const pages = new Pages(v.page)
-  await pages.signIn(login, path)
-  return { ...v, pages }
-}
-function clean(v) {
-  assert.deepEqual(v.trouble, [], 'errors in the page')
-  assert.deepEqual(v.away, [], 'requests that leave the host')
-}
+const visitor = (...how) => visit(browser, ...how)
 
 test('a draw is counted with quotas, committed to, revealed and verified', async () => {
   const v = await visitor('duty', '/admin/draws')

@@ -2,33 +2,14 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Device, frame, stamp } from '../hj212.mjs'
-import { axe, launch, open, Pages } from '../lib.mjs'
+import { ask as api, axe, clean, launch, until, visit } from '../lib.mjs'
 
 let browser
 const HJ212 = process.env.LT_HJ212
 before(async () => { browser = await launch() })
 after(async () => { await browser.close() })
 
-async function visitor(login, path = '/', options = {}) {
-  const v = await open(browser, options)
-  const pages = new Pages(v.page)
-  await pages.signIn(login, path)
-  return { ...v, pages }
-}
-const api = (page, path) => page.evaluate(async (p) => (await fetch(p)).json(), `/api/v1${path}`)
-function clean(v) {
-  assert.deepEqual(v.trouble, [], 'errors in the page')
-  assert.deepEqual(v.away, [], 'requests that leave the host')
-}
-async function until(what, ask, ms = 20000) {
-  const start = Date.now()
-  for (;;) {
-    const got = await ask()
-    if (got) return got
-    assert.ok(Date.now() - start < ms, `${what}: not within ${ms} ms`)
-    await new Promise((r) => setTimeout(r, 100))
-  }
-}
+const visitor = (...how) => visit(browser, ...how)
 
 test('an exceedance is sealed without a person, found at its alarm, and verified now', async () => {
   const v = await visitor('admin', '/alarms')
@@ -43,8 +24,8 @@ test('an exceedance is sealed without a person, found at its alarm, and verified
   const area = `DataTime=${stamp(hour)};a34013-Cou=1.2,a34013-Min=80.1,a34013-Avg=90.5,a34013-Max=99.2,a34013-ZsMin=85.5,a34013-ZsAvg=96.42,a34013-ZsMax=101.2,a34013-Flag=N`
   const d = new Device(HJ212)
   await d.send(frame({ mn: device.mn, qn, area, cn: 2061, st: device.st || 31 }), qn)
-  const alarm = await until('the alarm', async () => (await api(page, `/alarm?outlet=${device.outlet}&limit=20`)).items.find((a) => a.text.includes('96.42')))
-  const pack = await until('the package', async () => (await api(page, `/evidence?alarm=${alarm.id}`)).items[0])
+  const alarm = await until('the alarm', async () => (await api(page, `/alarm?outlet=${device.outlet}&limit=20`)).items.find((a) => a.text.includes('96.42')), 20000)
+  const pack = await until('the package', async () => (await api(page, `/evidence?alarm=${alarm.id}`)).items[0], 20000)
   await v.pages.go(`/alarms/${alarm.id}`)
   await page.getByRole('link', { name: `告警封存 · ${pack.name}` }).click()
   await page.waitForURL(/\/evidence\/\d+$/)

@@ -2,34 +2,14 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Device, frame, stamp } from '../hj212.mjs'
-import { axe, launch, open, Pages, URL_BASE } from '../lib.mjs'
+import { ask as api, axe, clean, launch, open, until, URL_BASE, visit } from '../lib.mjs'
 
 let browser
 const HJ212 = process.env.LT_HJ212
 before(async () => { browser = await launch() })
 after(async () => { await browser.close() })
 
-async function visitor(login, path = '/', options = {}) {
-  const v = await open(browser, options)
-  const pages = new Pages(v.page)
-  await pages.signIn(login, path)
-  return { ...v, pages }
-}
-/** Asks the API in the page's own session. */
-const api = (page, path) => page.evaluate(async (p) => (await fetch(p)).json(), `/api/v1${path}`)
-function clean(v) {
-  assert.deepEqual(v.trouble, [], 'errors in the page')
-  assert.deepEqual(v.away, [], 'requests that leave the host')
-}
-async function until(what, ask, ms = 15000) {
-  const start = Date.now()
-  for (;;) {
-    const got = await ask()
-    if (got) return got
-    assert.ok(Date.now() - start < ms, `${what}: not within ${ms} ms`)
-    await new Promise((r) => setTimeout(r, 100))
-  }
-}
+const visitor = (...how) => visit(browser, ...how)
 
 test('a wrong password is refused in words, a right one leads on', async () => {
   const v = await open(browser)
