@@ -14,7 +14,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from post import Post, cli, crc16, frame, read_answers, run_tests
+from post import Post, cli, crc16, damaged, frame, read_answers, run_tests
 
 SEED = int(os.environ.get("LT_SEED", "1"))
 INVALID = pathlib.Path(__file__).resolve().parent.parent / "src/hj212/testdata/hj212-invalid.txt"
@@ -85,7 +85,7 @@ def forged(rnd):
     yield "length lies high", b"##1023" + good[6:]
     yield "length 9999", b"##9999" + good[6:] + b"A" * 12000
     yield "length not a number", b"##-001" + good[6:] + b"##+0x1" + good[6:]
-    yield "crc lies", good[:-6] + b"0000\r\n"
+    yield "crc lies", damaged(good)
     yield "crc not hex", good[:-6] + b"zzzz\r\n"
     yield "nul bytes", b"\0" * 70000
     yield "only hashes", b"#" * 70000

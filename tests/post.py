@@ -45,6 +45,11 @@ def frame(mn: str, qn: str, area: str, cn: int = 2011, st: int = 31, flag: int =
     return b"##%04d%s%04X\r\n" % (len(seg), seg, crc16(seg))
 
 
+def damaged(whole: bytes) -> bytes:
+    """The frame with the first digit of its CRC changed; a fixed wrong CRC would be right once in 65,536 times."""
+    return whole[:-6] + (b"1" if whole[-6:-5] == b"0" else b"0") + whole[-5:]
+
+
 class Post:
     """A `lantian serve` process on ports of its own."""
 

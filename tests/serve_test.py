@@ -7,7 +7,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from post import Post, cli, frame, read_answers, run_tests
+from post import Post, cli, damaged, frame, read_answers, run_tests
 
 QN = "2026112508000{:04d}".format
 
@@ -38,7 +38,7 @@ def acknowledged_frames_are_exported_once():
             assert len(read_answers(s, 50)) == 50
             s.sendall(frames[7] + frames[9])  # sent again: answered again, stored once
             assert len(read_answers(s, 2)) == 2
-            s.sendall(frames[0][:-6] + b"0000\r\n")  # damaged: silence
+            s.sendall(damaged(frames[0]))  # damaged: silence
             s.settimeout(1)
             try:
                 extra = s.recv(100)
