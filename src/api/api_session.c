@@ -54,7 +54,9 @@ HANDLER(session_put)
 {
     struct lt_slice lang;
     enum lt_err e = by_person(c, err);
-    if (e || (e = api_body(c, err)) || (e = jsonr_str(c->body, "lang", true, 8, &lang, err)))
+    static const char *const names[] = {"lang", NULL};
+    if (e || (e = api_body(c, err)) || (e = jsonr_only(c->body, names, err)) ||
+        (e = jsonr_str(c->body, "lang", true, 8, &lang, err)))
         return e;
     bool en = lt_slice_is(lang, "en");
     if (!en && !lt_slice_is(lang, "zh"))
@@ -83,12 +85,14 @@ HANDLER(session_password)
 {
     struct lt_slice old, new_;
     enum lt_err e = by_person(c, err);
-    if (e || (e = api_body(c, err)) || (e = jsonr_str(c->body, "old", true, AUTH_PASSWORD_MAX, &old, err)) ||
+    static const char *const names[] = {"old", "new", NULL};
+    if (e || (e = api_body(c, err)) || (e = jsonr_only(c->body, names, err)) ||
+        (e = jsonr_str(c->body, "old", true, AUTH_PASSWORD_MAX, &old, err)) ||
         (e = jsonr_str(c->body, "new", true, AUTH_PASSWORD_MAX, &new_, err)))
         return e;
     if (!limiter_take(&c->a->limiter, c->req->address, lt_mono_ms()))
         return lt_fail(err, LT_E_LIMIT, NULL, c->req->lang == LT_ZH ? "修改密码尝试" : "attempts", "10", NULL);
-    e = auth_password_change(c->t->db, &c->who, old, new_, c->now_ms, err);
+    e = auth_password_change(&c->x, old, new_, err);
     if (e)
         return e;
     limiter_give_back(&c->a->limiter, c->req->address, lt_mono_ms());
@@ -112,9 +116,11 @@ HANDLER(token_create)
     int64_t until = 0, id;
     char token[AUTH_TOKEN_CHARS];
     enum lt_err e = by_person(c, err);
-    if (e || (e = api_body(c, err)) || (e = jsonr_str(c->body, "name", true, 64, &name, err)) ||
+    static const char *const names[] = {"name", "permissions", "expires_at", NULL};
+    if (e || (e = api_body(c, err)) || (e = jsonr_only(c->body, names, err)) ||
+        (e = jsonr_str(c->body, "name", true, 64, &name, err)) ||
         (e = jsonr_str(c->body, "permissions", true, 2000, &permissions, err)) ||
-        (e = jsonr_time(c->body, "expires_at", false, c->a->cfg.tz_min, &until, err)))
+        (e = jsonr_time(c->body, "expires_at", true, c->a->cfg.tz_min, &until, err)))
         return e;
     e = auth_token_create(&c->x, name.p, permissions.p, until, &id, token, err);
     if (e)

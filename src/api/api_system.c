@@ -236,7 +236,7 @@ HANDLER(audit_verify_get)
 struct watcher {
     struct api *a;
     struct auth_ctx who;
-    bool alarms, devices, system, commands, replays, air;
+    bool alarms, devices, system, commands, replays, air, evidence;
 };
 
 static bool wants(const struct watcher *v, const char *type)
@@ -249,6 +249,8 @@ static bool wants(const struct watcher *v, const char *type)
         return v->air;
     if (strcmp(type, "replay") == 0)
         return v->replays;
+    if (strcmp(type, "evidence") == 0)
+        return v->evidence;
     return strcmp(type, "command") == 0 ? v->commands : v->system;
 }
 
@@ -285,6 +287,7 @@ HANDLER(events_get)
     v->alarms = auth_may(&c->who, "alarm:read") && listed(types, "alarm");
     v->devices = auth_may(&c->who, "device:read") && listed(types, "latest");
     v->commands = auth_may(&c->who, "command:read") && listed(types, "command");
+    v->evidence = auth_may(&c->who, "evidence:read") && listed(types, "evidence");
     v->system = listed(types, "system");
     v->air = auth_may(&c->who, "station:read") && !c->who.enterprise && listed(types, "air");
     v->replays = auth_may(&c->who, "replay:read") && listed(types, "replay");

@@ -1081,14 +1081,20 @@ static void commands_go_down_and_their_answers_up(void **state)
 
 /* ---- events ---- */
 
-static int open_stream(const struct session *s, const char *more, char *text, size_t cap)
+static int open_stream_of(const char *types, const struct session *s, const char *more, char *text, size_t cap)
 {
     char raw[4096];
     int fd = tc_connect(address);
-    int n = snprintf(raw, sizeof raw, "GET /api/v1/events HTTP/1.1\r\nHost: x\r\n%s%s\r\n", s ? s->cookie : "", more);
+    int n = snprintf(raw, sizeof raw, "GET /api/v1/events?types=%s HTTP/1.1\r\nHost: x\r\n%s%s\r\n", types,
+                     s ? s->cookie : "", more);
     tc_send(fd, raw, (size_t)n);
     tc_read(fd, text, cap, "}", 3000);
     return fd;
+}
+
+static int open_stream(const struct session *s, const char *more, char *text, size_t cap)
+{
+    return open_stream_of("", s, more, text, cap);
 }
 
 static void events_stay_in_their_territory(void **state)
@@ -1127,6 +1133,14 @@ static void events_stay_in_their_territory(void **state)
         tc_read(fd[0], text, sizeof text, "\"missed\"", 3000);
     assert_non_null(strstr(text, "\"missed\""));
     assert_null(strstr(text, "\"mine\""));
+    close(fd[0]);
+    /* one type of several */
+    fd[0] = open_stream_of("evidence", &role_session[2], "", text, sizeof text);
+    bus_publish(bus, "alarm", county[0], plant[0], LT_LIT("{\"of\":\"alarm\"}"));
+    bus_publish(bus, "evidence", county[0], plant[0], LT_LIT("{\"of\":\"package\"}"));
+    tc_read(fd[0], text, sizeof text, "\"package\"", 3000);
+    assert_non_null(strstr(text, "\"package\""));
+    assert_null(strstr(text, "\"alarm\""));
     close(fd[0]);
 }
 

@@ -15,9 +15,10 @@
 #define AUTH_TOKEN_CHARS  48  /* with its end: 43 characters of base64url (256 bits) */
 #define AUTH_PASSWORD_MAX 128 /* bytes */
 
-/* Tables session and token; preset roles when there are none; when there is no user, one administrator "admin" whose
- * one-time password is written to ret_password (cap >= 32) for the caller to print once ("" otherwise). Call after
- * record_setup(). */
+/* Tables session, token and role_preset; the preset roles, each once; roles of an older post get what their presets
+ * have got since (history and audit: "upgrade"; what people took away stays away); when there is no user, one
+ * administrator "admin" whose one-time password is written to ret_password (cap >= 32) for the caller to print once (""
+ * otherwise). Call after record_setup(). */
 enum lt_err auth_setup(struct sql_db *db, int64_t now_ms, char *ret_password, size_t cap,
                        struct lt_error *err) LT_MUST_CHECK;
 
@@ -45,13 +46,14 @@ enum lt_err auth_expire(struct sql_db *db, int64_t now_ms, struct lt_error *err)
 /* At least 10 characters of three kinds, not the login or a common one: AUTH_WEAK with the reason. */
 enum lt_err auth_password_ok(struct lt_slice password, struct lt_slice login, struct lt_error *err) LT_MUST_CHECK;
 /* The user himself. Ends his other sessions. AUTH_FAILED when `old` is wrong (counts as a failure). */
-enum lt_err auth_password_change(struct sql_db *db, const struct auth_ctx *who, struct lt_slice old,
-                                 struct lt_slice new_, int64_t now_ms, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err auth_password_change(const struct record_ctx *x, struct lt_slice old, struct lt_slice new_,
+                                 struct lt_error *err) LT_MUST_CHECK;
 /* By an administrator (needs user:write and authority over the user): a one-time password in ret (cap >= 32); ends all
- * sessions, unlocks. */
+ * sessions, revokes all tokens, unlocks. */
 enum lt_err auth_password_reset(const struct record_ctx *x, int64_t user_id, char *ret, size_t cap,
                                 struct lt_error *err) LT_MUST_CHECK;
-/* Sets a given password (demo, command line): must_change says whether it is one-time. Strength is checked. */
+/* Sets a given password (demo, command line): must_change says whether it is one-time. Strength is
+ * checked; sessions, tokens and lock as above. */
 enum lt_err auth_password_set(const struct record_ctx *x, int64_t user_id, struct lt_slice password, bool must_change,
                               struct lt_error *err) LT_MUST_CHECK;
 /* Makes a user with a one-time password. territory, enterprise 0: none. */

@@ -24,6 +24,7 @@ enum lt_err auth_end_sessions(struct sql_db *db, int64_t user_id, int64_t except
                               struct lt_error *err) LT_MUST_CHECK;
 enum lt_err auth_note(struct sql_db *db, const struct auth_ctx *who, int64_t now_ms, const char *action,
                       int64_t user_id, struct lt_error *err) LT_MUST_CHECK;
+enum lt_err auth_locked(int64_t until_ms, int tz_min, struct lt_error *err) LT_MUST_CHECK; /* LT_E_AUTH_LOCKED */
 /* A wrong password for an account that exists: counts, locks. */
 enum lt_err auth_failure(struct sql_db *db, int64_t user_id, const char *login, const char *address, int64_t now_ms,
                          struct lt_error *err) LT_MUST_CHECK;

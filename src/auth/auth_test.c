@@ -35,6 +35,13 @@ static enum lt_err login(struct bench *b, const char *name, const char *password
     return auth_login(b->c->db, lt_slice_of(name), lt_slice_of(password), "10.1.1.1", now, LT_TZ_CHINA, s, who, &err);
 }
 
+static enum lt_err change(struct bench *b, const struct auth_ctx *who, struct lt_slice old, struct lt_slice new_)
+{
+    const struct record_ctx x = {.db = b->c->db, .who = who, .now_ms = T0, .tz_min = LT_TZ_CHINA};
+    struct lt_error err;
+    return auth_password_change(&x, old, new_, &err);
+}
+
 static int64_t number(struct bench *b, const char *text)
 {
     int64_t n = -1;
@@ -57,9 +64,7 @@ static void the_first_start_makes_one_administrator(void **state)
     assert_int_equal(login(b, "admin", b->admin_password, T0, &s, &who), LT_OK);
     assert_true(who.must_change && who.everywhere);
     assert_false(auth_may(&who, "device:read")); /* only the change of password */
-    assert_int_equal(
-        auth_password_change(b->c->db, &who, lt_slice_of(b->admin_password), LT_LIT("Blue-sky 2026!"), T0, &err),
-        LT_OK);
+    assert_int_equal(change(b, &who, lt_slice_of(b->admin_password), LT_LIT("Blue-sky 2026!")), LT_OK);
     assert_int_equal(auth_session_find(b->c->db, lt_slice_of(s.token), "10.1.1.1", T0, &who, &err), LT_OK);
     assert_false(who.must_change);
     assert_true(auth_may(&who, "device:write"));
@@ -188,11 +193,10 @@ static void changing_a_password_ends_the_other_sessions(void **state)
     int64_t id = add(b, &b->c->x, "duty1", "duty", b->c->county[0], 0, pw);
     assert_int_equal(login(b, "duty1", pw, T0, &one, &who), LT_OK);
     assert_int_equal(login(b, "duty1", pw, T0, &two, &who), LT_OK);
-    assert_int_equal(auth_password_change(b->c->db, &who, LT_LIT("wrong"), LT_LIT("Blue-sky 2026!"), T0, &err),
-                     LT_E_AUTH_FAILED);
-    assert_int_equal(auth_password_change(b->c->db, &who, lt_slice_of(pw), LT_LIT("weak"), T0, &err), LT_E_AUTH_WEAK);
-    assert_int_equal(auth_password_change(b->c->db, &who, lt_slice_of(pw), lt_slice_of(pw), T0, &err), LT_E_AUTH_WEAK);
-    assert_int_equal(auth_password_change(b->c->db, &who, lt_slice_of(pw), LT_LIT("Blue-sky 2026!"), T0, &err), LT_OK);
+    assert_int_equal(change(b, &who, LT_LIT("wrong"), LT_LIT("Blue-sky 2026!")), LT_E_AUTH_FAILED);
+    assert_int_equal(change(b, &who, lt_slice_of(pw), LT_LIT("weak")), LT_E_AUTH_WEAK);
+    assert_int_equal(change(b, &who, lt_slice_of(pw), lt_slice_of(pw)), LT_E_AUTH_WEAK);
+    assert_int_equal(change(b, &who, lt_slice_of(pw), LT_LIT("Blue-sky 2026!")), LT_OK);
     assert_int_equal(auth_session_find(b->c->db, lt_slice_of(one.token), "", T0, &who, &err), LT_E_AUTH_EXPIRED);
     assert_int_equal(auth_session_find(b->c->db, lt_slice_of(two.token), "", T0, &who, &err), LT_OK);
     assert_int_equal(who.territory, b->c->county[0]);
@@ -316,6 +320,69 @@ struct crowd {
     int ok, busy, other;
 };
 
+static void permissions_of(struct bench *b, const char *code, char ret[2048])
+{
+    struct sql_stmt *st;
+    bool row;
+    assert_int_equal(sql_prepare(b->c->db, "SELECT permissions FROM role WHERE code = ?1 AND deleted = 0", &st, NULL),
+                     LT_OK);
+    sql_bind_str(st, 1, code);
+    assert_int_equal(sql_step(st, &row, NULL), LT_OK);
+    lt_text_copy_slice(ret, 2048, row ? sql_col_text(st, 0) : LT_LIT(""));
+    sql_release(&st);
+}
+
+static void start_again(struct bench *b)
+{
+    struct lt_error err;
+    char again[32];
+    assert_int_equal(auth_setup(b->c->db, T0, again, sizeof again, &err), LT_OK);
+}
+
+/* A directory of an older build: what its setup gave stands in the history of the roles. */
+static void roles_of_an_older_post_catch_up(void **state)
+{
+    struct bench *b = *state;
+    char preset[2048], now[2048];
+    permissions_of(b, "county", preset);
+    assert_int_equal(
+        sql_exec(b->c->db,
+                 "DROP TABLE role_preset; DELETE FROM sql_migration WHERE unit = 'auth' AND number > 1;"
+                 "UPDATE record_history SET change = json_set(change, '$.permissions[1]', 'alarm:read,device:read')"
+                 " WHERE kind = 'role' AND record_id = (SELECT id FROM role WHERE code = 'county');"
+                 /* people took one away and gave another */
+                 "UPDATE role SET permissions = 'alarm:read,audit:read' WHERE code = 'county';"
+                 /* one preset is not wanted, and its name belongs to a role of the office's own */
+                 "UPDATE record_history SET change = json_set(change, '$.permissions[1]', 'alarm:read')"
+                 " WHERE kind = 'role' AND record_id = (SELECT id FROM role WHERE code = 'leader');"
+                 "UPDATE role SET deleted = 1 WHERE code = 'leader';"
+                 "INSERT INTO role(code, name, permissions, version, created_at_ms, updated_at_ms, deleted)"
+                 " VALUES('leader', 'own', 'alarm:read', 1, 0, 0, 0)",
+                 NULL),
+        LT_OK);
+    start_again(b);
+    permissions_of(b, "county", now);
+    const struct auth_ctx has = {.permissions = ""};
+    struct auth_ctx who = has;
+    lt_text_copy(who.permissions, sizeof who.permissions, now);
+    assert_true(auth_may(&who, "proof:read") && auth_may(&who, "evidence:append") && auth_may(&who, "audit:read"));
+    assert_false(auth_may(&who, "device:read")); /* it was taken away, and stays away */
+    permissions_of(b, "leader", now);
+    assert_string_equal(now, "alarm:read");
+    assert_int_equal(number(b, "SELECT count(*) FROM audit WHERE action = 'upgrade' AND kind = 'role'"), 1);
+    start_again(b); /* once */
+    assert_int_equal(number(b, "SELECT count(*) FROM audit WHERE action = 'upgrade' AND kind = 'role'"), 1);
+    /* and a preset that grows after that */
+    assert_int_equal(sql_exec(b->c->db,
+                              "UPDATE role_preset SET permissions = 'alarm:read' WHERE code = 'county';"
+                              "UPDATE role SET permissions = 'alarm:read' WHERE code = 'county'",
+                              NULL),
+                     LT_OK);
+    start_again(b);
+    permissions_of(b, "county", now);
+    assert_int_equal(strlen(now), strlen(preset));
+}
+
 static void *knock(void *arg)
 {
     struct crowd *c = arg;
@@ -364,6 +431,7 @@ int main(void)
         T(preset_roles_are_sound),
         cmocka_unit_test(page_tokens),
         cmocka_unit_test(weak_passwords_are_refused),
+        T(roles_of_an_older_post_catch_up),
         cmocka_unit_test(a_crowd_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,7 @@ static enum lt_err failed(struct lt_error *err)
     return lt_fail(err, LT_E_AUTH_FAILED, NULL, NULL, NULL, NULL);
 }
 
-static enum lt_err locked(int64_t until_ms, int tz_min, struct lt_error *err)
+enum lt_err auth_locked(int64_t until_ms, int tz_min, struct lt_error *err)
 {
     char until[40];
     lt_time_format_iso(until_ms, tz_min, until);
@@ -196,7 +196,7 @@ enum lt_err auth_login(struct sql_db *db, struct lt_slice login, struct lt_slice
     if (e != LT_OK)
         return e;
     if (a.locked_until_ms > now_ms)
-        return locked(a.locked_until_ms, tz_min, err);
+        return auth_locked(a.locked_until_ms, tz_min, err);
     e = auth_check_password(password, a.hash, &ok, err);
     if (e != LT_OK)
         return e;

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#define TOKENS_MAX   20 /* live ones of one person */
+#define TOKENS_MAX   20 /* of one person, until he revokes them: one that has ended shows why a program fails */
 #define TOKEN_MAX_MS (366 * LT_DAY_MS)
 #define TOUCH_MS     LT_HOUR_MS
 
@@ -13,7 +13,7 @@ enum lt_err auth_token_create(const struct record_ctx *x, const char *name, cons
 {
     unsigned char hash[AUTH_HASH_BYTES];
     struct sql_stmt *st = NULL;
-    int64_t live = 0;
+    int64_t kept = 0;
     size_t chars = lt_text_chars(lt_slice_of(name));
     if (x->who->user_id == 0 || x->who->token_id != 0 || x->who->must_change)
         return lt_fail(err, LT_E_DENIED, NULL, "token", NULL, NULL); /* a token makes no tokens */
@@ -28,8 +28,8 @@ enum lt_err auth_token_create(const struct record_ctx *x, const char *name, cons
         e = sql_begin(x->db, err);
     if (e != LT_OK)
         return e;
-    e = sql_get_i64(x->db, "SELECT count(*) FROM token WHERE user = ?1 AND revoked = 0", &x->who->user_id, &live, err);
-    if (e == LT_OK && live >= TOKENS_MAX)
+    e = sql_get_i64(x->db, "SELECT count(*) FROM token WHERE user = ?1 AND revoked = 0", &x->who->user_id, &kept, err);
+    if (e == LT_OK && kept >= TOKENS_MAX)
         e = lt_fail(err, LT_E_LIMIT_SIZE, NULL, "tokens", "20", NULL);
     if (e == LT_OK)
         e = sql_prepare(x->db,

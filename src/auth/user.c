@@ -1,5 +1,6 @@
 /* Users: first administrator, preset roles, passwords, the current user as JSON. */
 #include "auth/auth_priv.h"
+#include "base/log.h"
 #include "base/text.h"
 
 #include <sodium.h>
@@ -20,6 +21,8 @@
 /* the random draw: an inspector sees his own allotments only */
 #define DRAW_LOOK ",draw:read,draw_weight:read,draw_conflict:read"
 #define DRAW_WORK DRAW_LOOK ",draw:write,draw_weight:write,draw_weight:delete,draw_conflict:write,draw_conflict:delete"
+
+#define ROLE_PERMISSIONS_MAX 2000 /* characters, as kinds.c declares */
 
 static const struct {
     const char *code, *zh, *en, *permissions;
@@ -49,18 +52,111 @@ static const struct {
     {"admin", "管理员", "Administrator", "*"},
 };
 
+/* ---- roles ---- */
+
+struct preset_state {          /* of one preset in this directory */
+    int64_t role;              /* the record it was given as; 0: gone, or a role of this name is the office's own */
+    bool given;                /* not to be made (again) */
+    char has[2048], was[2048]; /* permissions of the role now; of the preset as it was last given */
+};
+
+static enum lt_err look_at(struct sql_db *db, const char *code, struct preset_state *ret, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    bool row = false;
+    *ret = (struct preset_state){0};
+    enum lt_err e = sql_prepare(db,
+                                "SELECT coalesce(r.id, 0), r.permissions, p.permissions,"
+                                " EXISTS(SELECT 1 FROM role WHERE code = ?1) FROM (SELECT ?1 AS code) c"
+                                " LEFT JOIN role_preset p ON p.code = c.code"
+                                " LEFT JOIN role r ON r.id = p.role AND r.deleted = 0",
+                                &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_str(st, 1, code);
+    e = sql_step(st, &row, err);
+    if (e == LT_OK && row) {
+        ret->role = sql_col_i64(st, 0);
+        ret->given = sql_col_i64(st, 3) != 0;
+        lt_text_copy_slice(ret->has, sizeof ret->has, sql_col_text(st, 1));
+        lt_text_copy_slice(ret->was, sizeof ret->was, sql_col_text(st, 2));
+    }
+    sql_release(&st);
+    return e;
+}
+
+static enum lt_err remember(struct sql_db *db, const char *code, int64_t role, const char *permissions,
+                            struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    enum lt_err e = sql_prepare(db,
+                                "INSERT INTO role_preset(code, role, permissions) VALUES (?1, ?2, ?3)"
+                                " ON CONFLICT(code) DO UPDATE SET permissions = excluded.permissions",
+                                &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_str(st, 1, code);
+    sql_bind_i64(st, 2, role);
+    sql_bind_str(st, 3, permissions);
+    return sql_run(st, err);
+}
+
+static bool among(const char *list, struct lt_slice one)
+{
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ",");
+        if (lt_slice_eq((struct lt_slice){p, n}, one))
+            return true;
+        p += n + (p[n] == ',');
+    }
+    return false;
+}
+
+/* What the preset has now and had not when it was last given is added; what people took away since stays away. */
+static enum lt_err upgrade(const struct record_ctx *x, const char *code, const char *preset, struct preset_state *s,
+                           struct lt_error *err)
+{
+    struct auth_ctx role = {0};
+    size_t n = strlen(s->has), before = n;
+    lt_text_copy(role.permissions, sizeof role.permissions, s->has);
+    for (const char *p = preset; *p;) {
+        struct lt_slice one = {p, strcspn(p, ",")};
+        p += one.n + (p[one.n] == ',');
+        if (among(s->was, one) || auth_covers(&role, one))
+            continue;
+        if (n + one.n + 1 > ROLE_PERMISSIONS_MAX) {
+            lt_log(LT_WARN, "auth.roles", "role=%s cause=list_full missing=%.*s", code, (int)one.n, one.p);
+            continue;
+        }
+        n += (size_t)snprintf(s->has + n, sizeof s->has - n, "%s%.*s", n ? "," : "", (int)one.n, one.p);
+    }
+    if (n == before)
+        return LT_OK;
+    const struct record_set set[] = {RECORD_SET_Z("permissions", s->has)};
+    return record_change(x, record_kind_find(LT_LIT("role")), s->role, 0, "upgrade", set, 1, err);
+}
+
+/* Makes the preset roles of a fresh post, and gives those of an older one what the presets have got since. */
 static enum lt_err make_roles(const struct record_ctx *x, struct lt_error *err)
 {
-    int64_t n = 0, id;
-    enum lt_err e = sql_get_i64(x->db, "SELECT count(*) FROM role", NULL, &n, err);
-    for (size_t i = 0; e == LT_OK && n == 0 && i < sizeof presets / sizeof presets[0]; i++) {
-        const struct record_set set[] = {
-            RECORD_SET_Z("code", presets[i].code),
-            RECORD_SET_Z("name", presets[i].zh),
-            RECORD_SET_Z("name_en", presets[i].en),
-            RECORD_SET_Z("permissions", presets[i].permissions),
-        };
-        e = record_insert(x, record_kind_find(LT_LIT("role")), set, 4, &id, err);
+    const struct record_kind *k = record_kind_find(LT_LIT("role"));
+    enum lt_err e = LT_OK;
+    for (size_t i = 0; e == LT_OK && i < sizeof presets / sizeof presets[0]; i++) {
+        const char *code = presets[i].code, *permissions = presets[i].permissions;
+        struct preset_state s;
+        int64_t id = 0;
+        e = look_at(x->db, code, &s, err);
+        if (e != LT_OK || (s.given && strcmp(s.was, permissions) == 0))
+            continue;
+        const struct record_set set[] = {RECORD_SET_Z("code", code), RECORD_SET_Z("name", presets[i].zh),
+                                         RECORD_SET_Z("name_en", presets[i].en),
+                                         RECORD_SET_Z("permissions", permissions)};
+        if (!s.given)
+            e = record_insert(x, k, set, sizeof set / sizeof set[0], &id, err);
+        else if (s.role)
+            e = upgrade(x, code, permissions, &s, err);
+        if (e == LT_OK && (!s.given || s.was[0]))
+            e = remember(x->db, code, id, permissions, err);
     }
     return e;
 }
@@ -76,6 +172,13 @@ static enum lt_err tables(struct sql_db *db, struct lt_error *err)
             " user INTEGER NOT NULL REFERENCES user(id), permissions TEXT NOT NULL, created_at_ms INTEGER NOT NULL,"
             " expires_at_ms INTEGER NOT NULL, used_at_ms INTEGER, revoked INTEGER NOT NULL DEFAULT 0);"
             "CREATE INDEX token_user ON token(user)"},
+        /* The presets as they were last given. Of a directory made before this table that is what its setup wrote. */
+        {2, "CREATE TABLE role_preset(code TEXT PRIMARY KEY, role INTEGER NOT NULL, permissions TEXT NOT NULL)"
+            " WITHOUT ROWID;"
+            "INSERT OR IGNORE INTO role_preset(code, role, permissions)"
+            " SELECT r.code, r.id, json_extract(h.change, '$.permissions[1]') FROM role r JOIN record_history h"
+            " ON h.kind = 'role' AND h.record_id = r.id AND h.version = 1 AND h.user_name = 'setup'"
+            " AND h.change LIKE '%\"permissions\"%' ORDER BY r.deleted, r.id"},
     };
     return sql_migrate(db, "auth", steps, sizeof steps / sizeof steps[0], err);
 }
@@ -103,7 +206,18 @@ enum lt_err auth_setup(struct sql_db *db, int64_t now_ms, char *ret_password, si
 
 /* ---- passwords ---- */
 
-/* Writes a hash into the record; `who` of x has been judged by the caller. */
+static enum lt_err revoke_all(struct sql_db *db, int64_t user_id, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    enum lt_err e = sql_prepare(db, "UPDATE token SET revoked = 1 WHERE user = ?1", &st, err);
+    if (e != LT_OK)
+        return e;
+    sql_bind_i64(st, 1, user_id);
+    return sql_run(st, err);
+}
+
+/* Writes a hash into the record; `who` of x has been judged by the caller. keep_session 0: somebody else set it, so
+ * that what the user handed out to programs ends too. */
 static enum lt_err put_hash(const struct record_ctx *x, int64_t user_id, const char *hash, bool must_change,
                             const char *action, int64_t keep_session, struct lt_error *err)
 {
@@ -125,6 +239,8 @@ static enum lt_err put_hash(const struct record_ctx *x, int64_t user_id, const c
     e = record_change(&as, record_kind_find(LT_LIT("user")), user_id, 0, action, set, 4, err);
     if (e == LT_OK)
         e = auth_end_sessions(x->db, user_id, keep_session, err);
+    if (e == LT_OK && keep_session == 0)
+        e = revoke_all(x->db, user_id, err);
     return sql_end(x->db, e, err);
 }
 
@@ -171,16 +287,6 @@ enum lt_err auth_password_set(const struct record_ctx *x, int64_t user_id, struc
     return set_given(x, user_id, password, must_change, "password_set", err);
 }
 
-static enum lt_err revoke_all(struct sql_db *db, int64_t user_id, struct lt_error *err)
-{
-    struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db, "UPDATE token SET revoked = 1 WHERE user = ?1", &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, user_id);
-    return sql_run(st, err);
-}
-
 enum lt_err auth_password_reset(const struct record_ctx *x, int64_t user_id, char *ret, size_t cap,
                                 struct lt_error *err)
 {
@@ -191,42 +297,41 @@ enum lt_err auth_password_reset(const struct record_ctx *x, int64_t user_id, cha
     auth_one_time_password(made, sizeof made);
     e = set_given(x, user_id, lt_slice_of(made), true, "password_reset", err);
     if (e == LT_OK)
-        e = revoke_all(x->db, user_id, err);
-    if (e == LT_OK)
         lt_text_copy(ret, cap, made);
     sodium_memzero(made, sizeof made);
     return e;
 }
 
-static enum lt_err stored_hash(struct sql_db *db, int64_t user_id, int64_t now_ms, char ret[128], struct lt_error *err)
+static enum lt_err stored_hash(const struct record_ctx *x, char ret[128], struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e = sql_prepare(db, "SELECT password, coalesce(locked_until_ms, 0) FROM user WHERE id = ?1", &st, err);
+    enum lt_err e =
+        sql_prepare(x->db, "SELECT password, coalesce(locked_until_ms, 0) FROM user WHERE id = ?1", &st, err);
     if (e != LT_OK)
         return e;
-    sql_bind_i64(st, 1, user_id);
+    sql_bind_i64(st, 1, x->who->user_id);
     e = sql_step(st, &row, err);
     ret[0] = '\0';
-    if (e == LT_OK && row && sql_col_i64(st, 1) > now_ms)
-        e = lt_fail(err, LT_E_AUTH_LOCKED, NULL, "", NULL, NULL);
+    if (e == LT_OK && row && sql_col_i64(st, 1) > x->now_ms)
+        e = auth_locked(sql_col_i64(st, 1), x->tz_min, err);
     else if (e == LT_OK && row)
         lt_text_copy_slice(ret, 128, sql_col_text(st, 0));
     sql_release(&st);
     return e;
 }
 
-enum lt_err auth_password_change(struct sql_db *db, const struct auth_ctx *who, struct lt_slice old,
-                                 struct lt_slice new_, int64_t now_ms, struct lt_error *err)
+enum lt_err auth_password_change(const struct record_ctx *x, struct lt_slice old, struct lt_slice new_,
+                                 struct lt_error *err)
 {
+    const struct auth_ctx *who = x->who;
     char hash[128];
     bool ok = false;
-    const struct record_ctx x = {.db = db, .who = who, .now_ms = now_ms, .tz_min = LT_TZ_CHINA};
-    enum lt_err e = stored_hash(db, who->user_id, now_ms, hash, err);
+    enum lt_err e = stored_hash(x, hash, err);
     if (e == LT_OK)
         e = auth_check_password(old, hash, &ok, err);
     if (e == LT_OK && !ok) {
-        e = auth_failure(db, who->user_id, who->login, who->address, now_ms, err);
+        e = auth_failure(x->db, who->user_id, who->login, who->address, x->now_ms, err);
         return e == LT_OK ? lt_fail(err, LT_E_AUTH_FAILED, "old", NULL, NULL, NULL) : e;
     }
     if (e == LT_OK && lt_slice_eq(old, new_))
@@ -235,7 +340,7 @@ enum lt_err auth_password_change(struct sql_db *db, const struct auth_ctx *who, 
         e = auth_password_ok(new_, lt_slice_of(who->login), err);
     if (e == LT_OK)
         e = auth_hash_password(new_, hash, err);
-    return e == LT_OK ? put_hash(&x, who->user_id, hash, false, "password_change", who->session_id, err) : e;
+    return e == LT_OK ? put_hash(x, who->user_id, hash, false, "password_change", who->session_id, err) : e;
 }
 
 /* ---- users ---- */
