@@ -89,6 +89,9 @@ enum lt_err engine_open(const struct engine_config *cfg, struct engine **ret, st
     e->stats.seq = e->seq;
     e->stats.now_ms = e->now_ms;
     e->shown = e->stats;
+    if (!e->private) {
+        series_committed(e->cfg.series); /* from here on no row is written before its alarms and its trail */
+    }
     *ret = e;
     return LT_OK;
 }
@@ -486,6 +489,9 @@ enum lt_err engine_commit(struct engine *e, struct lt_error *err)
     enum lt_err r = eng_effects_commit(e, err);
     e->stats.failures += r != LT_OK;
     show(e);
+    if (r == LT_OK && !e->private) {
+        series_committed(e->cfg.series);
+    }
     if (r == LT_OK) {
         eng_events(e);
     }

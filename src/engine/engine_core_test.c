@@ -171,6 +171,143 @@ static void late_data_leaves_a_trail_and_takes_alarms_back(void **state)
     world_end(&w);
 }
 
+/* A kill -9: what was neither committed nor written out is gone. */
+static void die_and_start_again(struct world *w)
+{
+    engine_close(&w->e);
+    series_forget(w->s, INT64_MAX);
+    series_close(&w->s);
+    world_engine(w);
+}
+
+/* The engine has applied what the journal holds, and is not yet at its commit. */
+static void apply_without_commit(struct world *w)
+{
+    struct journal_reader *r;
+    struct journal_batch *b = NULL;
+    assert_int_equal(journal_reader_open(w->dir, &r, NULL), LT_OK);
+    while (journal_reader_next(r, engine_next_seq(w->e), &b, NULL) == LT_OK) {
+        assert_int_equal(engine_apply(w->e, b, NULL), LT_OK);
+        journal_batch_unref(&b);
+    }
+    journal_reader_close(&r);
+}
+
+static void late_minute(struct world *w, int64_t at_ms, unsigned minute, const char *so2)
+{
+    char items[200];
+    snprintf(items, sizeof items, "a21026-Avg=%s,a21026-Flag=N;a19001-Avg=11,a19001-Flag=N;a00000-Avg=100", so2);
+    frame(w, at_ms, MN1, 2051, T0 + minute * LT_MIN_MS, items);
+    commit(w, at_ms);
+}
+
+/* In the trail each step begins where the one before ended, and the last one ends at the value that stands. */
+static void the_trail_leads_to_the_value(struct world *w, int64_t steps)
+{
+    assert_int_equal(ask(w, "SELECT count(*) FROM value_version WHERE factor = 'a21026' AND field = 'Avg'"), steps);
+    assert_int_equal(ask(w,
+                         "SELECT count(*) FROM value_version a JOIN value_version b ON b.version = a.version + 1 AND "
+                         "b.factor = a.factor AND b.field = a.field AND b.old_value = a.new_value WHERE a.factor = "
+                         "'a21026' AND a.field = 'Avg'"),
+                     steps - 1);
+    assert_int_equal(ask(w, "SELECT new_value FROM value_version WHERE factor = 'a21026' AND field = 'Avg' ORDER BY "
+                            "version DESC LIMIT 1"),
+                     value_at(w, w->device, SERIES_HOUR, T0, "a21026", HJ212_F_AVG));
+    assert_int_equal(value_at(w, w->device, SERIES_HOUR, T0, "a21026", SERIES_F_VERSION), steps);
+}
+
+static void one_closed_hour(struct world *w)
+{
+    world_make(w);
+    world_engine(w);
+    minutes_of_hour(w, T0, 50, 0, "24");
+    ticks(w, T0 + LT_HOUR_MS + 10000, T0 + LT_HOUR_MS + 6 * LT_MIN_MS);
+    run(w, 10000);
+    assert_int_equal(engine_checkpoint(w->e, NULL), LT_OK);
+}
+
+/* Recompression, which writes out what is in memory, comes between the engine's applying and its commit. */
+static void a_trail_survives_writing_before_the_commit(void **state)
+{
+    struct world w = {.checkpoint_s = 3600};
+    one_closed_hour(&w);
+    int64_t at = T0 + LT_HOUR_MS + 20 * LT_MIN_MS;
+    for (unsigned i = 0; i < 3; i++) {
+        late_minute(&w, at + i * LT_SEC_MS, 50 + i, i == 1 ? "90" : "12");
+        apply_without_commit(&w);
+        bool left;
+        assert_int_equal(series_compact(w.s, T0 + 2 * LT_DAY_MS, 1000, &left, NULL), LT_OK);
+        die_and_start_again(&w);
+        run(&w, 10000);
+        the_trail_leads_to_the_value(&w, i + 1);
+    }
+    world_end(&w);
+}
+
+/* The same with a cache so small that its cold chunks are written out all the time. */
+static void a_trail_survives_a_full_cache(void **state)
+{
+    struct world w = {.checkpoint_s = 3600, .series_cache_bytes = 256 * 1024};
+    one_closed_hour(&w);
+    int64_t at = T0 + 91 * LT_DAY_MS;
+    late_minute(&w, at, 50, "90");
+    for (int64_t day = 1; day <= 90;
+         day++) { /* hours of later days, which are closed after it and push its chunks out */
+        frame(&w, at + 1, MN1, 2061, T0 + day * LT_DAY_MS, "a21026-Avg=12,a21026-Flag=N;a19001-Avg=11,a19001-Flag=N");
+    }
+    commit(&w, at + 1);
+    apply_without_commit(&w);
+    die_and_start_again(&w);
+    run(&w, 10000);
+    the_trail_leads_to_the_value(&w, 1);
+    world_end(&w);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    char b[4096];
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    assert_non_null(in);
+    assert_non_null(out);
+    for (size_t n; (n = fread(b, 1, sizeof b, in)) > 0;) {
+        assert_int_equal(fwrite(b, 1, n, out), n);
+    }
+    assert_int_equal(fclose(in) | fclose(out), 0);
+}
+
+/* A checkpoint died between its two files: the raw rows of two corrections are written, the hour is as before both.
+ * Made again from all rows at once it changes once, where the trail has two steps; the next one must be the third. */
+static void a_trail_counts_on_after_half_a_checkpoint(void **state)
+{
+    struct world w = {.checkpoint_s = 3600};
+    one_closed_hour(&w);
+    char file[200], kept[200], wal[220];
+    snprintf(file, sizeof file, "%s/series/202611.db", w.dir);
+    snprintf(kept, sizeof kept, "%s/before.db", w.dir);
+    snprintf(wal, sizeof wal, "%s-wal", file);
+    engine_close(&w.e);
+    series_close(&w.s);
+    copy_file(file, kept);
+    world_engine(&w);
+    int64_t at = T0 + LT_HOUR_MS + 20 * LT_MIN_MS;
+    late_minute(&w, at, 50, "90");
+    late_minute(&w, at + LT_SEC_MS, 51, "12");
+    run(&w, 10000);
+    the_trail_leads_to_the_value(&w, 2);
+    assert_int_equal(series_flush(w.s, NULL), LT_OK);
+    engine_close(&w.e);
+    series_close(&w.s);
+    unlink(wal);
+    copy_file(kept, file);
+    world_engine(&w);
+    run(&w, 10000);
+    the_trail_leads_to_the_value(&w, 2);
+    late_minute(&w, at + 2 * LT_SEC_MS, 52, "50");
+    run(&w, 10000);
+    the_trail_leads_to_the_value(&w, 3);
+    world_end(&w);
+}
+
 static void oxygen_at_and_above_the_cap(void **state)
 {
     static const struct {
@@ -664,6 +801,9 @@ int main(void)
         cmocka_unit_test(a_report_is_judged_at_once),
         cmocka_unit_test(a_contradicted_report_does_not_hide),
         cmocka_unit_test(late_data_leaves_a_trail_and_takes_alarms_back),
+        cmocka_unit_test(a_trail_survives_writing_before_the_commit),
+        cmocka_unit_test(a_trail_survives_a_full_cache),
+        cmocka_unit_test(a_trail_counts_on_after_half_a_checkpoint),
         cmocka_unit_test(oxygen_at_and_above_the_cap),
         cmocka_unit_test(editions_packets_and_strangers),
         cmocka_unit_test(enciphered_frames),

@@ -40,8 +40,7 @@ static const char *cause_name(unsigned bits)
 
 struct eng_effect *eng_effect(struct engine *e, enum eng_effect_kind kind, enum alarm_rule rule)
 {
-    bool again = e->batch_last && e->batch_last <= e->state_seq;
-    if (again || e->n_effect >= ENG_EFFECTS) {
+    if (eng_again(e) || e->n_effect >= ENG_EFFECTS) {
         return NULL; /* its effects are in the store already (or, beyond the limit, memory would be at risk) */
     }
     if (e->n_effect == e->cap_effect) {

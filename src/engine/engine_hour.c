@@ -530,6 +530,37 @@ static bool same_value(const struct values_result *a, const struct values_result
     return a->avg == b->avg && a->zsavg == b->zsavg && a->cou == b->cou && a->mark == b->mark;
 }
 
+/* Made again from more rows than there were then, a value may change less often than it did. How often it had changed
+ * by now stands in the trail. */
+static enum lt_err versions_of_trail(struct engine *e, const struct eng_device *d, bool day, struct lt_error *err)
+{
+    struct hour_work *w = e->hour;
+    struct sql_stmt *st = NULL;
+    enum lt_err r = sql_prepare(e->db,
+                                "SELECT factor, max(version) FROM value_version WHERE device = ?1 AND period_at_ms = "
+                                "?2 AND kind = ?3 AND seq <= ?4 GROUP BY factor",
+                                &st, err);
+    if (r != LT_OK) {
+        return r;
+    }
+    sql_bind_i64(st, 1, d->id);
+    sql_bind_i64(st, 2, w->from_ms);
+    sql_bind_str(st, 3, day ? "day" : "hour");
+    sql_bind_i64(st, 4, (int64_t)e->seq);
+    for (size_t i = 0; i < w->n; i++) {
+        w->f[i].version = 0;
+    }
+    bool row;
+    while ((r = sql_step(st, &row, err)) == LT_OK && row) {
+        uint16_t factor = eng_factor_number(e, sql_col_text(st, 0));
+        if (factor && w->stamped[factor] == w->stamp) {
+            w->f[w->slot[factor]].version = (uint32_t)sql_col_i64(st, 1);
+        }
+    }
+    sql_release(&st);
+    return r;
+}
+
 static void note_changes(struct engine *e, const struct eng_device *d, bool day, unsigned cause)
 {
     struct hour_work *w = e->hour;
@@ -688,6 +719,9 @@ static enum lt_err judge_and_write(struct engine *e, struct eng_device *d, bool 
     enum lt_err r = judge_all(e, d, day, err);
     if (r == LT_OK) {
         note_changes(e, d, day, cause);
+        r = eng_again(e) && closed_before(e->hour) ? versions_of_trail(e, d, day, err) : LT_OK;
+    }
+    if (r == LT_OK) {
         r = write_row(e, d, day ? SERIES_DAY : SERIES_HOUR, err);
     }
     if (r != LT_OK) {

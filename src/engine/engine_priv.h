@@ -346,6 +346,12 @@ void eng_post_minute(struct engine *e, int64_t at_ms);
 unsigned eng_post_minutes(const struct engine *e, int64_t hour_ms);
 void eng_silence_sentence(const struct engine *e, const struct eng_device *d, char zh[200], char en[200]);
 
+/* Records whose effects are committed are applied once more, to have the memory they left. */
+static inline bool eng_again(const struct engine *e)
+{
+    return e->batch_last && e->batch_last <= e->state_seq;
+}
+
 /* engine_effect.c: kept until the commit; nothing is kept while old records are applied again */
 struct jsonw;
 struct eng_effect *eng_effect(struct engine *e, enum eng_effect_kind kind, enum alarm_rule rule); /* NULL: not now */

@@ -38,6 +38,7 @@ struct world {
     void (*on_event)(void *user, const struct engine_event *ev);
     void *user;
     unsigned checkpoint_s;
+    size_t series_cache_bytes; /* 0: as in the post */
 };
 
 static inline void remove_tree(const char *path)
@@ -110,7 +111,7 @@ static inline void add_limit(struct world *w, int64_t outlet, const char *factor
 
 static inline void world_engine(struct world *w)
 {
-    struct series_config sc = {.dir = w->dir, .tz_min = LT_TZ_CHINA};
+    struct series_config sc = {.dir = w->dir, .tz_min = LT_TZ_CHINA, .cache_bytes = w->series_cache_bytes};
     assert_int_equal(series_open(&sc, &w->s, NULL), LT_OK);
     struct engine_config ec = {.dir = w->dir,
                                .series = w->s,

@@ -237,6 +237,7 @@ static void what_was_altered_is_found(void **state)
     struct series_cell cell = {series_column(t.w.s, LT_LIT("a21026"), HJ212_F_AVG), 12345678};
     struct series_row row = {.at_ms = T0 + 5 * LT_HOUR_MS, .n = 1, .cells = &cell};
     assert_int_equal(series_replace(t.w.s, (uint32_t)t.device[4], SERIES_HOUR, &row, NULL, NULL), LT_OK);
+    series_committed(t.w.s);
     assert_int_equal(series_flush(t.w.s, NULL), LT_OK);
     struct replay *r = replay(&t, 20261129, 20261201, NULL);
     assert_int_equal(count_diffs(r, REPLAY_VERDICT, REPLAY_DIFFERS), 1);

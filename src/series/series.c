@@ -79,11 +79,46 @@ bool series_cache_copy(struct series *s, const struct series_key *key, struct se
     return good;
 }
 
+bool series_held(const struct series *s, const struct series_entry *e)
+{
+    return s->commits && e->held == s->commits;
+}
+
+static void hold(struct series *s, struct series_entry *e)
+{
+    if (s->commits && !series_held(s, e)) {
+        e->held = s->commits;
+        s->held_bytes += e->bytes;
+    }
+}
+
+static void let_go(struct series *s, struct series_entry *e)
+{
+    s->held_bytes -= series_held(s, e) ? e->bytes : 0;
+    e->held = 0;
+}
+
+void series_committed(struct series *s)
+{
+    pthread_mutex_lock(&s->write);
+    s->commits++;
+    s->held_bytes = 0;
+    pthread_mutex_unlock(&s->write);
+}
+
+/* What counts against the limit. */
+static size_t used(const struct series *s)
+{
+    return s->bytes - (s->held_bytes < s->limit ? s->held_bytes : s->limit);
+}
+
 static void count_bytes(struct series *s, struct series_entry *e)
 {
     size_t now = sizeof *e + series_chunk_bytes(&e->chunk);
     if (now != e->bytes)
         __atomic_store_n(&s->bytes, s->bytes + now - e->bytes, __ATOMIC_RELAXED);
+    if (series_held(s, e))
+        s->held_bytes += now - e->bytes;
     e->bytes = now;
 }
 
@@ -133,6 +168,7 @@ void series_cache_drop(struct series *s, struct series_entry *e)
     x->n--;
     pthread_mutex_unlock(&x->lock);
     s->entries--;
+    let_go(s, e);
     __atomic_store_n(&s->bytes, s->bytes - e->bytes, __ATOMIC_RELAXED);
     series_chunk_fini(&e->chunk);
     free(e);
@@ -154,22 +190,23 @@ size_t series_cache_bytes(struct series *s)
 /* ---- writing out ---- */
 
 struct picked {
+    const struct series *s;
     struct series_entry **p;
     size_t n;
-    bool dirty_only;
+    bool dirty_only, held_too;
     int64_t before_ms; /* start of the chunk */
 };
 
 static void pick(void *user, struct series_entry *e)
 {
     struct picked *x = user;
-    if ((e->dirty || !x->dirty_only) && e->chunk.key.start_ms < x->before_ms)
+    if ((e->dirty || !x->dirty_only) && (x->held_too || !series_held(x->s, e)) && e->chunk.key.start_ms < x->before_ms)
         x->p[x->n++] = e;
 }
 
-static bool pick_all(struct series *s, bool dirty_only, int64_t before_ms, struct picked *ret)
+static bool pick_all(struct series *s, bool dirty_only, bool held_too, int64_t before_ms, struct picked *ret)
 {
-    *ret = (struct picked){malloc((s->entries + 1) * sizeof *ret->p), 0, dirty_only, before_ms};
+    *ret = (struct picked){s, malloc((s->entries + 1) * sizeof *ret->p), 0, dirty_only, held_too, before_ms};
     if (ret->p)
         series_cache_walk(s, pick, ret);
     return ret->p != NULL;
@@ -230,15 +267,17 @@ static enum lt_err write_out(struct series *s, struct series_entry **p, size_t n
         e = s->ops->commit(s->b, err);
     else
         s->ops->rollback(s->b);
-    for (size_t i = 0; !e && i < n; i++)
+    for (size_t i = 0; !e && i < n; i++) {
         p[i]->dirty = false;
+        let_go(s, p[i]);
+    }
     return e;
 }
 
 enum lt_err series_cache_write(struct series *s, int64_t before_ms, struct lt_error *err)
 {
     struct picked x;
-    if (!pick_all(s, true, before_ms, &x))
+    if (!pick_all(s, true, false, before_ms, &x))
         return no_memory(err);
     enum lt_err e = write_out(s, x.p, x.n, err);
     free(x.p);
@@ -248,7 +287,7 @@ enum lt_err series_cache_write(struct series *s, int64_t before_ms, struct lt_er
 /* Drops clean ones among p (coldest first) until at most `target` bytes are held. */
 static void drop_clean(struct series *s, struct series_entry **p, size_t n, size_t target)
 {
-    for (size_t i = 0; i < n && s->bytes > target; i++)
+    for (size_t i = 0; i < n && used(s) > target; i++)
         if (p[i] && !p[i]->dirty) {
             series_cache_drop(s, p[i]);
             p[i] = NULL;
@@ -262,7 +301,7 @@ static enum lt_err write_cold(struct series *s, struct series_entry **p, size_t 
     struct series_entry **cold = malloc((n + 1) * sizeof *cold);
     if (!cold)
         return no_memory(err);
-    for (size_t i = 0; i < n && s->bytes > target + gain; i++)
+    for (size_t i = 0; i < n && used(s) > target + gain; i++)
         if (p[i]) {
             gain += p[i]->bytes;
             cold[m++] = p[i];
@@ -274,21 +313,21 @@ static enum lt_err write_cold(struct series *s, struct series_entry **p, size_t 
 
 /* Down to 7/8 of the limit, so that the walk over all entries is paid by many rows: first clean chunks of the colder
  * half, then the coldest whatever they are. When they cannot be written, clean ones of the warm half go too; only if
- * that is not enough either is it an error. */
+ * that is not enough either is it an error. Held ones go when they alone are over the limit. */
 static enum lt_err make_room(struct series *s, struct lt_error *err)
 {
     struct picked x;
     size_t target = s->limit / 8 * 7;
-    if (s->bytes <= s->limit)
+    if (used(s) <= s->limit)
         return LT_OK;
-    if (!pick_all(s, false, INT64_MAX, &x))
+    if (!pick_all(s, false, s->held_bytes > s->limit, INT64_MAX, &x))
         return no_memory(err);
     qsort(x.p, x.n, sizeof *x.p, by_touch);
     drop_clean(s, x.p, x.n / 2, target);
-    enum lt_err e = s->bytes > target ? write_cold(s, x.p, x.n, target, err) : LT_OK;
+    enum lt_err e = used(s) > target ? write_cold(s, x.p, x.n, target, err) : LT_OK;
     drop_clean(s, x.p, x.n, target);
     free(x.p);
-    return s->bytes > s->limit ? e : LT_OK;
+    return used(s) > s->limit ? e : LT_OK;
 }
 
 /* ---- putting ---- */
@@ -392,8 +431,10 @@ static enum lt_err put_in(struct series *s, struct series_entry *x, const struct
         return no_memory(err);
     if (p == SERIES_PUT_LIMIT)
         return lt_fail(err, LT_E_LIMIT, "series", "rows of an hour", "16384", NULL);
-    if (p == SERIES_PUT_CHANGED)
+    if (p == SERIES_PUT_CHANGED) {
         x->dirty = true;
+        hold(s, x);
+    }
     if (ret_changed)
         *ret_changed = p == SERIES_PUT_CHANGED;
     return LT_OK;
@@ -408,7 +449,7 @@ static enum lt_err put(struct series *s, uint32_t device, enum series_kind kind,
     if (e)
         return e;
     pthread_mutex_lock(&s->write);
-    if (s->bytes > s->limit)
+    if (used(s) > s->limit)
         e = make_room(s, err);
     if (!e) {
         note_time(s, kind, row->at_ms);
@@ -482,7 +523,7 @@ void series_forget(struct series *s, int64_t before_ms)
 {
     struct picked x;
     pthread_mutex_lock(&s->write);
-    if (pick_all(s, false, INT64_MAX, &x)) { /* without memory they stay, and are written like any other */
+    if (pick_all(s, false, true, INT64_MAX, &x)) { /* without memory they stay, and are written like any other */
         for (size_t i = 0; i < x.n; i++)
             if (forgettable(&x.p[i]->chunk.key, before_ms, s->tz_min))
                 series_cache_drop(s, x.p[i]);

@@ -32,7 +32,8 @@ struct series;
 struct series_config {
     const char *dir; /* data directory, above series/ */
     int tz_min;
-    size_t cache_bytes; /* most memory for open chunks (default 512 MiB); beyond it the coldest are written out */
+    size_t cache_bytes; /* most memory for open chunks (default 512 MiB); beyond it the coldest are written out; see
+                           series_committed() */
 };
 enum lt_err series_open(const struct series_config *cfg, struct series **ret, struct lt_error *err) LT_MUST_CHECK;
 /* Read-only on a directory that another process may be writing: sees what was flushed. */
@@ -98,6 +99,11 @@ enum lt_err series_read_columns(struct series *s, uint32_t device, enum series_k
  * cells (256 is enough unless rows of sub-packets stand beside each other). */
 enum lt_err series_at(struct series *s, uint32_t device, enum series_kind kind, int64_t at_ms, struct series_cell *ret,
                       size_t cap, size_t *ret_n, struct lt_error *err) LT_MUST_CHECK;
+/* For a writer that keeps elsewhere what follows from its rows: says that this is durable for all rows put so far. From
+ * the first call on, a chunk stays in memory from a change until the next call: neither flush, compaction, closing nor
+ * a full cache writes it, so that after a crash no row is there whose consequences are not. What is held back may take
+ * as much memory again as cache_bytes; beyond that it is written like any other. */
+void series_committed(struct series *s);
 /* Writes all changed chunks in one transaction per file; durable on return (the caller's cursor may then move). On an
  * error nothing is lost from memory; call again. */
 enum lt_err series_flush(struct series *s, struct lt_error *err) LT_MUST_CHECK;

@@ -109,6 +109,19 @@ static bool note_drops(struct day *d, struct drops *x)
     return note_drop(d->s, &d->key, x);
 }
 
+/* What changed since the writer's last commit is not written, and a day is merged whole: its turn comes another night.
+ */
+static bool day_held(struct series *s, const struct series_key *day)
+{
+    struct series_key key = *day;
+    const struct series_entry *e = series_cache_find(s, &key);
+    bool held = e && series_held(s, e);
+    key.span = SERIES_SPAN_HOUR;
+    for (; !held && key.start_ms < day->start_ms + LT_DAY_MS; key.start_ms += LT_HOUR_MS)
+        held = (e = series_cache_find(s, &key)) && series_held(s, e);
+    return held;
+}
+
 static enum lt_err compact_day(struct series *s, struct series_codec *codec, const struct series_key *fresh,
                                unsigned *done, struct drops *drops, struct lt_error *err)
 {
@@ -146,7 +159,9 @@ static enum lt_err step(struct series *s, struct series_codec *codec, int64_t be
             continue;
         bool again = start == day.start_ms && key.device == day.device && key.kind == day.kind;
         day = (struct series_key){key.device, key.kind, SERIES_SPAN_DAY, start};
-        if (!again) /* the other hours of a day in this very batch are not gone yet in the eyes of next_fresh */
+        if (!again &&
+            !day_held(
+                s, &day)) /* the other hours of a day in this very batch are not gone yet in the eyes of next_fresh */
             e = compact_day(s, codec, &key, &done, drops, err);
     }
     *ret_left = e != LT_E_NOT_FOUND;

@@ -108,7 +108,8 @@ struct series_entry {
     struct series_chunk chunk;
     struct series_entry *next;
     uint64_t touch;
-    size_t bytes; /* as counted in series.bytes */
+    size_t bytes;  /* as counted in series.bytes */
+    uint64_t held; /* value of series.commits when it changed last; see series_held() */
     bool dirty;
 };
 
@@ -131,6 +132,8 @@ struct series {
     struct series_room *room; /* of new chunks; NULL where a checker of memory has to see each array */
     struct lt_buf load;
     uint64_t touch;
+    uint64_t commits;  /* calls of series_committed(); 0: nothing is held back */
+    size_t held_bytes; /* of the entries changed since the last one */
     struct series_place compact_at;
     int64_t compact_before_ms;
     size_t bytes, entries;                                            /* atomic for series_cache_bytes() */
@@ -151,7 +154,9 @@ bool series_cache_copy(struct series *s, const struct series_key *key, struct se
 void series_cache_drop(struct series *s, struct series_entry *e); /* writer */
 /* Calls each() with all entries (writer); it must not drop any. */
 void series_cache_walk(struct series *s, void (*each)(void *user, struct series_entry *e), void *user);
-/* Writes and commits dirty chunks that begin before before_ms; all stay in the cache. Writer. */
+/* Changed since the last series_committed(): not to be written yet. Writer. */
+bool series_held(const struct series *s, const struct series_entry *e);
+/* Writes and commits dirty chunks that begin before before_ms and are not held; all stay in the cache. Writer. */
 enum lt_err series_cache_write(struct series *s, int64_t before_ms, struct lt_error *err) LT_MUST_CHECK;
 bool series_is_fresh(const struct series_key *key); /* would be merged by compaction */
 enum lt_err series_corrupt(const struct series *s, const struct series_key *key, const char *why, struct lt_error *err);

@@ -480,6 +480,82 @@ static void cache_stays_in_bounds_on_both(void **state)
     cache_stays_in_bounds(false);
 }
 
+static void put_minute(struct site *x, uint32_t device, int minute)
+{
+    struct test_row t = row_of(T0 + minute * LT_MIN_MS, 0, device, 1, minute);
+    t.device = device;
+    put(x->s, &t, NULL);
+}
+
+static size_t cells_after_a_crash(struct site *x, uint32_t last_device)
+{
+    size_t n = 0;
+    series_forget(x->s, INT64_MAX);
+    series_close(&x->s);
+    site_open(x);
+    for (uint32_t d = 1; d <= last_device; d++)
+        assert_int_equal(series_read(x->s, d, SERIES_MIN, T0, T0 + LT_HOUR_MS, count_cells, &n, NULL), LT_OK);
+    return n;
+}
+
+/* Nothing writes a change before its consequences are said to be durable; closing does not either. */
+static void changes_wait_for_the_commit(void **state)
+{
+    struct site x;
+    bool left;
+    size_t n = 0;
+    site_init(&x, true);
+    x.cache_bytes = 200000;
+    site_open(&x);
+    make_columns(x.s);
+    series_committed(x.s);
+    put_minute(&x, 1, 0);
+    series_committed(x.s);
+    put_minute(&x, 1, 1); /* its chunk waits again, with both rows */
+    put_minute(&x, 2, 0);
+    assert_int_equal(series_flush(x.s, NULL), LT_OK);
+    assert_int_equal(series_compact(x.s, T0 + 40 * LT_DAY_MS, 100, &left, NULL), LT_OK);
+    assert_int_equal(series_read(x.s, 1, SERIES_MIN, T0, T0 + LT_HOUR_MS, count_cells, &n, NULL), LT_OK);
+    assert_int_equal(n, 2);
+    series_close(&x.s);
+    site_open(&x);
+    assert_int_equal(cells_after_a_crash(&x, 2), 0);
+    series_committed(x.s);
+    put_minute(&x, 1, 0);
+    put_minute(&x, 2, 0);
+    series_committed(x.s);
+    put_minute(&x, 2, 1);
+    assert_int_equal(series_flush(x.s, NULL), LT_OK);
+    assert_int_equal(cells_after_a_crash(&x, 2), 1);
+    site_fini(&x);
+}
+
+/* What waits may take as much memory again, and no more. */
+static void waiting_changes_have_a_limit(void **state)
+{
+    struct site x;
+    size_t most = 0;
+    site_init(&x, true);
+    x.cache_bytes = 200000;
+    site_open(&x);
+    make_columns(x.s);
+    series_committed(x.s);
+    for (uint32_t d = 1; d <= 1000; d++) {
+        put_minute(&x, d, 0);
+        most = series_cache_bytes(x.s) > most ? series_cache_bytes(x.s) : most;
+    }
+    assert_true(most > 350000 && most < 410000);
+    series_committed(x.s);
+    for (uint32_t d = 1; d <= 1000; d++) {
+        put_minute(&x, d, 1);
+        series_committed(x.s);
+    }
+    assert_true(series_cache_bytes(x.s) < 210000);
+    assert_int_equal(series_flush(x.s, NULL), LT_OK);
+    assert_int_equal(cells_after_a_crash(&x, 1000), 2000);
+    site_fini(&x);
+}
+
 static void flushed_chunks_stay_warm(void **state)
 {
     struct site x;
@@ -1038,6 +1114,8 @@ int main(void)
         cmocka_unit_test(reading_stops_when_told),
         cmocka_unit_test(single_columns_can_be_read),
         cmocka_unit_test(cache_stays_in_bounds_on_both),
+        cmocka_unit_test(changes_wait_for_the_commit),
+        cmocka_unit_test(waiting_changes_have_a_limit),
         cmocka_unit_test(flushed_chunks_stay_warm),
         cmocka_unit_test(full_disk_loses_nothing),
         cmocka_unit_test(failing_writes_lose_nothing),
