@@ -189,9 +189,9 @@ struct air_put_result {
  * station and hour within a batch count as arriving in their order. */
 enum lt_err air_put(struct sql_db *db, const struct air_batch_info *info, const struct air_row *rows, size_t n,
                     struct air_put_result *ret, struct lt_error *err) LT_MUST_CHECK;
-/* Back to what was known at `version` (all stations, or one): a new version with its own changes. Reviewed values stay
- * and are kept as refused. */
-enum lt_err air_undo(struct sql_db *db, const struct air_batch_info *info, int64_t station, int64_t version,
+/* Back to what was known at `version` (all stations, or one; station 0: all): a new version with its own changes and a
+ * row in the audit. Reviewed values stay and are kept as refused. */
+enum lt_err air_undo(const struct record_ctx *x, int64_t station, int64_t version, const char *reason,
                      struct air_put_result *ret, struct lt_error *err) LT_MUST_CHECK;
 
 /* ---- the trail ---- */

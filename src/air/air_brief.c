@@ -154,15 +154,9 @@ static int64_t days_fix(const struct air_figure *f, int n)
 
 /* ---- gathering ---- */
 
-struct gather {
-    struct brief *b;
-    bool bad;
-};
-
 static bool on_target(void *user, const struct record_row *row)
 {
-    struct gather *g = user;
-    struct brief *b = g->b;
+    struct brief *b = user;
     struct air_target t;
     air_target_of_row(row, b->l->tz_min, &t);
     if (t.territory == b->a->territory && !t.enterprise && !t.process[0] && t.start <= b->a->day && t.end >= b->a->day)
@@ -172,10 +166,10 @@ static bool on_target(void *user, const struct record_row *row)
 
 static bool on_scheme(void *user, const struct record_row *row)
 {
-    struct gather *g = user;
-    if (air_rank_scheme_of_row(row, &g->b->scheme[g->b->n_scheme], NULL) == LT_OK)
-        g->b->n_scheme++;
-    return g->b->n_scheme < SCHEMES_MOST;
+    struct brief *b = user;
+    if (air_rank_scheme_of_row(row, &b->scheme[b->n_scheme], NULL) == LT_OK)
+        b->n_scheme++;
+    return b->n_scheme < SCHEMES_MOST;
 }
 
 static enum lt_err figures_of(struct brief *b, const struct air_scope *sc, enum air_period_kind kind,
@@ -195,7 +189,6 @@ static enum lt_err gather(struct brief *b, struct lt_error *err)
     struct auth_ctx who = auth_system("paper");
     const struct record_ctx x = {.db = b->l->db, .who = &who, .tz_min = b->l->tz_min};
     struct record_query q = {0};
-    struct gather g = {.b = b};
     enum lt_err e = air_days_make(b->l, &sc, b->a->day, b->a->day, NULL, AIRQ_STEPWISE, &b->day, err);
     if (e)
         return e;
@@ -204,8 +197,8 @@ static enum lt_err gather(struct brief *b, struct lt_error *err)
     b->preliminary = b->day.info[0].reviewed < b->day.info[0].values;
     if ((e = figures_of(b, &sc, AIR_MONTH, &b->month, &b->month_year, err)) ||
         (e = figures_of(b, &sc, AIR_YTD, &b->ytd, &b->ytd_year, err)) ||
-        (e = record_each(&x, record_kind_find(LT_LIT("air_target")), &q, on_target, &g, err)) ||
-        (e = record_each(&x, record_kind_find(LT_LIT("rank_scheme")), &q, on_scheme, &g, err)))
+        (e = record_each(&x, record_kind_find(LT_LIT("air_target")), &q, on_target, b, err)) ||
+        (e = record_each(&x, record_kind_find(LT_LIT("rank_scheme")), &q, on_scheme, b, err)))
         return e;
     b->state = calloc(b->n_target + 1, sizeof *b->state);
     if (!b->state)

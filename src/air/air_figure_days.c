@@ -79,7 +79,7 @@ enum lt_err air_figures_open(struct air *a, struct air_figures **ret, struct lt_
     f->version = -1;
     if (!air_listen(a, on_change, f)) {
         air_figures_close(&f);
-        return lt_fail(err, LT_E_LIMIT, "air", "listeners", NULL, NULL);
+        return lt_fail(err, LT_E_LIMIT, "air", "listeners", "8", NULL);
     }
     *ret = f;
     return LT_OK;

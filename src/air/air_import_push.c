@@ -18,6 +18,7 @@ struct push {
         char code[65];
     } * station; /* that the caller may see, by code */
     size_t n, cap;
+    bool starved; /* no memory for all of them */
     struct lt_error *err;
     size_t wrong;
 };
@@ -33,6 +34,7 @@ static bool on_station(void *user, const struct record_row *row)
     if (p->n == p->cap) {
         size_t cap = p->cap ? p->cap * 2 : 256;
         void *q = realloc(p->station, cap * sizeof *p->station);
+        p->starved = !q;
         if (!q)
             return false;
         p->station = q;
@@ -64,7 +66,7 @@ static enum lt_err fault(struct push *p, size_t row, const char *field, enum lt_
 {
     struct lt_error one;
     char where[64];
-    snprintf(where, sizeof where, "rows[%zu].%s", row, field);
+    snprintf(where, sizeof where, field[0] ? "rows[%zu].%s" : "rows[%zu]", row, field);
     lt_fail(&one, code, where, a, b, c);
     if (p->faults)
         record_fault(p->faults, &one);
@@ -161,6 +163,23 @@ static enum lt_err choice(const json_t *body, const char *name, const char *a, c
     return *ret_b || lt_slice_is(s, a) ? LT_OK : lt_fail(err, LT_E_FIELD_CHOICE, name, name, shown, both);
 }
 
+static enum lt_err put(const struct record_ctx *x, const struct air_row *list, size_t n, struct air_put_result *ret,
+                       struct lt_error *err)
+{
+    struct air_batch_info info = {.source = AIR_SRC_PUSH,
+                                  .author = x->who->login[0] ? x->who->login : x->who->name,
+                                  .reason = "push",
+                                  .now_ms = x->now_ms,
+                                  .tz_min = x->tz_min};
+    enum lt_err e = sql_begin(x->db, err);
+    if (e != LT_OK)
+        return e;
+    e = air_put(x->db, &info, list, n, ret, err);
+    if (e == LT_OK && ret->version)
+        e = air_audit(x, "push", ret, NULL, err);
+    return sql_end(x->db, e, err);
+}
+
 enum lt_err air_push(const struct record_ctx *x, const json_t *body, struct air_put_result *ret,
                      struct record_faults *faults, struct lt_error *err)
 {
@@ -171,7 +190,7 @@ enum lt_err air_push(const struct record_ctx *x, const json_t *body, struct air_
     size_t n = json_array_size(rows);
     enum lt_err e = auth_need(x->who, "air:push", err);
     if (e == LT_OK) /* a misspelt "co_unit" would make every CO a thousand times too large */
-        e = jsonr_only((json_t *)(uintptr_t)body, names, err);
+        e = jsonr_only(body, names, err);
     if (e == LT_OK)
         e = choice(body, "hour_label", "start", "end", &p.label_end, err);
     if (e == LT_OK)
@@ -179,9 +198,11 @@ enum lt_err air_push(const struct record_ctx *x, const json_t *body, struct air_
     if (e == LT_OK && !n)
         e = lt_fail(err, LT_E_FIELD_REQUIRED, "rows", "rows", NULL, NULL);
     if (e == LT_OK && n > PUSH_ROWS_MAX)
-        e = lt_fail(err, LT_E_LIMIT, "rows", "rows", "20000", NULL);
+        e = lt_fail(err, LT_E_LIMIT_SIZE, "rows", "rows", "20000", NULL);
     if (e == LT_OK)
         e = record_each(x, record_kind_find(LT_LIT("station")), &q, on_station, &p, err);
+    if (e == LT_OK && p.starved)
+        e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     if (e != LT_OK) {
         free(p.station);
         return e;
@@ -194,14 +215,8 @@ enum lt_err air_push(const struct record_ctx *x, const json_t *body, struct air_
         e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     else if (p.wrong)
         e = err ? err->code : LT_E_BAD_INPUT;
-    else {
-        struct air_batch_info info = {.source = AIR_SRC_PUSH,
-                                      .author = x->who->login[0] ? x->who->login : x->who->name,
-                                      .reason = "push",
-                                      .now_ms = x->now_ms,
-                                      .tz_min = x->tz_min};
-        e = air_put(x->db, &info, list, n, ret, err);
-    }
+    else
+        e = put(x, list, n, ret, err);
     free(list);
     free(p.station);
     return e;

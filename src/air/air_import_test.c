@@ -446,11 +446,18 @@ static void unknown_stations_are_asked_about(void **state)
     assert_int_equal(json_integer_value(json_object_get(json_object_get(r.json, "result"), "first")), 1);
     json_decref(r.json);
     o.skip_unknown = false;
+    int64_t id;
+    o.create_in = 999999; /* no such territory: nothing is kept, not even the meaning of the columns */
+    o.remember = "half";
+    r = run(&w, file, &o);
+    assert_int_equal(r.e, LT_E_REF_MISSING);
+    assert_int_equal(sql_get_i64(w.c->db, "SELECT count(*) FROM air_mapping", NULL, &id, &r.err), LT_OK);
+    assert_int_equal(id, 0);
+    o.remember = NULL;
     o.create_in = w.c->county[1];
     r = run(&w, file, &o);
     assert_true(r.applied);
     json_decref(r.json);
-    int64_t id;
     assert_int_equal(
         sql_get_i64(w.c->db, "SELECT id FROM station WHERE name = '新站' AND deleted = 0", NULL, &id, &r.err), LT_OK);
     assert_int_equal(day_of(&w, id, "2026-11-20").value[8][AIR_PM25], 410000);
@@ -597,6 +604,12 @@ static void programs_push(void **state)
         "{\"rows\":[7]}", "{\"rows\":[{\"station\":\"1001A\",\"time\":\"/Date(9223372036854775807)/\",\"CO\":1}]}"};
     for (size_t i = 0; i < sizeof misread / sizeof misread[0]; i++)
         assert_int_not_equal(push(&w, misread[i], &res, &f, &err), LT_OK);
+    int64_t rows = 0; /* one push made a version, and one row in the audit says whose it was */
+    assert_int_equal(sql_get_i64(w.c->db,
+                                 "SELECT count(*) FROM audit WHERE action = 'push' AND detail LIKE '%\"first\":3%'",
+                                 NULL, &rows, &err),
+                     LT_OK);
+    assert_int_equal(rows, 1);
     assert_int_equal(day_of(&w, w.station[0], "2026-11-20").arrived[9], 0);
     city_free(w.c);
 }

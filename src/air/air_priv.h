@@ -9,6 +9,12 @@
 size_t air_block_encode(const struct air_block *b, uint8_t ret[AIR_BLOB_MAX]);
 bool air_block_decode(struct lt_slice blob, struct air_block *ret); /* false: damaged */
 
+/* ---- the audit (air_store_put.c) ---- */
+/* A row of action import, push or undo: what the version did, and pairs of name and text (NULL ends them; may be NULL).
+ */
+enum lt_err air_audit(const struct record_ctx *x, const char *action, const struct air_put_result *r,
+                      const char *const more[], struct lt_error *err) LT_MUST_CHECK;
+
 /* ---- the writer (air_store_put.c): one version, within the caller's transaction ---- */
 struct air_cell_new { /* what a value becomes */
     int32_t value;

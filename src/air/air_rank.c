@@ -289,7 +289,7 @@ static enum lt_err add_own(struct ranker *k, enum air_member_kind kind, int64_t 
     const struct air_scope sc = air_scope_of(kind == AIR_MEMBER_STATION ? AIR_SCOPE_STATION : AIR_SCOPE_TERRITORY, id);
     struct air_rank_item *x = add_item(k->r, kind, id, name);
     if (!x)
-        return lt_fail(err, LT_E_LIMIT, "scheme", "members", "512", NULL);
+        return lt_fail(err, LT_E_LIMIT_SIZE, "scheme", "members", "512", NULL);
     x->own = own;
     enum lt_err e = own_figures(k, &sc, k->r->from, k->r->to, &x->now, err);
     if (!e)
@@ -384,7 +384,7 @@ static enum lt_err add_peers(struct ranker *k, int which, int32_t from, int32_t 
             if (k->r->item[i].kind == AIR_MEMBER_PEER && strcmp(k->r->item[i].name, name) == 0)
                 x = &k->r->item[i];
         if (which == 0 && !(x = add_item(k->r, AIR_MEMBER_PEER, 0, name))) {
-            e = lt_fail(err, LT_E_LIMIT, "scheme", "members", "512", NULL);
+            e = lt_fail(err, LT_E_LIMIT_SIZE, "scheme", "members", "512", NULL);
             break;
         }
         if (!x)

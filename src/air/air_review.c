@@ -476,9 +476,7 @@ static enum lt_err read_proposal(const struct record_ctx *x, const json_t *body,
 {
     static const char *const names[] = {"station", "items", "from", "to", "action", "value", "reason", NULL};
     struct lt_slice action;
-    json_t *copy = json_copy((json_t *)(uintptr_t)body); /* jsonr_only() wants it writable; it changes nothing */
-    enum lt_err e = copy ? jsonr_only(copy, names, err) : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    json_decref(copy);
+    enum lt_err e = jsonr_only(body, names, err);
     *r = (struct review){.value = LT_FIX_NONE};
     if (e != LT_OK || (e = jsonr_i64(body, "station", true, 1, INT64_MAX, &r->station, err)) != LT_OK ||
         (e = read_items(body, items, err)) != LT_OK ||

@@ -2,6 +2,7 @@
  * at a time, so deliveries should come sorted by station and hour; air_put() sorts them. */
 #include "air/air_priv.h"
 #include "base/clock.h"
+#include "record/audit.h"
 
 #include <stdlib.h>
 
@@ -488,18 +489,54 @@ static enum lt_err undo_day(struct air_writer *w, const struct place *p, int64_t
     return e;
 }
 
-enum lt_err air_undo(struct sql_db *db, const struct air_batch_info *info, int64_t station, int64_t version,
+enum lt_err air_undo(const struct record_ctx *x, int64_t station, int64_t version, const char *reason,
                      struct air_put_result *ret, struct lt_error *err)
 {
+    const struct air_batch_info info = {.source = AIR_SRC_FILE,
+                                        .author = x->who->login[0] ? x->who->login : x->who->name,
+                                        .reason = reason,
+                                        .now_ms = x->now_ms,
+                                        .tz_min = x->tz_min};
     struct air_writer *w;
     struct place *p = NULL;
     size_t n = 0;
-    enum lt_err e = air_writer_begin(db, info, &w, err);
+    enum lt_err e = sql_begin(x->db, err);
     if (e != LT_OK)
         return e;
-    e = later(db, station, version, &p, &n, err);
-    for (size_t i = 0; e == LT_OK && i < n; i++)
-        e = undo_day(w, &p[i], version, err);
-    free(p);
-    return air_writer_end(&w, e, ret, err);
+    if ((e = air_writer_begin(x->db, &info, &w, err)) == LT_OK) {
+        e = later(x->db, station, version, &p, &n, err);
+        for (size_t i = 0; e == LT_OK && i < n; i++)
+            e = undo_day(w, &p[i], version, err);
+        free(p);
+        e = air_writer_end(&w, e, ret, err);
+    }
+    const char *const more[] = {"reason", reason, NULL};
+    if (e == LT_OK && ret->version)
+        e = air_audit(x, "undo", ret, more, err);
+    return sql_end(x->db, e, err);
+}
+
+/* ---- the audit ---- */
+
+enum lt_err air_audit(const struct record_ctx *x, const char *action, const struct air_put_result *r,
+                      const char *const more[], struct lt_error *err)
+{
+    struct lt_buf b = LT_BUF_INIT(8192);
+    struct jsonw w;
+    jsonw_init(&w, &b);
+    jsonw_object(&w);
+    jsonw_ki64(&w, "version", r->version);
+    jsonw_ku64(&w, "rows", r->rows);
+    jsonw_ku64(&w, "first", r->first);
+    jsonw_ku64(&w, "filled", r->filled);
+    jsonw_ku64(&w, "replaced", r->replaced);
+    jsonw_ku64(&w, "refused", r->refused);
+    for (size_t i = 0; more && more[i]; i += 2)
+        jsonw_kstr(&w, more[i], more[i + 1]);
+    jsonw_object_end(&w);
+    const struct audit_entry a = {
+        .who = x->who, .at_ms = x->now_ms, .action = action, .kind = "station", .detail = lt_buf_slice(&b)};
+    enum lt_err e = audit_add(x->db, &a, err);
+    lt_buf_fini(&b);
+    return e;
 }

@@ -5,31 +5,40 @@
 
 #include <stdlib.h>
 
-/* ---- lists that grow ---- */
-
 #define LIST_MAX 100000 /* stations of a province with every micro-station, events of decades: far beyond either */
 
-static void *grown(void *list, size_t n, size_t *cap, size_t size, struct lt_error *err)
+/* All rows of st, each read into `size` bytes by one(); releases st. *ret is the caller's (free). */
+static enum lt_err read_list(struct sql_stmt **st, size_t size, void (*one)(struct sql_stmt *st, int tz_min, void *to),
+                             int tz_min, const char *what, void *ret, size_t *ret_n, struct lt_error *err)
 {
-    if (n < *cap)
-        return list;
-    if (n >= LIST_MAX) {
-        lt_fail(err, LT_E_LIMIT, NULL, "stations", "100000", NULL);
-        return NULL;
+    char *list = NULL;
+    size_t n = 0, cap = 0;
+    bool row;
+    enum lt_err e;
+    while ((e = sql_step(*st, &row, err)) == LT_OK && row) {
+        if (n == LIST_MAX) {
+            e = lt_fail(err, LT_E_LIMIT, NULL, what, "100000", NULL);
+            break;
+        }
+        if (n == cap) {
+            char *p = realloc(list, (cap ? cap * 2 : 64) * size);
+            if (!p) {
+                e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+                break;
+            }
+            list = p;
+            cap = cap ? cap * 2 : 64;
+        }
+        one(*st, tz_min, list + n++ * size);
     }
-    size_t more = *cap ? *cap * 2 : 64;
-    void *p = realloc(list, more * size);
-    if (!p) {
-        lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-        return NULL;
+    sql_release(st);
+    if (e != LT_OK) {
+        free(list);
+        return e;
     }
-    *cap = more;
-    return p;
-}
-
-static enum lt_err why(const struct lt_error *err)
-{
-    return err && err->code != LT_OK ? err->code : LT_E_NOMEM;
+    memcpy(ret, &list, sizeof list);
+    *ret_n = n;
+    return LT_OK;
 }
 
 /* ---- stations ---- */
@@ -44,8 +53,9 @@ static int64_t micro_or_none(struct sql_stmt *st, int col)
     return sql_col_null(st, col) ? LT_FIX_NONE : sql_col_i64(st, col);
 }
 
-static void read_station(struct sql_stmt *st, int tz_min, struct air_station *s)
+static void read_station(struct sql_stmt *st, int tz_min, void *to)
 {
+    struct air_station *s = to;
     struct lt_slice type = sql_col_text(st, 5);
     *s = (struct air_station){.id = sql_col_i64(st, 0),
                               .territory = sql_col_i64(st, 4),
@@ -72,32 +82,11 @@ const char *air_station_type_name(enum air_station_type t)
 enum lt_err air_stations(struct sql_db *db, int tz_min, struct air_station **ret, size_t *ret_n, struct lt_error *err)
 {
     struct sql_stmt *st;
-    struct air_station *list = NULL;
-    size_t n = 0, cap = 0;
-    bool row;
     enum lt_err e = sql_prepare(db,
                                 "SELECT id, code, name, name_en, territory, type, evaluated, mn, lon, lat, opened,"
                                 " closed, units FROM station WHERE deleted = 0 ORDER BY id",
                                 &st, err);
-    if (e != LT_OK)
-        return e;
-    while ((e = sql_step(st, &row, err)) == LT_OK && row) {
-        struct air_station *p = grown(list, n, &cap, sizeof *list, err);
-        if (!p) {
-            e = why(err);
-            break;
-        }
-        list = p;
-        read_station(st, tz_min, &list[n++]);
-    }
-    sql_release(&st);
-    if (e != LT_OK) {
-        free(list);
-        return e;
-    }
-    *ret = list;
-    *ret_n = n;
-    return LT_OK;
+    return e != LT_OK ? e : read_list(&st, sizeof **ret, read_station, tz_min, "stations", ret, ret_n, err);
 }
 
 /* ---- events ---- */
@@ -124,13 +113,23 @@ static uint32_t hour_bits(struct lt_slice s)
     return bits ? bits : 0xffffff;
 }
 
+static void read_event(struct sql_stmt *st, int tz_min, void *to)
+{
+    struct air_event *e = to;
+    *e = (struct air_event){.id = sql_col_i64(st, 0),
+                            .territory = sql_col_i64(st, 1),
+                            .from = air_day_of(sql_col_i64(st, 2), tz_min),
+                            .to = air_day_of(sql_col_i64(st, 3), tz_min),
+                            .hours = hour_bits(sql_col_text(st, 4)),
+                            .strip_pm = sql_col_i64(st, 5) != 0,
+                            .recompute_aqi = sql_col_i64(st, 6) != 0};
+    lt_text_copy_slice(e->type, sizeof e->type, sql_col_text(st, 7));
+}
+
 enum lt_err air_events(struct sql_db *db, int tz_min, int32_t from, int32_t to, struct air_event **ret, size_t *ret_n,
                        struct lt_error *err)
 {
     struct sql_stmt *st;
-    struct air_event *list = NULL;
-    size_t n = 0, cap = 0;
-    bool row;
     enum lt_err e = sql_prepare(db,
                                 "SELECT id, territory, day_from, day_to, hours, strip_pm, recompute_aqi, type FROM"
                                 " air_event WHERE deleted = 0 AND day_from < ?2 AND day_to >= ?1 ORDER BY day_from, id",
@@ -139,31 +138,7 @@ enum lt_err air_events(struct sql_db *db, int tz_min, int32_t from, int32_t to, 
         return e;
     sql_bind_i64(st, 1, air_day_start(from, tz_min));
     sql_bind_i64(st, 2, air_day_start(to + 1, tz_min));
-    while ((e = sql_step(st, &row, err)) == LT_OK && row) {
-        struct air_event *p = grown(list, n, &cap, sizeof *list, err);
-        if (!p) {
-            e = why(err);
-            break;
-        }
-        list = p;
-        list[n] = (struct air_event){.id = sql_col_i64(st, 0),
-                                     .territory = sql_col_i64(st, 1),
-                                     .from = air_day_of(sql_col_i64(st, 2), tz_min),
-                                     .to = air_day_of(sql_col_i64(st, 3), tz_min),
-                                     .hours = hour_bits(sql_col_text(st, 4)),
-                                     .strip_pm = sql_col_i64(st, 5) != 0,
-                                     .recompute_aqi = sql_col_i64(st, 6) != 0};
-        lt_text_copy_slice(list[n].type, sizeof list[n].type, sql_col_text(st, 7));
-        n++;
-    }
-    sql_release(&st);
-    if (e != LT_OK) {
-        free(list);
-        return e;
-    }
-    *ret = list;
-    *ret_n = n;
-    return LT_OK;
+    return read_list(&st, sizeof **ret, read_event, tz_min, "air_event", ret, ret_n, err);
 }
 
 /* ---- the trail ---- */

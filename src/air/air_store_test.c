@@ -222,7 +222,6 @@ static void undo_brings_back_an_older_version(void **state)
     struct lt_rand r;
     struct lt_error err;
     struct air_put_result res;
-    struct air_batch_info info = info_of(AIR_SRC_REVIEW);
     struct air_block at[41];
     lt_rand_init(&r, 3);
     air_block_init(&at[0]);
@@ -240,7 +239,7 @@ static void undo_brings_back_an_older_version(void **state)
     }
     static const int to[] = {17, 3, 40, 0, 25};
     for (size_t i = 0; i < sizeof to / sizeof to[0]; i++) {
-        assert_int_equal(air_undo(w.c->db, &info, 0, to[i], &res, &err), LT_OK);
+        assert_int_equal(air_undo(&w.c->x, 0, to[i], "wrong file", &res, &err), LT_OK);
         struct air_block b = block(&w, 0);
         assert_true(same_figures(&b, &at[to[i]]));
         for (int n = 1; n <= 40; n++) { /* history stays what it was */
@@ -248,6 +247,12 @@ static void undo_brings_back_an_older_version(void **state)
             assert_true(same_figures(&b, &at[n]));
         }
     }
+    int64_t undone = 0; /* each changed something and says so in the audit with its reason */
+    assert_int_equal(sql_get_i64(w.c->db,
+                                 "SELECT count(*) FROM audit WHERE action = 'undo' AND detail LIKE '%wrong file%'",
+                                 NULL, &undone, &err),
+                     LT_OK);
+    assert_int_equal(undone, 5);
     city_free(w.c);
 }
 
@@ -432,8 +437,7 @@ static void two_persons_review(void **state)
     assert_int_equal(r.version, 0);
     assert_int_equal(block(&w, 0).value[2][AIR_PM25], 125000);
     /* nor does one person undo it */
-    struct air_batch_info info = info_of(AIR_SRC_REVIEW);
-    assert_int_equal(air_undo(w.c->db, &info, 0, 1, &r, &err), LT_OK);
+    assert_int_equal(air_undo(&w.c->x, 0, 1, "", &r, &err), LT_OK);
     assert_int_equal(r.replaced, 0);
     assert_int_equal(block(&w, 0).value[2][AIR_PM25], 125000);
     /* reversal restores every figure */

@@ -114,7 +114,7 @@ struct air_plan {
     } row[AIR_PLAN_ROWS];
     size_t n;
 };
-/* Means only; LT_E_UNSUPPORTED for others. */
+/* Means of a territory only; LT_E_FIELD_CHOICE for others. */
 enum lt_err air_target_plan(struct air_look *l, const struct air_target *t, int32_t at, struct air_plan *ret,
                             struct lt_error *err) LT_MUST_CHECK;
 

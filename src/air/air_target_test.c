@@ -245,7 +245,7 @@ static void a_good_summer_leaves_room_for_winter(void **state)
     }
     assert_true(seen);
     struct air_target days = target(m, AIR_I_GOOD_DAYS, t.start, t.end, UG(250));
-    assert_int_equal(air_target_plan(&l, &days, t.start, &p, &err), LT_E_UNSUPPORTED);
+    assert_int_equal(air_target_plan(&l, &days, t.start, &p, &err), LT_E_FIELD_CHOICE);
     air_look_close(&l);
     made_close(&m);
 }

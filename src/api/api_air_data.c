@@ -705,7 +705,7 @@ HANDLER(air_gaps_get)
     if ((e = station ? one_station(c, station, &v, &one, err) : seen_stations(c, 0, &v, err)))
         return e;
     if (!station && (int64_t)v.n * (to - from + 1) > GAP_DAYS_MAX)
-        e = lt_fail(err, LT_E_LIMIT, "to", "station-days", "100000", NULL);
+        e = lt_fail(err, LT_E_LIMIT_SIZE, "to", "station-days", "100000", NULL);
     air_day_text(from, text[0]);
     air_day_text(to, text[1]);
     jsonw_object(&c->w);
@@ -847,9 +847,7 @@ HANDLER(air_undo_post)
             return e;
     }
     lt_text_copy_slice(why, sizeof why, reason);
-    struct air_batch_info info = {
-        .source = AIR_SRC_FILE, .author = c->who.login, .reason = why, .now_ms = c->now_ms, .tz_min = c->x.tz_min};
-    if ((e = air_undo(c->t->db, &info, station, version, &r, err)))
+    if ((e = air_undo(&c->x, station, version, why, &r, err)))
         return e;
     tell(c);
     air_put_json(&r, &c->w);

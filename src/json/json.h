@@ -81,5 +81,5 @@ enum lt_err jsonr_bool(const json_t *o, const char *name, bool need, bool *ret, 
 enum lt_err jsonr_time(const json_t *o, const char *name, bool need, int tz_min, int64_t *ret_at_ms,
                        struct lt_error *err) LT_MUST_CHECK;
 /* LT_E_FIELD_UNKNOWN for the first key that is not in the NULL-terminated list. */
-enum lt_err jsonr_only(json_t *o, const char *const names[], struct lt_error *err) LT_MUST_CHECK;
+enum lt_err jsonr_only(const json_t *o, const char *const names[], struct lt_error *err) LT_MUST_CHECK;
 #endif

@@ -220,11 +220,11 @@ enum lt_err jsonr_time(const json_t *o, const char *name, bool need, int tz_min,
     return LT_OK;
 }
 
-enum lt_err jsonr_only(json_t *o, const char *const names[], struct lt_error *err)
+enum lt_err jsonr_only(const json_t *o, const char *const names[], struct lt_error *err)
 {
     const char *key;
     json_t *v;
-    json_object_foreach(o, key, v)
+    json_object_foreach((json_t *)(uintptr_t)o, key, v) /* jansson's iterators want it writable and change nothing */
     {
         size_t i = 0;
         while (names[i] && strcmp(names[i], key) != 0)
