@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TARGETS_MOST = 500 }; /* a city with 20 counties, four indicators, year and season, and their parts */
+enum {
+    TARGETS_MOST = 500
+}; /* of one page: a city with 20 counties, four indicators, year and season, and their parts */
 
 /* ---- one target as JSON ---- */
 
@@ -156,31 +158,46 @@ static void write_target(struct api_call *c, struct jsonw *w, const struct air_l
 struct targets {
     const struct api_call *c;
     struct air_target *t;
-    size_t n;
+    size_t n, most;
+    int64_t after; /* ids above this */
+    bool more;
 };
 
 static bool on_target(void *user, const struct record_row *row)
 {
     struct targets *x = user;
-    air_target_of_row(row, x->c->a->cfg.tz_min, &x->t[x->n++]);
-    return x->n < TARGETS_MOST;
+    if (row->id <= x->after)
+        return true;
+    x->more = x->n == x->most;
+    if (!x->more)
+        air_target_of_row(row, x->c->a->cfg.tz_min, &x->t[x->n++]);
+    return !x->more;
 }
 
-/* Targets he may see where `field` is `id` (0: all). */
-static enum lt_err read_targets(const struct api_call *c, const char *field, int64_t id, struct targets *ret,
-                                struct lt_error *err)
+/* Targets he may see where `field` is `id` (0: all), by id; x has c, most and after. */
+static enum lt_err read_targets(struct targets *x, const char *field, int64_t id, struct lt_error *err)
 {
     char mem[24];
     const struct record_kind *k = api_kind("air_target");
-    struct record_query q = {.limit = RECORD_LIMIT_MAX};
-    *ret = (struct targets){.c = c, .t = calloc(TARGETS_MOST, sizeof *ret->t)};
-    if (!ret->t)
+    struct record_query q = {0};
+    x->t = calloc(x->most, sizeof *x->t);
+    if (!x->t)
         return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     if (id) {
         q.filter[0] = (struct record_filter){record_field_find(k, lt_slice_of(field)), RECORD_EQ, api_number(id, mem)};
         q.n = 1;
     }
-    return record_each(&c->x, k, &q, on_target, ret, err);
+    return record_each(&x->c->x, k, &q, on_target, x, err);
+}
+
+/* All parts of a target: with one left out nothing would add up. */
+static enum lt_err read_parts(const struct api_call *c, int64_t parent, struct targets *ret, struct lt_error *err)
+{
+    *ret = (struct targets){.c = c, .most = AIR_TARGET_PARTS};
+    enum lt_err e = read_targets(ret, "parent", parent, err);
+    return e || !ret->more
+               ? e
+               : lt_fail(err, LT_E_LIMIT_SIZE, "parts", "parts of one target / 单个目标的分解项", "100", NULL);
 }
 
 static enum lt_err load_target(const struct api_call *c, int64_t id, struct air_target *ret, struct lt_error *err)
@@ -194,12 +211,15 @@ static enum lt_err load_target(const struct api_call *c, int64_t id, struct air_
     return LT_OK;
 }
 
-static bool has_parts(const struct targets *x, int64_t id)
+static enum lt_err has_parts(const struct api_call *c, int64_t id, bool *ret, struct lt_error *err)
 {
-    for (size_t i = 0; i < x->n; i++)
-        if (x->t[i].parent == id)
-            return true;
-    return false;
+    char mem[24];
+    int64_t part;
+    size_t n = 0;
+    const struct api_equal eq = {"parent", api_number(id, mem)};
+    enum lt_err e = api_ids(c, api_kind("air_target"), &eq, 1, &part, 1, &n, err);
+    *ret = n > 0;
+    return e;
 }
 
 static enum lt_err target_day(const struct api_call *c, int32_t *ret, struct lt_error *err)
@@ -208,12 +228,13 @@ static enum lt_err target_day(const struct api_call *c, int32_t *ret, struct lt_
     return air_query_day(c, "at", ret, err);
 }
 
-static enum lt_err write_one(struct api_call *c, struct air_ask *q, const struct air_target *t, int32_t at, bool parts,
+static enum lt_err write_one(struct api_call *c, struct air_ask *q, const struct air_target *t, int32_t at,
                              struct lt_error *err)
 {
     struct air_target_state s;
-    enum lt_err e = air_target_eval(&q->look, t, at, NULL, 0, true, &s, err);
-    if (!e)
+    bool parts = false;
+    enum lt_err e = has_parts(c, t->id, &parts, err);
+    if (!e && !(e = air_target_eval(&q->look, t, at, NULL, 0, true, &s, err)))
         write_target(c, &c->w, &q->look, &s, parts);
     return e;
 }
@@ -221,24 +242,32 @@ static enum lt_err write_one(struct api_call *c, struct air_ask *q, const struct
 HANDLER(air_targets_get)
 {
     struct air_ask q;
-    struct targets all = {0};
-    int64_t territory = 0;
+    struct targets page = {.c = c};
+    int64_t territory = 0, limit = TARGETS_MOST;
     int32_t at;
     enum lt_err e = target_day(c, &at, err);
-    if (e || (e = api_query_i64(c, "territory", 1, INT64_MAX, &territory, err)) || (e = air_ask_open(c, &q, err)))
+    if (e || (e = api_query_i64(c, "territory", 1, INT64_MAX, &territory, err)) ||
+        (e = api_query_i64(c, "limit", 1, TARGETS_MOST, &limit, err)) ||
+        (e = api_query_i64(c, "cursor", 1, INT64_MAX, &page.after, err)) || (e = air_ask_open(c, &q, err)))
         return e;
-    e = read_targets(c, "territory", 0, &all, err);
+    page.most = (size_t)limit;
+    e = read_targets(&page, "territory", territory, err);
     jsonw_object(&c->w);
     air_write_day(&c->w, "at", at);
     jsonw_ki64(&c->w, "version", q.look.version);
     jsonw_key(&c->w, "items");
     jsonw_array(&c->w);
-    for (size_t i = 0; !e && i < all.n; i++)
-        if (!territory || all.t[i].territory == territory)
-            e = write_one(c, &q, &all.t[i], at, has_parts(&all, all.t[i].id), err);
+    for (size_t i = 0; !e && i < page.n; i++)
+        e = write_one(c, &q, &page.t[i], at, err);
     jsonw_array_end(&c->w);
+    char next[24];
+    jsonw_key(&c->w, "next");
+    if (page.more)
+        jsonw_slice(&c->w, api_number(page.t[page.n - 1].id, next));
+    else
+        jsonw_null(&c->w);
     jsonw_object_end(&c->w);
-    free(all.t);
+    free(page.t);
     air_ask_close(&q);
     return e;
 }
@@ -247,16 +276,12 @@ HANDLER(air_target_get)
 {
     struct air_ask q;
     struct air_target t;
-    struct targets parts = {0};
     int64_t id;
     int32_t at;
     enum lt_err e = api_id(c, 0, &id, err);
     if (e || (e = target_day(c, &at, err)) || (e = load_target(c, id, &t, err)) || (e = air_ask_open(c, &q, err)))
         return e;
-    e = read_targets(c, "parent", id, &parts, err);
-    if (!e)
-        e = write_one(c, &q, &t, at, parts.n > 0, err);
-    free(parts.t);
+    e = write_one(c, &q, &t, at, err);
     air_ask_close(&q);
     return e;
 }
@@ -284,8 +309,8 @@ static enum lt_err write_parts(struct api_call *c, int64_t id, struct lt_error *
     enum lt_err e = target_day(c, &at, err);
     if (e || (e = load_target(c, id, &t, err)) || (e = air_ask_open(c, &q, err)))
         return e;
-    e = read_targets(c, "parent", id, &kids, err);
-    const size_t n = kids.n < AIR_TARGET_PARTS ? kids.n : AIR_TARGET_PARTS;
+    e = read_parts(c, id, &kids, err);
+    const size_t n = kids.n;
     for (size_t i = 0; !e && i < n; i++)
         part[i] = part_of(&kids.t[i]);
     if (!e) {
@@ -294,7 +319,7 @@ static enum lt_err write_parts(struct api_call *c, int64_t id, struct lt_error *
         const int64_t total = air_parts_total(part, n, air_parts_additive(part, n) ? 6 : decimals);
         jsonw_object(w);
         jsonw_key(w, "parent");
-        e = write_one(c, &q, &t, at, n > 0, err);
+        e = write_one(c, &q, &t, at, err);
         jsonw_kstr(w, "mode", air_parts_additive(part, n) ? "additive" : "mean");
         jsonw_kfix(w, "whole", whole);
         jsonw_kfix(w, "total", total);
@@ -303,7 +328,7 @@ static enum lt_err write_parts(struct api_call *c, int64_t id, struct lt_error *
         jsonw_key(w, "items");
         jsonw_array(w);
         for (size_t i = 0; !e && i < n; i++)
-            e = write_one(c, &q, &kids.t[i], at, false, err);
+            e = write_one(c, &q, &kids.t[i], at, err);
         jsonw_array_end(w);
         jsonw_object_end(w);
     }
@@ -340,9 +365,12 @@ static enum lt_err read_part(const json_t *o, const struct air_target *t, struct
     struct air_part *p = &ret->part;
     *ret = (struct asked_part){
         .part = {.territory = t->territory, .weight = -1, .base = LT_FIX_NONE, .value = LT_FIX_NONE}};
+    static const char *const fields[] = {"territory", "enterprise", "process", "name", "weight", "base", "value", NULL};
     if (!json_is_object(o))
         return lt_fail(err, LT_E_FIELD_TYPE, "parts", "parts", "object", NULL);
-    enum lt_err e = jsonr_i64(o, "territory", false, 1, INT64_MAX, &p->territory, err);
+    enum lt_err e = jsonr_only(o, fields, err);
+    if (!e)
+        e = jsonr_i64(o, "territory", false, 1, INT64_MAX, &p->territory, err);
     if (!e)
         e = jsonr_i64(o, "enterprise", false, 1, INT64_MAX, &p->enterprise, err);
     if (!e)
@@ -500,8 +528,8 @@ HANDLER(air_parts_post)
     for (size_t i = 0; i < n; i++)
         if ((e = read_part(json_array_get(parts, i), &t, &a[i], err)))
             return e;
-    if ((e = parts_differ(a, n, err)) || (e = share(c, &t, a, n, equal, err)) ||
-        (e = read_targets(c, "parent", id, &kids, err)) || (e = sql_begin(c->t->db, err))) {
+    if ((e = parts_differ(a, n, err)) || (e = share(c, &t, a, n, equal, err)) || (e = read_parts(c, id, &kids, err)) ||
+        (e = sql_begin(c->t->db, err))) {
         free(kids.t);
         return e;
     }
@@ -595,8 +623,9 @@ static enum lt_err read_assume(const json_t *o, struct air_assume *ret, struct l
     bool any = false;
     if (!json_is_object(o))
         return lt_fail(err, LT_E_FIELD_TYPE, "assume", "assume", "object", NULL);
-    enum lt_err e = jsonr_str(o, "kind", true, 16, &kind, err);
-    if (e || (e = jsonr_i64(o, "days", true, 1, 366, &days, err)) ||
+    static const char *const fields[] = {"kind", "days", "back", "PM25", "PM10", "SO2", "NO2", "CO", "O3", NULL};
+    enum lt_err e = jsonr_only(o, fields, err); /* a misspelt one would be assumed to be as on the last day */
+    if (e || (e = jsonr_str(o, "kind", true, 16, &kind, err)) || (e = jsonr_i64(o, "days", true, 1, 366, &days, err)) ||
         (e = jsonr_i64(o, "back", false, 1, 366, &back, err)))
         return e;
     while (k < 4 && !lt_slice_is(kind, kinds[k]))
@@ -763,7 +792,8 @@ HANDLER(air_whatif_post)
         if ((e = read_assume(json_array_get(list, i), &x.assume[i], err)))
             return e;
     if (x.t.enterprise || x.t.process[0])
-        return lt_fail(err, LT_E_UNSUPPORTED, "target", "what-if of a plant's share / 企业分解指标的推演", NULL, NULL);
+        return lt_fail(err, LT_E_FIELD_CHOICE, "target", "target", "a plant's share / 企业分解指标",
+                       "targets of a territory / 行政区目标");
     if ((e = air_ask_open(c, &q, err)))
         return e;
     e = write_what_if(&x, err);

@@ -701,6 +701,55 @@ static void lists_are_paged(void **state)
     json_decref(v);
 }
 
+/* Targets come in pages of their own, each with what is judged; the last says so. */
+static void targets_come_in_pages(void **state)
+{
+    int64_t first = 0;
+    for (int i = 0; i < 3; i++) {
+        int64_t id = makef("air_target",
+                           "{\"name\":\"t%d\",\"territory\":%" PRId64 ",\"indicator\":\"%s\",\"period\":\"year\","
+                           "\"start_day\":\"2026-01-01\",\"end_day\":\"2026-12-31\",\"value\":250}",
+                           i, county[i > 1], i ? "pm10" : "good_days");
+        first = i == 0 ? id : first;
+    }
+    makef("air_target",
+          "{\"name\":\"part\",\"territory\":%" PRId64 ",\"indicator\":\"pm10\",\"period\":\"year\",\"parent\":%" PRId64
+          ",\"start_day\":\"2026-01-01\",\"end_day\":\"2026-12-31\",\"value\":250}",
+          county[1], first);
+    int64_t seen[8];
+    size_t n = 0;
+    char next[40] = "";
+    for (int page = 0; page == 0 || next[0]; page++) {
+        callf(admin, "GET", "", "/api/v1/air/targets?limit=3%s%s", next[0] ? "&cursor=" : "", next);
+        assert_status(200);
+        json_t *v = answer();
+        const json_t *items = json_object_get(v, "items");
+        assert_int_equal(json_array_size(items), page == 0 ? 3 : 1);
+        for (size_t i = 0; i < json_array_size(items); i++) {
+            const json_t *t = json_array_get(items, i);
+            seen[n] = json_integer_value(json_object_get(t, "id"));
+            assert_int_equal(json_is_true(json_object_get(t, "has_parts")), seen[n] == first);
+            assert_true(n == 0 || seen[n] > seen[n - 1]);
+            n++;
+        }
+        snprintf(next, sizeof next, "%s",
+                 json_string_value(json_object_get(v, "next")) ? json_string_value(json_object_get(v, "next")) : "");
+        json_decref(v);
+    }
+    assert_int_equal(n, 4);
+    callf(admin, "GET", "", "/api/v1/air/targets?territory=%" PRId64, county[1]);
+    json_t *v = answer();
+    assert_int_equal(json_array_size(json_object_get(v, "items")), 2);
+    json_decref(v);
+    callf(admin, "GET", "", "/api/v1/air/season-plan?target=%" PRId64, first); /* good days are no mean */
+    assert_status(422);
+    char body[200];
+    snprintf(body, sizeof body, "{\"target\":%" PRId64 ",\"assume\":[{\"kind\":\"days_back\",\"days\":3,\"bakc\":7}]}",
+             first);
+    callf(admin, "POST", body, "/api/v1/air/whatif");
+    assert_status(422);
+}
+
 static void sheets_go_out_and_in(void **state)
 {
     call(admin, "GET", "/api/v1/person/export?format=csv", "");
@@ -1251,6 +1300,7 @@ int main(void)
         cmocka_unit_test(new_passwords_are_not_kept),
         cmocka_unit_test(records_can_be_kept),
         cmocka_unit_test(lists_are_paged),
+        cmocka_unit_test(targets_come_in_pages),
         cmocka_unit_test(sheets_go_out_and_in),
         cmocka_unit_test(bodies_are_strict),
         cmocka_unit_test(changed_configuration_reaches_the_journal),

@@ -180,6 +180,8 @@ export interface Plan { target: Target; rest_days: number; winter_days: number; 
 export interface WhatIf { before: Target; after: Target; days: ({ day: string; aqi: number | null; category: string | null } & Means)[]; counties: { territory: number; name: string; before: number | null; after: number | null }[]; text: string }
 export interface Paper { id: number; number: string; kind: string; title: string; territory: number; day: string; lang: string; version: number; published_at: Time; author: string; sha256: string }
 
+const TARGET_PAGES = 10 // of 500: far more than a list on one page can show
+
 export const figures = {
   board: (day?: string, signal?: AbortSignal) => get<AirBoard>('air/board', { day }, signal),
   days: (scope: string, from: string, to: string, signal?: AbortSignal) => get<AirDays>('air/days', { scope, from, to }, signal),
@@ -187,7 +189,16 @@ export const figures = {
   diurnal: (scope: string, from: string, to: string) => get<Diurnal>('air/diurnal', { scope, from, to }),
   series: (query: Query) => get<AirSeries>('air/series', query),
   ranking: (query: Query, signal?: AbortSignal) => get<Ranking>('air/ranking', query, signal),
-  targets: (at?: string, territory?: string) => get<{ at: string; version: number; items: Target[] }>('air/targets', { at, territory }),
+  targets: async (at?: string) => {
+    const all: Target[] = []
+    for (let cursor: string | undefined, page = 0; page < TARGET_PAGES; page++) {
+      const r = await get<{ items: Target[]; next: string | null }>('air/targets', { at, cursor })
+      all.push(...r.items)
+      if (!r.next) break
+      cursor = r.next
+    }
+    return all
+  },
   target: (id: number | string, at?: string) => get<Target>(`air/target/${id}`, { at }),
   parts: (id: number | string) => get<Parts>(`air/target/${id}/parts`),
   share: (id: number | string, body: unknown) => post<Parts>(`air/target/${id}/parts`, body),
