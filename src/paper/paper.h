@@ -87,7 +87,7 @@ enum lt_err paper_check(struct lt_slice model, struct lt_error *err) LT_MUST_CHE
 /* A whole self-contained page: no script, no outside address; prints on A4. */
 enum lt_err paper_html(struct lt_slice model, struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;
 enum lt_err paper_pdf(struct lt_slice model, struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;
-/* The same with glyphs as shapes: one page has some 150 kB instead of 1 MB (a subset of a CJK font has 350 kB), but its
+/* The same with letters as shapes: some 100 kB instead of 1 MB (a subset of a CJK font has 350 kB), but its
  * text cannot be searched. For the cover of a package, whose text is there as a web page too. */
 enum lt_err paper_pdf_outlines(struct lt_slice model, struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;
 /* One sheet in the paper's order: titles merged over the table's width, figures, tables with two-row heads, charts as

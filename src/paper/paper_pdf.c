@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "paper/paper_priv.h"
+#include "paper/paper_shapes.h"
 
 #include <fontconfig/fontconfig.h>
 #include <math.h>
@@ -27,12 +28,16 @@ struct page {
     const json_t *root;
     double width, height, y;
     unsigned number;
-    bool used;     /* something stands on the page */
-    bool outlines; /* glyphs as shapes: no fonts inside */
+    bool used;                   /* something stands on the page */
+    struct paper_shapes *shapes; /* letters as shapes: no fonts inside, cr only measures; NULL: cairo draws */
 };
 
 static void ink(struct page *p, uint32_t rgb)
 {
+    if (p->shapes) {
+        paper_shapes_ink(p->shapes, rgb);
+        return;
+    }
     cairo_set_source_rgb(p->cr, (rgb >> 16 & 255) / 255.0, (rgb >> 8 & 255) / 255.0, (rgb & 255) / 255.0);
 }
 
@@ -65,22 +70,73 @@ static double laid_width(struct page *p)
 static void show(struct page *p, double x, double y, uint32_t rgb)
 {
     ink(p, rgb);
-    cairo_move_to(p->cr, x, y);
-    if (!p->outlines) {
+    if (!p->shapes) {
+        cairo_move_to(p->cr, x, y);
         pango_cairo_show_layout(p->cr, p->layout);
         return;
     }
-    pango_cairo_layout_path(p->cr, p->layout);
+    PangoLayoutIter *i = pango_layout_get_iter(p->layout);
+    do {
+        PangoRectangle at;
+        pango_layout_iter_get_line_extents(i, NULL, &at);
+        paper_shapes_line_of_text(p->shapes, pango_layout_iter_get_line_readonly(i), x + (double)at.x / PANGO_SCALE,
+                                  y + (double)pango_layout_iter_get_baseline(i) / PANGO_SCALE);
+    } while (pango_layout_iter_next_line(i));
+    pango_layout_iter_free(i);
+}
+
+static void filled(struct page *p, double x, double y, double w, double h, uint32_t rgb)
+{
+    ink(p, rgb);
+    if (p->shapes) {
+        paper_shapes_rect(p->shapes, x, y, w, h, true);
+        return;
+    }
+    cairo_rectangle(p->cr, x, y, w, h);
     cairo_fill(p->cr);
 }
 
-static void rule(struct page *p, double x, double y, double x2, double y2, double width, uint32_t rgb)
+static void frame(struct page *p, double x, double y, double w, double h, uint32_t rgb)
 {
     ink(p, rgb);
+    if (p->shapes) {
+        paper_shapes_rect(p->shapes, x, y, w, h, false);
+        return;
+    }
+    cairo_set_line_width(p->cr, 0.5);
+    cairo_rectangle(p->cr, x, y, w, h);
+    cairo_stroke(p->cr);
+}
+
+static void line(struct page *p, double x, double y, double x2, double y2, double width, bool dashed, uint32_t rgb)
+{
+    const double dash[] = {2, 2};
+    ink(p, rgb);
+    if (p->shapes) {
+        paper_shapes_line(p->shapes, x, y, x2, y2, width, dashed);
+        return;
+    }
+    cairo_set_dash(p->cr, dash, dashed ? 2 : 0, 0);
     cairo_set_line_width(p->cr, width);
     cairo_move_to(p->cr, x, y);
     cairo_line_to(p->cr, x2, y2);
     cairo_stroke(p->cr);
+}
+
+/* What does not fit into its cell is cut off. */
+static void show_within(struct page *p, double x, double y, uint32_t rgb, double bx, double by, double w, double h)
+{
+    if (p->shapes) {
+        paper_shapes_clip(p->shapes, bx, by, w, h);
+        show(p, x, y, rgb);
+        paper_shapes_unclip(p->shapes);
+        return;
+    }
+    cairo_save(p->cr);
+    cairo_rectangle(p->cr, bx, by, w, h);
+    cairo_clip(p->cr);
+    show(p, x, y, rgb);
+    cairo_restore(p->cr);
 }
 
 static double bottom(const struct page *p)
@@ -97,7 +153,7 @@ static void finish_page(struct page *p)
 {
     char z[32];
     double y = p->height - MARGIN - FOOT + 8;
-    rule(p, MARGIN, y, p->width - MARGIN, y, 0.5, 0x888888);
+    line(p, MARGIN, y, p->width - MARGIN, y, 0.5, false, 0x888888);
     lay(p, paper_str(p->root, "footer"), SANS, 7.5, false, inner(p) - 50, PANGO_ALIGN_LEFT);
     pango_layout_set_height(p->layout, -3); /* three lines; more is cut with an ellipsis */
     pango_layout_set_ellipsize(p->layout, PANGO_ELLIPSIZE_END);
@@ -107,7 +163,10 @@ static void finish_page(struct page *p)
     snprintf(z, sizeof z, "— %u —", p->number);
     lay(p, z, SANS, 8, false, 46, PANGO_ALIGN_RIGHT);
     show(p, p->width - MARGIN - 46, y + 3, 0x333333);
-    cairo_show_page(p->cr);
+    if (p->shapes)
+        paper_shapes_page(p->shapes);
+    else
+        cairo_show_page(p->cr);
     p->number++;
     p->y = MARGIN;
     p->used = false;
@@ -135,12 +194,12 @@ static void paragraph(struct page *p, const char *text, const char *family, doub
         double h = (double)at.height / PANGO_SCALE;
         want(p, h);
         ink(p, rgb);
-        cairo_move_to(p->cr, MARGIN + (double)at.x / PANGO_SCALE,
-                      p->y + (double)(pango_layout_iter_get_baseline(i) - at.y) / PANGO_SCALE);
-        if (p->outlines) {
-            pango_cairo_layout_line_path(p->cr, pango_layout_iter_get_line_readonly(i));
-            cairo_fill(p->cr);
+        double x = MARGIN + (double)at.x / PANGO_SCALE;
+        double base = p->y + (double)(pango_layout_iter_get_baseline(i) - at.y) / PANGO_SCALE;
+        if (p->shapes) {
+            paper_shapes_line_of_text(p->shapes, pango_layout_iter_get_line_readonly(i), x, base);
         } else {
+            cairo_move_to(p->cr, x, base);
             pango_cairo_show_layout_line(p->cr, pango_layout_iter_get_line_readonly(i));
         }
         p->y += h;
@@ -153,12 +212,8 @@ static void paragraph(struct page *p, const char *text, const char *family, doub
 
 static void swatch(struct page *p, double x, double y, unsigned level)
 {
-    ink(p, paper_level_rgb(level));
-    cairo_rectangle(p->cr, x, y, 7, 7);
-    cairo_fill_preserve(p->cr);
-    ink(p, 0x5B6470);
-    cairo_set_line_width(p->cr, 0.5);
-    cairo_stroke(p->cr);
+    filled(p, x, y, 7, 7, paper_level_rgb(level));
+    frame(p, x, y, 7, 7, 0x5B6470);
 }
 
 /* ---- key figures ---- */
@@ -166,10 +221,7 @@ static void swatch(struct page *p, double x, double y, unsigned level)
 static void one_figure(struct page *p, const json_t *f, double x, double w, double h)
 {
     char z[PAPER_TEXT_MAX + 16];
-    ink(p, 0x999999);
-    cairo_set_line_width(p->cr, 0.5);
-    cairo_rectangle(p->cr, x, p->y, w, h);
-    cairo_stroke(p->cr);
+    frame(p, x, p->y, w, h, 0x999999);
     double y = p->y + 4;
     y += lay(p, paper_str(f, "label"), SANS, 8, false, w - 10, PANGO_ALIGN_LEFT);
     show(p, x + 5, p->y + 4, 0x333333);
@@ -256,12 +308,8 @@ static PangoAlignment align_of(const json_t *col)
 
 static void box(struct page *p, double x, double y, double w, double h, uint32_t fill)
 {
-    cairo_rectangle(p->cr, x, y, w, h);
-    ink(p, fill);
-    cairo_fill_preserve(p->cr);
-    ink(p, 0x888888);
-    cairo_set_line_width(p->cr, 0.5);
-    cairo_stroke(p->cr);
+    filled(p, x, y, w, h, fill);
+    frame(p, x, y, w, h, 0x888888);
 }
 
 static void title_cell(struct page *p, const char *text, double size, double x, double y, double w, double h)
@@ -334,11 +382,7 @@ static void table_row(struct page *p, const struct grid *g, const json_t *row, d
             g->width[c] - 2 * PAD - room, align_of(json_array_get(g->cols, c)));
         if (level)
             swatch(p, x + PAD, p->y + PAD + 2, level);
-        cairo_save(p->cr);
-        cairo_rectangle(p->cr, x, p->y, g->width[c], h);
-        cairo_clip(p->cr);
-        show(p, x + PAD + room, p->y + PAD, 0x111111);
-        cairo_restore(p->cr);
+        show_within(p, x + PAD + room, p->y + PAD, 0x111111, x, p->y, g->width[c], h);
         x += g->width[c];
     }
     p->y += h;
@@ -379,14 +423,9 @@ static void stroke(void *user, const struct paper_stroke *s)
     struct page *p = at->p;
     double k = at->scale, x = at->x + s->x * k, y = at->y + s->y * k;
     if (s->kind == PAPER_LINE) {
-        const double dash[] = {2, 2};
-        cairo_set_dash(p->cr, dash, s->dashed ? 2 : 0, 0);
-        rule(p, x, y, at->x + s->x2 * k, at->y + s->y2 * k, s->width, s->rgb);
-        cairo_set_dash(p->cr, NULL, 0, 0);
+        line(p, x, y, at->x + s->x2 * k, at->y + s->y2 * k, s->width, s->dashed, s->rgb);
     } else if (s->kind == PAPER_RECT) {
-        ink(p, s->rgb);
-        cairo_rectangle(p->cr, x, y, (s->x2 - s->x) * k, (s->y2 - s->y) * k);
-        cairo_fill(p->cr);
+        filled(p, x, y, (s->x2 - s->x) * k, (s->y2 - s->y) * k, s->rgb);
     } else {
         lay(p, s->text, SANS, 7.5, false, 0, PANGO_ALIGN_LEFT);
         double w = laid_width(p), base = (double)pango_layout_get_baseline(p->layout) / PANGO_SCALE;
@@ -440,7 +479,7 @@ static void head(struct page *p)
         lay(p, number, SANS, 9, false, inner(p), PANGO_ALIGN_LEFT);
         show(p, MARGIN, p->y, 0x111111);
         p->y += h + 2;
-        rule(p, MARGIN, p->y, p->width - MARGIN, p->y, 1.5, 0xC00000);
+        line(p, MARGIN, p->y, p->width - MARGIN, p->y, 1.5, false, 0xC00000);
         p->y += 10;
         p->used = true;
     }
@@ -455,13 +494,21 @@ static cairo_status_t take(void *user, const unsigned char *data, unsigned n)
 }
 
 /* The file's date is the paper's, so that the same paper is the same bytes. */
-static void describe(cairo_surface_t *s, const json_t *root)
+static void date_of(const json_t *root, char ret[11])
 {
-    char day[32] = "2000-01-01T00:00:00Z";
     const char *date = paper_str(root, "date");
     int64_t at;
-    if (strlen(date) >= 10 && lt_time_parse_iso((struct lt_slice){date, 10}, 0, &at))
-        memcpy(day, date, 10);
+    bool good = strlen(date) >= 10 && lt_time_parse_iso((struct lt_slice){date, 10}, 0, &at);
+    lt_text_copy(ret, 11, "2000-01-01");
+    if (good)
+        memcpy(ret, date, 10);
+}
+
+static void describe(cairo_surface_t *s, const json_t *root)
+{
+    char day[32];
+    date_of(root, day);
+    memcpy(day + 10, "T00:00:00Z", sizeof "T00:00:00Z");
     cairo_pdf_surface_set_metadata(s, CAIRO_PDF_METADATA_TITLE, paper_str(root, "title"));
     cairo_pdf_surface_set_metadata(s, CAIRO_PDF_METADATA_CREATOR, "Lantian");
     cairo_pdf_surface_set_metadata(s, CAIRO_PDF_METADATA_CREATE_DATE, day);
@@ -475,6 +522,7 @@ static PangoFontMap *fonts;
 static void forget_fonts(void)
 {
     pthread_mutex_lock(&fonts_lock);
+    paper_shapes_forget();
     if (fonts) {
         g_object_unref(fonts);
         fonts = NULL;
@@ -484,9 +532,9 @@ static void forget_fonts(void)
     pthread_mutex_unlock(&fonts_lock);
 }
 
+/* The lock of the fonts is held. */
 static void draw(struct page *p)
 {
-    pthread_mutex_lock(&fonts_lock);
     if (!fonts) {
         static bool registered;
         fonts = pango_cairo_font_map_new();
@@ -506,31 +554,20 @@ static void draw(struct page *p)
         finish_page(p);
     g_object_unref(p->layout);
     g_object_unref(context);
-    pthread_mutex_unlock(&fonts_lock);
 }
 
-static enum lt_err pdf(struct lt_slice model, bool outlines, struct lt_buf *out, struct lt_error *err)
+static struct page page_of(const json_t *root)
 {
-    json_t *root = NULL;
-    enum lt_err e = paper_load(model, &root, err);
-    if (e != LT_OK)
-        return e;
     bool wide = paper_flag(root, "landscape");
-    struct page p = {.root = root,
-                     .width = wide ? LONG_SIDE : SHORT_SIDE,
-                     .height = wide ? SHORT_SIDE : LONG_SIDE,
-                     .y = MARGIN,
-                     .number = 1,
-                     .outlines = outlines};
-    cairo_surface_t *s = cairo_pdf_surface_create_for_stream(take, out, p.width, p.height);
-    describe(s, root);
-    p.cr = cairo_create(s);
-    draw(&p);
-    cairo_destroy(p.cr);
-    cairo_surface_finish(s);
-    cairo_status_t status = cairo_surface_status(s);
-    cairo_surface_destroy(s);
-    json_decref(root);
+    return (struct page){.root = root,
+                         .width = wide ? LONG_SIDE : SHORT_SIDE,
+                         .height = wide ? SHORT_SIDE : LONG_SIDE,
+                         .y = MARGIN,
+                         .number = 1};
+}
+
+static enum lt_err outcome(const struct lt_buf *out, cairo_status_t status, struct lt_error *err)
+{
     if (out->failed)
         return lt_fail(err, LT_E_TOO_LARGE, NULL, "PDF", "", NULL);
     if (status != CAIRO_STATUS_SUCCESS)
@@ -540,10 +577,49 @@ static enum lt_err pdf(struct lt_slice model, bool outlines, struct lt_buf *out,
 
 enum lt_err paper_pdf(struct lt_slice model, struct lt_buf *out, struct lt_error *err)
 {
-    return pdf(model, false, out, err);
+    json_t *root = NULL;
+    enum lt_err e = paper_load(model, &root, err);
+    if (e != LT_OK)
+        return e;
+    struct page p = page_of(root);
+    cairo_surface_t *s = cairo_pdf_surface_create_for_stream(take, out, p.width, p.height);
+    describe(s, root);
+    p.cr = cairo_create(s);
+    pthread_mutex_lock(&fonts_lock);
+    draw(&p);
+    pthread_mutex_unlock(&fonts_lock);
+    cairo_destroy(p.cr);
+    cairo_surface_finish(s);
+    cairo_status_t status = cairo_surface_status(s);
+    cairo_surface_destroy(s);
+    json_decref(root);
+    return outcome(out, status, err);
 }
 
 enum lt_err paper_pdf_outlines(struct lt_slice model, struct lt_buf *out, struct lt_error *err)
 {
-    return pdf(model, true, out, err);
+    json_t *root = NULL;
+    char day[11];
+    enum lt_err e = paper_load(model, &root, err);
+    if (e != LT_OK)
+        return e;
+    struct page p = page_of(root);
+    /* the same kind of surface as in paper_pdf(), so that texts are measured and broken in the same way */
+    struct lt_buf nothing = LT_BUF_INIT(1 << 20);
+    cairo_surface_t *s = cairo_pdf_surface_create_for_stream(take, &nothing, p.width, p.height);
+    p.cr = cairo_create(s);
+    date_of(root, day);
+    pthread_mutex_lock(&fonts_lock);
+    p.shapes = paper_shapes_create(out, p.width, p.height, p.cr);
+    bool ok = p.shapes != NULL;
+    if (ok) {
+        draw(&p);
+        ok = paper_shapes_finish(p.shapes, paper_str(root, "title"), day);
+    }
+    pthread_mutex_unlock(&fonts_lock);
+    cairo_destroy(p.cr);
+    cairo_surface_destroy(s);
+    lt_buf_fini(&nothing);
+    json_decref(root);
+    return ok ? LT_OK : outcome(out, CAIRO_STATUS_NO_MEMORY, err);
 }

@@ -76,17 +76,21 @@ static struct lt_buf drawn(render r, const struct paper *p)
 static void all_forms_are_the_same_each_time(void **state)
 {
     (void)state;
-    static const render forms[] = {paper_html, paper_pdf, paper_xlsx};
+    static const render forms[] = {paper_html, paper_pdf, paper_xlsx, paper_pdf_outlines};
     struct paper p;
     sample(&p, false, 60);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         struct lt_buf a = drawn(forms[i], &p), b = drawn(forms[i], &p);
         assert_int_equal(a.n, b.n);
         assert_memory_equal(a.p, b.p, a.n);
         const char *dir = getenv("PAPER_TEST_OUT"); /* to look at */
         if (dir) {
             char path[256];
-            snprintf(path, sizeof path, "%s/paper.%s", dir, i == 0 ? "html" : i == 1 ? "pdf" : "xlsx");
+            snprintf(path, sizeof path, "%s/paper.%s", dir,
+                     i == 0   ? "html"
+                     : i == 1 ? "pdf"
+                     : i == 2 ? "xlsx"
+                              : "shapes.pdf");
             FILE *f = fopen(path, "wb");
             assert_non_null(f);
             assert_int_equal(fwrite(a.p, 1, a.n, f), a.n);
@@ -138,6 +142,46 @@ static void pdf_breaks_pages(void **state)
     lt_buf_fini(&b);
     paper_fini(&few);
     paper_fini(&many);
+}
+
+/* The table at the end leads to each object, the page tree to as many pages as the same paper has with letters, each
+ * letter is there once, and no font is. */
+static void a_pdf_of_shapes_is_whole(void **state)
+{
+    (void)state;
+    struct paper p;
+    sample(&p, false, 200);
+    struct lt_buf a = drawn(paper_pdf_outlines, &p);
+    lt_buf_addc(&a, '\0');
+    const char *end = a.p + a.n - 1;
+    assert_memory_equal(a.p, "%PDF-", 5);
+    assert_memory_equal(end - 6, "%%EOF\n", 6);
+    const char *start = end - 7;
+    while (memcmp(start, "startxref", 9) != 0)
+        start--;
+    const char *row = a.p + strtoul(start + 9, NULL, 10);
+    unsigned n = 0, pages = 0;
+    assert_memory_equal(row, "xref\n0 ", 7);
+    n = (unsigned)strtoul(row + 7, NULL, 10);
+    assert_true(n > 100 && n < 2000);
+    row = strchr(strchr(row, '\n') + 1, '\n') + 1;
+    for (unsigned i = 1; i < n; i++) {
+        char want[24];
+        row += 20;
+        size_t m = (size_t)snprintf(want, sizeof want, "%u 0 obj\n", i);
+        assert_memory_equal(a.p + strtoul(row, NULL, 10), want, m);
+    }
+    for (const char *at = a.p; at < end; at++) {
+        pages += memcmp(at, "/Type/Page/", 11 < end - at ? 11 : (size_t)(end - at)) == 0;
+        assert_int_not_equal(memcmp(at, "/Font", 5 < end - at ? 5 : (size_t)(end - at)), 0);
+    }
+    const char *count = start;
+    while (memcmp(count, "/Count ", 7) != 0)
+        count--;
+    assert_int_equal(strtoul(count + 7, NULL, 10), pages);
+    assert_true(pages > 3);
+    lt_buf_fini(&a);
+    paper_fini(&p);
 }
 
 static void xlsx_has_numbers_as_numbers(void **state)
@@ -219,6 +263,7 @@ int main(void)
         cmocka_unit_test(all_forms_are_the_same_each_time),
         cmocka_unit_test(html_holds_everything_escaped),
         cmocka_unit_test(pdf_breaks_pages),
+        cmocka_unit_test(a_pdf_of_shapes_is_whole),
         cmocka_unit_test(xlsx_has_numbers_as_numbers),
         cmocka_unit_test(bad_models_are_refused_with_their_place),
         cmocka_unit_test(builder_tells_what_is_too_much),

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define PACK_MAX  (CHAIN_ZIP_MAX + (1u << 20))
+#define GROUP     8 /* packages registered at once: the first of them waits for the last, half a second at most */
 #define RECENT_MS LT_DAY_MS /* at the very first start, alarms of the last day get packages too */
 
 /* ---- custody ---- */
@@ -379,36 +380,76 @@ static void tell(const struct proof_sources *s, const struct gathered *g, int64_
     s->on_event(s->user, "evidence", g->territory, g->enterprise, (struct lt_slice){json, (size_t)n});
 }
 
-static enum lt_err seal_one(const struct proof_sources *s, struct gathered *g, const struct ties *t, int64_t now_ms,
-                            struct lt_error *err)
+/* The package's file, whole; its name becomes durable with the directory. */
+static enum lt_err make_file(const struct proof_sources *s, struct gathered *g, const struct ties *t, int64_t now_ms,
+                             struct sealed *f, struct lt_error *err)
 {
-    struct sealed f = {.type = "alarm"};
     struct lt_buf out = LT_BUF_INIT(PACK_MAX);
     char month[32], path[PROOF_PATH];
-    const struct auth_ctx who = auth_system("proof");
-    const struct record_ctx x = {.db = s->db, .who = &who, .now_ms = now_ms, .tz_min = s->tz_min};
-    int64_t id = 0;
-    snprintf(f.name, sizeof f.name, "%08d-A%06lld-0", lt_day_number(g->first_at_ms, s->tz_min), (long long)g->id);
+    f->type = "alarm";
+    snprintf(f->name, sizeof f->name, "%08d-A%06lld-0", lt_day_number(g->first_at_ms, s->tz_min), (long long)g->id);
     enum lt_err e = make_dirs(s->dir, g->first_at_ms, s->tz_min, month, err);
-    snprintf(f.path, sizeof f.path, "%s/%s.zip", month, f.name);
-    snprintf(path, sizeof path, "%.700s/evidence/%s", s->dir, f.path);
-    if (e == LT_OK && !adopt(path, s, g, &f)) {
-        e = build(s, g, t, &f, now_ms, &out, err);
+    snprintf(f->path, sizeof f->path, "%s/%s.zip", month, f->name);
+    snprintf(path, sizeof path, "%.700s/evidence/%s", s->dir, f->path);
+    if (e == LT_OK && !adopt(path, s, g, f)) {
+        e = build(s, g, t, f, now_ms, &out, err);
         if (e == LT_OK)
-            e = proof_write(path, 0440, lt_buf_slice(&out), err);
+            e = proof_write_unsynced(path, 0440, lt_buf_slice(&out), err);
     }
     lt_buf_fini(&out);
+    return e;
+}
+
+/* Each directory of the files once; those of one month stand together but for a storm at its turn. */
+static enum lt_err sync_dirs(const struct proof_sources *s, const struct sealed *f, size_t n, struct lt_error *err)
+{
+    enum lt_err e = LT_OK;
+    for (size_t i = 0; e == LT_OK && i < n; i++) {
+        char path[PROOF_PATH];
+        snprintf(path, sizeof path, "%.700s/evidence/%s", s->dir, f[i].path);
+        if (i == 0 || strncmp(f[i].path, f[i - 1].path, sizeof "YYYY/MM" - 1) != 0)
+            e = proof_sync_parent(path, err);
+    }
+    return e;
+}
+
+static enum lt_err register_group(const struct proof_sources *s, struct gathered *const *g, const struct sealed *f,
+                                  size_t n, int64_t now_ms, struct lt_error *err)
+{
+    const struct auth_ctx who = auth_system("proof");
+    const struct record_ctx x = {.db = s->db, .who = &who, .now_ms = now_ms, .tz_min = s->tz_min};
+    int64_t id[GROUP];
+    enum lt_err e = sync_dirs(s, f, n, err);
     if (e == LT_OK)
         e = sql_begin(s->db, err);
     if (e != LT_OK)
         return e;
-    e = register_file(&x, g, &f, &id, err);
+    for (size_t i = 0; e == LT_OK && i < n; i++)
+        e = register_file(&x, g[i], &f[i], &id[i], err);
     if (e == LT_OK)
-        e = set_cursor(s->db, g->id, err);
+        e = set_cursor(s->db, g[n - 1]->id, err);
     e = sql_end(s->db, e, err);
-    if (e == LT_OK)
-        tell(s, g, id, f.name);
+    for (size_t i = 0; e == LT_OK && i < n; i++)
+        tell(s, g[i], id[i], f[i].name);
     return e;
+}
+
+/* Some packages and then one transaction for their rows: a disk is asked for one promise more a package, not four.
+ * What was made before a package that cannot be made is registered. */
+static enum lt_err seal_group(const struct proof_sources *s, struct gathered *const *g, size_t n, const struct ties *t,
+                              int64_t now_ms, unsigned *ret_n, struct lt_error *err)
+{
+    struct sealed f[GROUP] = {0};
+    struct lt_error other;
+    int64_t begun = lt_mono_ms();
+    size_t made = 0;
+    enum lt_err e = LT_OK;
+    while (made < n && (e = make_file(s, g[made], t, now_ms + (lt_mono_ms() - begun), &f[made], err)) == LT_OK)
+        made++;
+    enum lt_err r =
+        made ? register_group(s, g, f, made, now_ms + (lt_mono_ms() - begun), e == LT_OK ? err : &other) : LT_OK;
+    *ret_n += r == LT_OK ? (unsigned)made : 0;
+    return e == LT_OK ? r : e;
 }
 
 /* Where to begin when there is no cursor yet: alarms of the last day. */
@@ -473,10 +514,8 @@ enum lt_err proof_seal_alarms(const struct proof_sources *s, int64_t now_ms, uns
     }
     if (e == LT_OK && n)
         e = tie(s->dir, &t, err);
-    for (size_t i = 0; e == LT_OK && i < n; i++) {
-        e = seal_one(s, g[i], &t, now_ms + (lt_mono_ms() - begun), err);
-        *ret_n += e == LT_OK;
-    }
+    for (size_t i = 0; e == LT_OK && i < n; i += GROUP)
+        e = seal_group(s, g + i, n - i < GROUP ? n - i : GROUP, &t, now_ms + (lt_mono_ms() - begun), ret_n, err);
     for (size_t i = 0; i < have; i++) {
         if (g[i])
             gather_fini(g[i]);

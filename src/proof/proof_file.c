@@ -42,22 +42,28 @@ enum lt_err proof_read(const char *path, struct lt_buf *out, struct lt_error *er
     return e;
 }
 
-static bool sync_parent(const char *path)
+enum lt_err proof_sync_parent(const char *path, struct lt_error *err)
 {
     char dir[PROOF_PATH];
     snprintf(dir, sizeof dir, "%.1000s", path);
     char *slash = strrchr(dir, '/');
-    if (!slash)
-        return false;
-    *slash = '\0';
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (slash)
+        *slash = '\0';
+    int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool ok = fd >= 0 && fsync(fd) == 0;
+    int no = errno;
     if (fd >= 0)
         close(fd);
-    return ok;
+    return ok ? LT_OK : lt_fail(err, LT_E_IO, NULL, path, strerror(no), NULL);
 }
 
 enum lt_err proof_write(const char *path, unsigned mode, struct lt_slice bytes, struct lt_error *err)
+{
+    enum lt_err e = proof_write_unsynced(path, mode, bytes, err);
+    return e == LT_OK ? proof_sync_parent(path, err) : e;
+}
+
+enum lt_err proof_write_unsynced(const char *path, unsigned mode, struct lt_slice bytes, struct lt_error *err)
 {
     char part[PROOF_PATH];
     snprintf(part, sizeof part, "%.1000s.part", path);
@@ -73,7 +79,7 @@ enum lt_err proof_write(const char *path, unsigned mode, struct lt_slice bytes, 
     ok = ok && fsync(fd) == 0;
     if (fd >= 0 && close(fd) != 0)
         ok = false;
-    ok = ok && rename(part, path) == 0 && sync_parent(path);
+    ok = ok && rename(part, path) == 0;
     if (ok)
         return LT_OK;
     int no = errno;

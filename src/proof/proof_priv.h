@@ -10,6 +10,10 @@
 enum lt_err proof_read(const char *path, struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;
 /* Whole or not at all: PATH.part, fsync, rename, fsync of the directory. */
 enum lt_err proof_write(const char *path, unsigned mode, struct lt_slice bytes, struct lt_error *err) LT_MUST_CHECK;
+/* Without the last step, which one proof_sync_parent() then does for all files of the directory. */
+enum lt_err proof_write_unsynced(const char *path, unsigned mode, struct lt_slice bytes,
+                                 struct lt_error *err) LT_MUST_CHECK;
+enum lt_err proof_sync_parent(const char *path, struct lt_error *err) LT_MUST_CHECK;
 enum lt_err proof_mkdir(const char *path, unsigned mode, struct lt_error *err) LT_MUST_CHECK;
 
 /* ---- rows of the streams in state.db ---- */
