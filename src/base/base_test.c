@@ -138,6 +138,10 @@ static void errors_speak_both_languages(void **state)
     assert_string_equal(s, "a / b / 中");
     assert_int_equal(lt_err_http(LT_E_LIMIT), 429);
     assert_int_equal(lt_err_http(LT_E_LIMIT_SIZE), 422);
+    for (int code = LT_OK + 1; code < LT_E_COUNT; code++) { /* whoever meets an error is told what to do */
+        lt_fail(&e, (enum lt_err)code, NULL, NULL, NULL, NULL);
+        assert_true(lt_error_hint(&e, LT_EN, s, sizeof s) > 0 && lt_error_hint(&e, LT_ZH, s, sizeof s) > 0);
+    }
 }
 
 static void a_buffer_stops_at_its_limit(void **state)

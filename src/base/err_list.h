@@ -21,20 +21,24 @@ X(LIMIT_SIZE, 422, "too much at once: {0} (at most {1})", "超出一次的上限
   "trying again does not help: send, choose or keep less", "重试无效，请减少提交、查询或保留的数量")
 X(TIMEOUT, 504, "no answer from {0} within {1}", "{0} 在 {1} 内无应答", "check the connection and try again",
   "请检查连接后重试")
-X(UNSUPPORTED, 501, "{0} is not supported", "不支持 {0}", "", "")
+X(UNSUPPORTED, 501, "{0} is not supported", "不支持 {0}",
+  "use a program of the version that made it, or one built with it", "请使用生成该数据的版本，或支持该功能的程序")
 /* input */
-X(BAD_INPUT, 400, "{0}", "{0}", "", "")
+X(BAD_INPUT, 400, "{0}", "{0}", "correct what was sent and send it again", "请更正后重新提交")
 X(BAD_JSON, 400, "not valid JSON: line {0}, column {1}: {2}", "JSON 格式错误：第 {0} 行第 {1} 列：{2}",
   "correct the text and send it again", "请更正后重新提交")
 X(FIELD_REQUIRED, 422, "{0} is required", "{0} 为必填项", "fill it in", "请填写")
-X(FIELD_TYPE, 422, "{0}: {1} expected", "{0}：应为 {1}", "", "")
-X(FIELD_RANGE, 422, "{0} must be between {1} and {2}", "{0} 应在 {1} 与 {2} 之间", "", "")
+X(FIELD_TYPE, 422, "{0}: {1} expected", "{0}：应为 {1}", "give a value of that type", "请填写该类型的值")
+X(FIELD_RANGE, 422, "{0} must be between {1} and {2}", "{0} 应在 {1} 与 {2} 之间", "give a value within the range",
+  "请填写范围内的值")
 X(FIELD_LENGTH, 422, "{0} is longer than {1} characters", "{0} 超过 {1} 个字符", "shorten it", "请缩短")
 X(FIELD_CHOICE, 422, "{0}: {1} is not one of {2}", "{0}：{1} 不在可选值 {2} 之内", "choose one of the values",
   "请从可选值中选择")
-X(FIELD_FORMAT, 422, "{0}: {1} is not in the form {2}", "{0}：{1} 不符合格式 {2}", "", "")
+X(FIELD_FORMAT, 422, "{0}: {1} is not in the form {2}", "{0}：{1} 不符合格式 {2}", "write it in that form",
+  "请按该格式填写")
 X(FIELD_UNKNOWN, 422, "unknown field {0}", "未知字段 {0}", "see the OpenAPI file", "请参阅接口说明")
-X(FIELD_READONLY, 422, "{0} cannot be changed", "{0} 不可修改", "", "")
+X(FIELD_READONLY, 422, "{0} cannot be changed", "{0} 不可修改",
+  "leave it out: the post itself writes it, or it is given only once", "请勿提交该字段：由系统写入，或只能在新建时填写")
 X(REF_MISSING, 422, "{0}: no {1} with number {2}", "{0}：不存在编号为 {2} 的{1}", "create it first", "请先创建")
 X(DUPLICATE, 409, "{0} {1} exists already", "{0} {1} 已存在", "use another value or change the existing one",
   "请换一个值，或修改已有记录")
@@ -45,7 +49,8 @@ X(NOT_FOUND, 404, "no {0} {1}", "未找到{0} {1}", "it may have been removed", 
 X(BAD_METHOD, 405, "{0} is not possible here", "此处不支持 {0}", "see the OpenAPI file", "请参阅接口说明")
 X(TOO_LARGE, 413, "{0} is larger than {1}", "{0} 超过 {1}", "send less at once", "请分批提交")
 /* identity */
-X(AUTH_REQUIRED, 401, "sign in first", "请先登录", "", "")
+X(AUTH_REQUIRED, 401, "sign in first", "请先登录", "sign in, or send a token that is valid",
+  "请登录，或使用有效的程序令牌")
 X(AUTH_FAILED, 401, "name or password is wrong", "用户名或密码错误",
   "after several failures the account is locked for a while", "多次失败后账号会被暂时锁定")
 X(AUTH_LOCKED, 429, "the account is locked until {0}", "账号已锁定至 {0}", "wait, or ask an administrator",
@@ -54,13 +59,15 @@ X(AUTH_EXPIRED, 401, "the session has ended", "会话已结束", "sign in again"
 X(AUTH_CSRF, 403, "the request lacks its page token", "请求缺少页面令牌", "reload the page", "请刷新页面")
 X(AUTH_WEAK, 422, "the password is too weak: {0}", "密码强度不足：{0}", "at least 10 characters of three kinds",
   "至少 10 位，含三类字符")
-X(AUTH_CHANGE, 403, "the one-time password must be changed first", "请先修改一次性密码", "", "")
+X(AUTH_CHANGE, 403, "the one-time password must be changed first", "请先修改一次性密码",
+  "sign in on the page and give a password of your own", "请在网页登录并设置自己的密码")
 X(DENIED, 403, "your role may not {0}", "您的角色无权{0}", "ask an administrator", "请联系管理员")
-X(DENIED_TERRITORY, 403, "{0} lies outside your territory", "{0} 不在您的辖区内", "", "")
+X(DENIED_TERRITORY, 403, "{0} lies outside your territory", "{0} 不在您的辖区内",
+  "ask the office it belongs to, or an administrator for a wider territory", "请联系所属单位，或请管理员扩大辖区")
 /* flow */
 X(FLOW_MOVE, 409, "cannot {0} while {1}", "当前状态为“{1}”，不能{0}", "reload: somebody may have acted already",
   "请刷新：可能已有人处理")
-X(FLOW_NEEDS, 422, "{0} needs {1}", "{0}需要填写{1}", "", "")
+X(FLOW_NEEDS, 422, "{0} needs {1}", "{0}需要填写{1}", "fill it in", "请填写")
 /* random draw */
 X(DRAW_WEIGHT, 422, "class {1} of {0} has no weight", "{0}类别“{1}”没有权重", "add it to the table of weights",
   "请在权重表中补充")
@@ -80,7 +87,6 @@ X(DRAW_QUOTA, 422, "the county and industry quotas cannot be met together", "区
 /* devices and commands */
 X(DEVICE_OFFLINE, 409, "device {0} is not connected", "设备 {0} 未连接", "the command can be sent when it is back",
   "设备恢复连接后可再次下发")
-X(DEVICE_REFUSED, 409, "device {0} refused: {1}", "设备 {0} 拒绝执行：{1}", "", "")
 /* replay */
 X(REPLAY_NEEDED, 409, "this change of rules needs its replay: {0}", "修改规则需先重演：{0}",
   "run a replay of exactly this change over the last 30 days (POST /api/v1/replay), then name it with ?replay=",
