@@ -4,11 +4,11 @@
 #include "api/api_priv.h"
 
 #include "base/log.h"
+#include "base/cond.h"
 #include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 enum { TICK_MS = 1000, SYSTEM_MS = 5000, TOPO_MS = 300000 };
 
@@ -195,14 +195,10 @@ static void publish_system(struct api *a)
 
 static void wait_tick(struct api *a)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    int64_t ns = t.tv_nsec + TICK_MS % 1000 * 1000000;
-    t.tv_sec += TICK_MS / 1000 + ns / 1000000000;
-    t.tv_nsec = ns % 1000000000;
+    const int64_t until_ms = lt_mono_ms() + TICK_MS;
     pthread_mutex_lock(&a->lock);
     if (!a->stop && !a->signalled && !a->topo_due)
-        pthread_cond_timedwait(&a->wake, &a->lock, &t);
+        lt_cond_wait_until(&a->wake, &a->lock, until_ms);
     a->signalled = false;
     pthread_mutex_unlock(&a->lock);
 }
@@ -266,12 +262,8 @@ static void *desk(void *user)
 enum lt_err desk_start(struct api *a, struct lt_error *err)
 {
     struct sql_db *db = NULL;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&a->lock, NULL);
-    pthread_cond_init(&a->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    lt_cond_init(&a->wake);
     enum lt_err e = open_state(a, &db, err);
     if (!e)
         e = topo_build(db, lt_wall_ms(), a->cfg.tz_min, &a->topo, err);

@@ -1,5 +1,6 @@
 /* The core: opening, one record after another, the end of a batch, commit and checkpoint. No thread, no clock. */
 #include "engine/engine_priv.h"
+#include "base/cond.h"
 
 #include "json/json.h"
 #include "record/record.h"
@@ -74,11 +75,7 @@ enum lt_err engine_open(const struct engine_config *cfg, struct engine **ret, st
     pthread_rwlock_init(&e->map, NULL);
     pthread_mutex_init(&e->mu, NULL);
     pthread_mutex_init(&e->ledger_mu, NULL);
-    pthread_condattr_t a;
-    pthread_condattr_init(&a);
-    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
-    pthread_cond_init(&e->moved, &a);
-    pthread_condattr_destroy(&a);
+    lt_cond_init(&e->moved);
     enum lt_err r = make_tables(e) ? open_state(e, err) : lt_fail(err, LT_E_NOMEM, "engine", NULL, NULL, NULL);
     if (r != LT_OK) {
         engine_close(&e);

@@ -3,6 +3,7 @@
 #include "engine/engine_priv.h"
 
 #include "base/log.h"
+#include "base/cond.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,16 +30,9 @@ static bool stopping(struct engine *e)
 
 static void pause_ms(struct engine *e, int64_t ms)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += ms % 1000 * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
+    const int64_t until_ms = lt_mono_ms() + ms;
     pthread_mutex_lock(&e->mu);
-    while (!e->stop && pthread_cond_timedwait(&e->moved, &e->mu, &t) == 0) {
+    while (!e->stop && lt_cond_wait_until(&e->moved, &e->mu, until_ms)) {
     }
     pthread_mutex_unlock(&e->mu);
 }
@@ -190,18 +184,9 @@ void engine_stop(struct engine **pe)
 
 bool engine_wait(struct engine *e, uint64_t seq, int wait_ms)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += wait_ms / 1000;
-    t.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
+    const int64_t until_ms = lt_mono_ms() + wait_ms;
     pthread_mutex_lock(&e->mu);
-    int rc = 0;
-    while (e->visible_seq < seq && rc == 0) {
-        rc = pthread_cond_timedwait(&e->moved, &e->mu, &t);
+    while (e->visible_seq < seq && lt_cond_wait_until(&e->moved, &e->mu, until_ms)) {
     }
     bool ok = e->visible_seq >= seq;
     pthread_mutex_unlock(&e->mu);

@@ -5,6 +5,7 @@
 #include "http/http_priv.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -410,10 +411,7 @@ static void *sweep(void *user)
     struct http *h = user;
     pthread_mutex_lock(&h->sweep_lock);
     while (!h->sweep_stop) {
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        t.tv_sec++;
-        pthread_cond_timedwait(&h->sweep_wake, &h->sweep_lock, &t);
+        lt_cond_wait_until(&h->sweep_wake, &h->sweep_lock, lt_mono_ms() + 1000);
         guard_sweep(&h->guard, lt_mono_ms());
     }
     pthread_mutex_unlock(&h->sweep_lock);
@@ -517,12 +515,8 @@ enum lt_err http_start(const struct http_config *cfg, struct http **ret, struct 
     h->cfg = *cfg;
     defaults(&h->cfg);
     guard_init(&h->guard, h->cfg.request_s, h->cfg.idle_s);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&h->sweep_lock, NULL);
-    pthread_cond_init(&h->sweep_wake, &attr);
-    pthread_condattr_destroy(&attr);
+    lt_cond_init(&h->sweep_wake);
     enum lt_err e = start_parts(h, err);
     if (e)
         destroy(h);

@@ -14,6 +14,7 @@
 #include "http/http_priv.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -231,12 +232,7 @@ static void pass(struct sse *s, int64_t now_ms)
 
 static void wait_until(struct sse *s, int64_t ms)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    int64_t ns = t.tv_nsec + ms * 1000000;
-    t.tv_sec += ns / 1000000000;
-    t.tv_nsec = ns % 1000000000;
-    pthread_cond_timedwait(&s->wake, &s->lock, &t);
+    lt_cond_wait_until(&s->wake, &s->lock, lt_mono_ms() + ms);
 }
 
 static void *stream_thread(void *user)
@@ -264,12 +260,8 @@ struct sse *sse_create(struct bus *bus, unsigned limit)
     s->bus = bus;
     s->limit = limit;
     s->head.prev = s->head.next = &s->head;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    lt_cond_init(&s->wake);
     if (!bus_listen(bus, wake, s) || pthread_create(&s->thread, NULL, stream_thread, s) != 0) {
         bus_ignore(bus, wake, s);
         free(s);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 #include "journal/journal_priv.h"
+#include "base/clock.h"
+#include "base/cond.h"
 
 /* Derivation: 64 MiB is two seconds of the full rate (60,000 frames of 501 bytes) and half an hour of a small city. */
 #define RING_BYTES ((size_t)64 << 20)
@@ -30,13 +32,9 @@ struct journal_tail *journal_tail_create(const char *dir)
         return NULL;
     }
     snprintf(t->dir, sizeof t->dir, "%.900s", dir);
-    pthread_condattr_t a;
-    pthread_condattr_init(&a);
-    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
     pthread_mutex_init(&t->mu, NULL);
     pthread_mutex_init(&t->disk_mu, NULL);
-    pthread_cond_init(&t->more, &a);
-    pthread_condattr_destroy(&a);
+    lt_cond_init(&t->more);
     return t;
 }
 
@@ -132,23 +130,10 @@ static enum lt_err from_disk(struct journal_tail *t, uint64_t seq, struct journa
     return e;
 }
 
-static struct timespec after_ms(int wait_ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    return until;
-}
-
 enum lt_err journal_tail_next(struct journal_tail *t, uint64_t seq, int wait_ms, struct journal_batch **ret,
                               struct lt_error *err)
 {
-    const struct timespec until = after_ms(wait_ms);
+    const int64_t until_ms = lt_mono_ms() + wait_ms;
     bool on_disk = true; /* may older batches than those of the ring hold it? */
     pthread_mutex_lock(&t->mu);
     for (bool timed_out = false;;) {
@@ -172,7 +157,7 @@ enum lt_err journal_tail_next(struct journal_tail *t, uint64_t seq, int wait_ms,
         }
         if (timed_out)
             break;
-        timed_out = pthread_cond_timedwait(&t->more, &t->mu, &until) != 0;
+        timed_out = !lt_cond_wait_until(&t->more, &t->mu, until_ms);
         on_disk = on_disk || t->to != seen;
     }
     pthread_mutex_unlock(&t->mu);

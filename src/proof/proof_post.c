@@ -1,6 +1,7 @@
 /* The two threads of the running post: one seals packages as alarms come, one seals days and checks everything on
  * demand. */
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "proof/proof_gather.h"
@@ -66,17 +67,10 @@ static bool stopping(struct proof *p)
 
 static void rest(struct proof *p, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    const int64_t until_ms = lt_mono_ms() + ms;
     pthread_mutex_lock(&p->lock);
     if (!p->stop && !p->check_due)
-        pthread_cond_timedwait(&p->wake, &p->lock, &until);
+        lt_cond_wait_until(&p->wake, &p->lock, until_ms);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -346,7 +340,7 @@ enum lt_err proof_start(const struct proof_config *cfg, struct proof **ret, stru
     snprintf(p->city_en, sizeof p->city_en, "%s", cfg->city_en ? cfg->city_en : "");
     pthread_mutex_init(&p->lock, NULL);
     pthread_mutex_init(&p->sealing, NULL);
-    pthread_cond_init(&p->wake, NULL);
+    lt_cond_init(&p->wake);
     enum lt_err e = proof_keys_open(p->dir, cfg->provider, true, &p->keys, err);
     if (e == LT_OK) {
         p->evidence_runs = pthread_create(&p->evidence, NULL, evidence_thread, p) == 0;

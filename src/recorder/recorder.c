@@ -2,8 +2,8 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
-#include <time.h>
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "recorder/recorder.h"
@@ -421,11 +421,6 @@ static void do_round(struct recorder *r, struct block_list *round)
     fault_over(r);
 }
 
-static struct timespec at_mono(int64_t mono_ms)
-{
-    return (struct timespec){.tv_sec = (time_t)(mono_ms / 1000), .tv_nsec = (long)(mono_ms % 1000) * 1000000};
-}
-
 /* Waits for blocks or the next tick, and takes the blocks of one round. False at the end. */
 static bool wait_work(struct recorder *r, struct block_list *ret)
 {
@@ -435,8 +430,7 @@ static bool wait_work(struct recorder *r, struct block_list *ret)
         const int64_t until = r->tick_mono_ms > retry ? r->tick_mono_ms : retry;
         if (r->stop || (r->queued && now >= retry) || now >= until)
             break;
-        const struct timespec t = at_mono(r->queued ? retry : until);
-        pthread_cond_timedwait(&r->work, &r->mu, &t);
+        lt_cond_wait_until(&r->work, &r->mu, r->queued ? retry : until);
     }
     size_t bytes = 0, entries = 0;
     while (r->queue.first && bytes < ROUND_BYTES && entries < ROUND_ENTRIES) {
@@ -489,11 +483,7 @@ static void free_recorder(struct recorder *r)
 
 static void init_locks(struct recorder *r)
 {
-    pthread_condattr_t a;
-    pthread_condattr_init(&a);
-    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->work, &a);
-    pthread_condattr_destroy(&a);
+    lt_cond_init(&r->work);
     pthread_mutex_init(&r->mu, NULL);
     pthread_mutex_init(&r->write_mu, NULL);
     sem_init(&r->write_done, 0, 0);

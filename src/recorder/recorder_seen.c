@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "recorder/recorder_run.h"
 #include "recorder/recorder_seen.h"
@@ -490,17 +490,14 @@ static void *work(void *arg)
             s->job = NULL;
             pthread_cond_broadcast(&s->done);
         } else { /* again in a second */
-            struct timespec until;
-            clock_gettime(CLOCK_REALTIME, &until);
-            until.tv_sec++;
-            pthread_cond_timedwait(&s->wake, &s->mu, &until);
+            lt_cond_wait_until(&s->wake, &s->mu, lt_mono_ms() + LT_SEC_MS);
         }
     }
     pthread_mutex_unlock(&s->mu);
     return NULL;
 }
 
-static bool add_run(struct seen *s, struct run *r)
+static void add_run(struct seen *s, struct run *r)
 {
     if (s->runs_n == SEEN_RUNS_MAX) { /* the oldest is no longer searched */
         struct run *old = s->runs[0];
@@ -516,7 +513,6 @@ static bool add_run(struct seen *s, struct run *r)
     s->runs_version++;
     s->stats.bloom_bytes += run_bloom_bytes(r);
     bound_blooms(s);
-    return true;
 }
 
 static void next_job(struct seen *s)
@@ -552,16 +548,14 @@ static void collect(struct seen *s)
 }
 
 /* Waits until the worker is done with one table, but not when it cannot write, and not long. */
-#define WAIT_S 2
+#define WAIT_MS 2000
 
 static void wait_for_worker(struct seen *s)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_S;
+    const int64_t until_ms = lt_mono_ms() + WAIT_MS;
     pthread_mutex_lock(&s->mu);
     while (s->job && !s->result && !s->failing)
-        if (pthread_cond_timedwait(&s->done, &s->mu, &until) != 0)
+        if (!lt_cond_wait_until(&s->done, &s->mu, until_ms))
             break;
     pthread_mutex_unlock(&s->mu);
     collect(s);
@@ -718,7 +712,8 @@ static bool load_run(void *user, const struct run *r)
     *copy = *r;
     if (l->next)
         l->next = r->last_seq + 1;
-    return add_run(l->s, copy);
+    add_run(l->s, copy);
+    return true;
 }
 
 /* Old days are taken as they are; the newest two must have runs without a gap from their first record on, and what
@@ -762,8 +757,8 @@ static enum lt_err load_all(struct seen *s, void (*on_replay)(void *user, const 
 static bool start_worker(struct seen *s)
 {
     pthread_mutex_init(&s->mu, NULL);
-    pthread_cond_init(&s->wake, NULL);
-    pthread_cond_init(&s->done, NULL);
+    lt_cond_init(&s->wake);
+    lt_cond_init(&s->done);
     s->worker = pthread_create(&s->thread, NULL, work, s) == 0;
     return s->worker;
 }

@@ -4,6 +4,7 @@
 #include "replay/replay_store.h"
 
 #include "base/log.h"
+#include "base/cond.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -342,11 +343,8 @@ static void *work(void *user)
             j->running = 0;
             continue;
         }
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        t.tv_sec += LOOK_S;
         if (!j->stop)
-            pthread_cond_timedwait(&j->wake, &j->mu, &t);
+            lt_cond_wait_until(&j->wake, &j->mu, lt_mono_ms() + LOOK_S * LT_SEC_MS);
     }
     pthread_mutex_unlock(&j->mu);
     return NULL;
@@ -375,11 +373,7 @@ enum lt_err replay_jobs_start(const struct replay_jobs_config *cfg, struct repla
     j->cfg = *cfg;
     lt_text_copy(j->dir, sizeof j->dir, cfg->dir);
     pthread_mutex_init(&j->mu, NULL);
-    pthread_condattr_t a;
-    pthread_condattr_init(&a);
-    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
-    pthread_cond_init(&j->wake, &a);
-    pthread_condattr_destroy(&a);
+    lt_cond_init(&j->wake);
     snprintf(path, sizeof path, "%s/replay", j->dir);
     enum lt_err e =
         mkdir(path, 0700) == 0 || errno == EEXIST ? LT_OK : lt_fail(err, LT_E_IO, NULL, path, strerror(errno), NULL);
