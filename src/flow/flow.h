@@ -67,8 +67,8 @@ size_t flow_enter(const struct record_ctx *x, const struct flow *f, unsigned sta
 /* When a state entered at x->now_ms is overdue, 0 never: by the `deadline` record of flow, state and value as it stood
  * then, else by the table of the flow. */
 int64_t flow_due(const struct record_ctx *x, const struct flow *f, unsigned state, struct lt_slice value);
-/* from_ms and so many working minutes (8:00–12:00, 14:00–18:00 of working days, by kind `work_calendar` as it stood at
- * as_of_ms). */
+/* from_ms and so many working minutes: of working days, 8:00–12:00 and 14:00–18:00 unless the calendar names other hours
+ * (kind `work_calendar`, as it stood at as_of_ms). */
 int64_t flow_working(struct sql_db *db, int64_t from_ms, int64_t minutes, int64_t as_of_ms, int tz_min);
 
 /* One deadline that passed. */

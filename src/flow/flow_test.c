@@ -354,6 +354,35 @@ static void working_time(void **state)
     }
 }
 
+/* Summer hours from a day on, winter hours from another, and both as they were entered. */
+static void office_hours(void **state)
+{
+    struct city *c = city_make(":memory:");
+    const struct record_set summer[] = {RECORD_SET_I("day", at("2026-06-01")), RECORD_SET_Z("kind", "usual"),
+                                        RECORD_SET_Z("hours", "08:30-12:00,15:00-18:30")};
+    const struct record_set winter[] = {RECORD_SET_I("day", at("2026-10-01")), RECORD_SET_Z("kind", "holiday"),
+                                        RECORD_SET_Z("hours", "08:30-12:00,14:00-17:30")};
+    const struct record_set wrong[] = {RECORD_SET_I("day", at("2026-11-01")), RECORD_SET_Z("kind", "usual"),
+                                       RECORD_SET_Z("hours", "08:30-12:00,11:00-17:30")};
+    static const struct {
+        const char *from, *to;
+        int64_t minutes;
+    } rows[] = {{"2026-05-29T11:00", "2026-05-29T14:30", 90},  /* a Friday of before */
+                {"2026-05-29T17:00", "2026-06-01T10:00", 150}, /* over the change */
+                {"2026-06-02T11:00", "2026-06-02T15:30", 90},
+                {"2026-09-30T18:00", "2026-10-02T09:00", 60}, /* 1 October is free, and its hours hold after it */
+                {"2026-11-26T11:00", "2026-11-26T14:30", 90}};
+    struct lt_error err;
+    int64_t id;
+    insert(c, "work_calendar", summer, 3);
+    insert(c, "work_calendar", winter, 3);
+    assert_int_not_equal(record_insert(&c->x, kind_of("work_calendar"), wrong, 3, &id, &err), LT_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_int_equal(flow_working(c->db, at(rows[i].from), rows[i].minutes, c->x.now_ms, LT_TZ_CHINA),
+                         at(rows[i].to));
+    city_free(c);
+}
+
 static int64_t due_of(struct city *c, const char *severity, int64_t now_ms)
 {
     struct record_ctx x = c->x;
@@ -401,6 +430,7 @@ int main(void)
         cmocka_unit_test(deadlines_raise_and_reopen),
         cmocka_unit_test(random_walks_follow_the_model),
         cmocka_unit_test(working_time),
+        cmocka_unit_test(office_hours),
         cmocka_unit_test(deadlines_are_records),
         cmocka_unit_test(wrong_tables_are_told),
         cmocka_unit_test(descriptions_are_json),

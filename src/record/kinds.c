@@ -186,6 +186,26 @@ static bool form_hours(struct lt_slice s) /* "6-15, 20": hours of a day by their
     return true;
 }
 
+/* "08:30-12:00,14:00-17:30": spans of a day in order, at most four; flow_due.c reads them by place. */
+static bool form_spans(struct lt_slice s)
+{
+    static const char shape[] = "00:00-00:00,";
+    int before = -1;
+    if (s.n > 4 * 12 - 1 || (s.n + 1) % 12 != 0)
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (shape[i % 12] == '0' ? s.p[i] < '0' || s.p[i] > '9' : s.p[i] != shape[i % 12])
+            return false;
+    for (size_t i = 0; i < s.n; i += 6) {
+        const char *p = s.p + i;
+        const int hour = (p[0] - '0') * 10 + p[1] - '0', minute = (p[3] - '0') * 10 + p[4] - '0';
+        if (minute > 59 || hour * 60 + minute > 24 * 60 || hour * 60 + minute <= before)
+            return false;
+        before = hour * 60 + minute;
+    }
+    return true;
+}
+
 /* ---- rules between fields ---- */
 
 static void fault(struct record_faults *f, enum lt_err code, const char *field, const char *a, const char *b,
@@ -461,7 +481,8 @@ static choices timed_states = {{"new", "New", "新发"},
                                {"proposed", "Proposed", "待复核"},
                                {0}};
 static choices clocks = {{"clock", "Hours on the clock", "自然时间"}, {"working", "Working hours", "工作时间"}, {0}};
-static choices day_kinds = {{"workday", "Working day", "上班"}, {"holiday", "Holiday", "放假"}, {0}};
+static choices day_kinds = {
+    {"workday", "Working day", "上班"}, {"holiday", "Holiday", "放假"}, {"usual", "As its weekday", "按星期"}, {0}};
 static choices rule_codes = {{"hour_exceed", "Hourly exceedance", "小时值超标"},
                              {"day_exceed", "Daily exceedance", "日均值超标"},
                              {"silence", "Device silent", "设备失联"},
@@ -640,6 +661,8 @@ static const struct record_field deadline_fields[] = {
 static const struct record_field calendar_fields[] = {
     {DATE("day", R | U | L | K, "Day", "日期")},
     {ENUM("kind", R | L, day_kinds, "Kind", "类型")},
+    {TEXT("hours", L, 64, "Office hours", "办公时间"), FORM(form_spans, "08:30-12:00,14:00-17:30"),
+     HINT("from this day on; empty: as before it", "自该日起执行；留空则沿用此前")},
     {TEXT("note", L | Q, 200, "Note", "说明"),
      HINT("name of the holiday, or what it makes up for", "节日名称或调休说明")},
 };
