@@ -175,7 +175,7 @@ const struct api_route api_routes[] = {
      .access = API_MAY,
      .permission = "device:read",
      .run = device_versions,
-     .en = "Version trail of hour and day values",
+     .en = "Version trail of hour and day values, at most 500",
      .zh = "数据修订记录",
      .query = "factor=text, from=time, to=time",
      .answer = "{items:[{period_at,kind,factor,field,version,old,new,at,seq,cause}]}"},

@@ -21,6 +21,9 @@
 
 int cmd_version(int argc, char **argv)
 {
+    int r = opt_parse("version", NULL, 0, argc, argv, NULL, 0, NULL);
+    if (r)
+        return r == 1 ? 0 : 2;
     printf("lantian %s\n", LANTIAN_VERSION);
     return 0;
 }

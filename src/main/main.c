@@ -23,7 +23,7 @@ static const struct {
     {"verify", cmd_verify, "check an evidence package offline, or everything a post keeps"},
     {"verify-journal", cmd_verify_journal, "check the hash chain of the raw journal"},
     {"repair-journal", cmd_repair_journal, "let a post go on whose journal is damaged or lost"},
-    {"user", cmd_user, "add, list and unlock users, set passwords"},
+    {"user", cmd_user, "add and list users, set passwords (which also unlocks)"},
     {"backup", cmd_backup, "copy a post's data, also while it runs"},
     {"restore", cmd_restore, "make a data directory from a backup"},
     {"check-config", cmd_check_config, "check a configuration file"},

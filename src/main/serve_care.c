@@ -1,4 +1,4 @@
-/* Care of the running post: deadlines of alarms every ten seconds; at night recompression, expiry, old sessions. */
+/* Care of the running post: deadlines and old sessions every ten seconds; at night recompression and expiry. */
 #include "air/air_import.h"
 #include "alarm/alarm.h"
 #include "auth/auth.h"
@@ -77,8 +77,8 @@ static void night(struct serve *s, int64_t wall_ms)
     note("compact series", e, &err);
     /* held days stay; each removal is recorded before it happens */
     note("expire journal",
-         proof_expire_journal(s->db, s->cfg.data, tz,
-                              lt_day_number(wall_ms - s->cfg.keep_journal_days * LT_DAY_MS, tz), wall_ms, &days, &err),
+         proof_expire_journal(s->db, s->cfg.data, tz, lt_day_number(wall_ms - s->cfg.keep_journal_days * LT_DAY_MS, tz),
+                              wall_ms, &days, &err),
          &err);
     note("expire evidence",
          proof_expire_evidence(s->db, s->cfg.data, tz, wall_ms - s->cfg.keep_evidence_days * LT_DAY_MS, wall_ms, &days,

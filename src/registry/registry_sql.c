@@ -1,5 +1,6 @@
 /* Reads the register from table `device` of the state database. A row that is not in order never lets more in than it
- * should: an address list that cannot be read allows nobody, a key that cannot be read is no key. */
+ * should: an address list that cannot be read allows nobody, a key that cannot be read is no key; tolerances
+ * that cannot be read are the usual ones. */
 #include "base/log.h"
 #include "base/text.h"
 #include "registry/registry.h"
