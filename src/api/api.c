@@ -82,6 +82,29 @@ enum lt_err api_query_day(const struct api_call *c, const char *name, int *ret_d
     return LT_OK;
 }
 
+enum lt_err api_no_choice(const char *name, struct lt_slice value, const char *const *names, struct lt_error *err)
+{
+    char shown[48], all[150] = "";
+    for (size_t i = 0, n = 0; names[i] && n < sizeof all; i++)
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", names[i]);
+    lt_text_copy_slice(shown, sizeof shown, value);
+    return lt_fail(err, LT_E_FIELD_CHOICE, name, name, shown, all);
+}
+
+enum lt_err api_query_choice(const struct api_call *c, const char *name, const char *const *names, int *ret,
+                             struct lt_error *err)
+{
+    const struct lt_slice v = http_query(c->req, name);
+    if (v.n == 0)
+        return LT_OK;
+    for (int i = 0; names[i]; i++)
+        if (lt_slice_is(v, names[i])) {
+            *ret = i;
+            return LT_OK;
+        }
+    return api_no_choice(name, v, names, err);
+}
+
 const struct record_kind *api_kind(const char *name)
 {
     const struct record_kind *k = record_kind_find(lt_slice_of(name));

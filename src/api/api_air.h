@@ -26,6 +26,8 @@ enum lt_err air_ask_scope(struct api_call *c, struct air_ask *q, struct lt_error
 enum lt_err air_ask_period(struct api_call *c, struct air_ask *q, int32_t most_days,
                            struct lt_error *err) LT_MUST_CHECK;
 enum lt_err air_query_day(const struct api_call *c, const char *name, int32_t *ret, struct lt_error *err) LT_MUST_CHECK;
+/* Does the station count for what is asked? */
+bool air_in_scope(const struct air_look *l, const struct air_scope *sc, const struct air_station *s);
 int64_t air_own_city(const struct air_look *l); /* the city; else the highest territory; 0: none */
 const char *air_name(const struct api_call *c, const char *zh, const char *en);
 const struct airq_standard *air_ask_standard(const struct air_ask *q, int32_t to);

@@ -1,6 +1,6 @@
 /* Routes of air data: what stations measured, how it changed, what is missing; import, push, undo, review. */
 #include "air/air_import.h"
-#include "api/api_priv.h"
+#include "api/api_air.h"
 #include "base/text.h"
 #include "flow/flow.h"
 
@@ -679,16 +679,6 @@ static enum lt_err station_gaps(struct api_call *c, const struct air_station *s,
     return e;
 }
 
-static enum lt_err day_of(struct api_call *c, const char *name, int32_t *day, struct lt_error *err)
-{
-    int number = 0;
-    int64_t at;
-    enum lt_err e = api_query_day(c, name, &number, err);
-    if (!e && number && lt_day_number_start(number, c->x.tz_min, &at))
-        *day = air_day_of(at, c->x.tz_min);
-    return e;
-}
-
 HANDLER(air_gaps_get)
 {
     int64_t station = 0, version;
@@ -696,7 +686,7 @@ HANDLER(air_gaps_get)
     struct seen v;
     char text[2][16];
     enum lt_err e = api_query_i64(c, "station", 1, INT64_MAX, &station, err);
-    if (e || (e = day_of(c, "from", &from, err)) || (e = day_of(c, "to", &to, err)) ||
+    if (e || (e = air_query_day(c, "from", &from, err)) || (e = air_query_day(c, "to", &to, err)) ||
         (e = air_version(c->t->db, &version, err)))
         return e;
     if (to < from || to - from > 400)
@@ -733,26 +723,12 @@ static void tell(struct api_call *c)
         return;
 }
 
-static enum lt_err choice_query(struct api_call *c, const char *name, const char *zero, const char *one, int *ret,
-                                struct lt_error *err)
-{
-    struct lt_slice s = http_query(c->req, name);
-    char shown[32], both[48];
-    if (s.n == 0)
-        return LT_OK;
-    if (lt_slice_is(s, zero) || lt_slice_is(s, one)) {
-        *ret = lt_slice_is(s, one);
-        return LT_OK;
-    }
-    lt_text_copy_slice(shown, sizeof shown, s);
-    snprintf(both, sizeof both, "%s, %s", zero, one);
-    return lt_fail(err, LT_E_FIELD_CHOICE, name, name, shown, both);
-}
-
 static enum lt_err import_options(struct api_call *c, struct air_import_options *o, char text[3][256],
                                   struct lt_error *err)
 {
     static const char *const names[3] = {"accept", "name", "remember"};
+    static const char *const units[] = {"mg", "ug", NULL}, *const labels[] = {"start", "end", NULL};
+    static const char *const formats[] = {"csv", "xlsx", "json", "xml", NULL};
     int64_t dry = 0, skip = 0, tz = INT_MIN;
     struct lt_slice format = http_query(c->req, "format");
     *o = (struct air_import_options){.co_ug = -1, .label_end = -1};
@@ -763,15 +739,12 @@ static enum lt_err import_options(struct api_call *c, struct air_import_options 
     o->accept = text[0];
     o->name = text[1];
     o->remember = text[2];
-    if (format.n && !air_format_find(format, &o->format)) {
-        char shown[32];
-        lt_text_copy_slice(shown, sizeof shown, format);
-        return lt_fail(err, LT_E_FIELD_CHOICE, "format", "format", shown, "csv, xlsx, json, xml");
-    }
+    if (format.n && !air_format_find(format, &o->format))
+        return api_no_choice("format", format, formats, err);
     enum lt_err e = api_query_i64(c, "dry_run", 0, 1, &dry, err);
     if (e || (e = api_query_i64(c, "skip_unknown", 0, 1, &skip, err)) ||
-        (e = choice_query(c, "co_unit", "mg", "ug", &o->co_ug, err)) ||
-        (e = choice_query(c, "hour_label", "start", "end", &o->label_end, err)) ||
+        (e = api_query_choice(c, "co_unit", units, &o->co_ug, err)) ||
+        (e = api_query_choice(c, "hour_label", labels, &o->label_end, err)) ||
         (e = api_query_i64(c, "tz", -720, 840, &tz, err)) ||
         (e = api_query_i64(c, "station", 1, INT64_MAX, &o->station, err)) ||
         (e = api_query_i64(c, "create_in", 1, INT64_MAX, &o->create_in, err)) ||

@@ -34,22 +34,6 @@ int64_t air_own_city(const struct air_look *l)
     return best ? best->id : l->n_territory ? l->territory[0].id : 0;
 }
 
-static enum lt_err choice(struct api_call *c, const char *name, const char *const *names, const char *all, int *ret,
-                          struct lt_error *err)
-{
-    const struct lt_slice v = http_query(c->req, name);
-    char shown[32];
-    if (v.n == 0)
-        return LT_OK;
-    for (int i = 0; names[i]; i++)
-        if (lt_slice_is(v, names[i])) {
-            *ret = i;
-            return LT_OK;
-        }
-    lt_text_copy_slice(shown, sizeof shown, v);
-    return lt_fail(err, LT_E_FIELD_CHOICE, name, name, shown, all);
-}
-
 enum lt_err air_ask_scope(struct api_call *c, struct air_ask *q, struct lt_error *err)
 {
     static const char *const standards[] = {"2012", "2026t", "2026f", NULL}, *const roundings[] = {"stepwise", "final",
@@ -58,11 +42,11 @@ enum lt_err air_ask_scope(struct api_call *c, struct air_ask *q, struct lt_error
     int standard = -1, rounding = 0, dust = 0;
     const struct lt_slice scope = http_query(c->req, "scope");
     const int64_t city = air_own_city(&q->look);
-    enum lt_err e = choice(c, "standard", standards, "2012, 2026t, 2026f", &standard, err);
+    enum lt_err e = api_query_choice(c, "standard", standards, &standard, err);
     if (!e)
-        e = choice(c, "rounding", roundings, "stepwise, final", &rounding, err);
+        e = api_query_choice(c, "rounding", roundings, &rounding, err);
     if (!e)
-        e = choice(c, "dust", dusts, "habit, deducted, kept", &dust, err);
+        e = api_query_choice(c, "dust", dusts, &dust, err);
     if (e)
         return e;
     q->standard = standard < 0 ? NULL : airq_standard_find(lt_slice_of(standards[standard]));
@@ -456,12 +440,7 @@ static enum lt_err read_course(struct air_ask *q, struct course *x, struct lt_er
     enum lt_err e = LT_OK;
     for (size_t i = 0; !e && i < q->look.n_station; i++) {
         const struct air_station *s = &q->look.station[i];
-        bool in = false;
-        for (size_t k = 0; k < q->scope.n; k++) {
-            const struct air_territory *t = air_look_territory(&q->look, q->scope.id[k]);
-            in = in || (q->scope.kind == AIR_SCOPE_STATION ? s->id == q->scope.id[k] : t && air_counts(&q->look, s, t));
-        }
-        if (in)
+        if (air_in_scope(&q->look, &q->scope, s))
             e = air_blocks(q->look.db, s->id, q->from, q->to, q->look.as_of, on_block, x, err);
     }
     return e;

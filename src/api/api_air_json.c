@@ -40,7 +40,7 @@ static void write_station(struct api_call *c, struct jsonw *w, const struct air_
     jsonw_object_end(w);
 }
 
-static bool in_scope(const struct air_look *l, const struct air_scope *sc, const struct air_station *s)
+bool air_in_scope(const struct air_look *l, const struct air_scope *sc, const struct air_station *s)
 {
     for (size_t i = 0; i < sc->n; i++) {
         const struct air_territory *t = air_look_territory(l, sc->id[i]);
@@ -73,7 +73,7 @@ void air_write_scope(struct api_call *c, struct jsonw *w, const struct air_look 
     jsonw_key(w, "stations");
     jsonw_array(w);
     for (size_t i = 0; i < l->n_station; i++)
-        if (in_scope(l, sc, &l->station[i]))
+        if (air_in_scope(l, sc, &l->station[i]))
             write_station(c, w, &l->station[i]);
     jsonw_array_end(w);
     jsonw_object_end(w);

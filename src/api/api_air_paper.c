@@ -17,23 +17,15 @@ static const struct form {
     {"pdf", "application/pdf", paper_pdf},
 };
 
-static enum lt_err wrong_choice(const char *name, struct lt_slice v, const char *all, struct lt_error *err)
-{
-    char shown[32];
-    lt_text_copy_slice(shown, sizeof shown, v);
-    return lt_fail(err, LT_E_FIELD_CHOICE, name, name, shown, all);
-}
+static const char *const kinds[] = {"morning", "monthly", "onepage", NULL}, *const langs[] = {"zh", "en", NULL};
 
 static enum lt_err form_of(const struct api_call *c, const struct form **ret, struct lt_error *err)
 {
-    const struct lt_slice v = http_query(c->req, "format");
-    *ret = &forms[0];
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
-        if (v.n == 0 || lt_slice_is(v, forms[i].name)) {
-            *ret = &forms[i];
-            return LT_OK;
-        }
-    return wrong_choice("format", v, "json, html, xlsx, pdf", err);
+    static const char *const names[] = {"json", "html", "xlsx", "pdf", NULL}; /* as forms[] */
+    int i = 0;
+    enum lt_err e = api_query_choice(c, "format", names, &i, err);
+    *ret = &forms[i];
+    return e;
 }
 
 static enum lt_err print(struct api_call *c, const struct form *f, struct lt_slice model, const char *title,
@@ -71,7 +63,7 @@ static enum lt_err fill_ask(struct api_call *c, struct lt_slice kind, int64_t ci
     if (kind.n == 0)
         return lt_fail(err, LT_E_FIELD_REQUIRED, "kind", "kind", NULL, NULL);
     if (!air_paper_find(kind, &a->kind))
-        return wrong_choice("kind", kind, "morning, monthly, onepage", err);
+        return api_no_choice("kind", kind, kinds, err);
     a->territory = a->territory ? a->territory : city;
     a->org = a->lang == LT_EN && c->a->city_name_en[0] ? c->a->city_name_en : c->a->city_name;
     a->demo = c->a->cfg.demo;
@@ -145,7 +137,7 @@ HANDLER(air_paper_post)
         (e = jsonr_time(c->body, "day", false, c->a->cfg.tz_min, &day_ms, err)) || (e = city_now(c, &city, err)))
         return e;
     if (lang.n && !lt_slice_is(lang, "zh") && !lt_slice_is(lang, "en"))
-        return wrong_choice("lang", lang, "zh, en", err);
+        return api_no_choice("lang", lang, langs, err);
     if (lang.n)
         a.lang = lt_slice_is(lang, "en") ? LT_EN : LT_ZH;
     if (day_ms)
@@ -182,7 +174,7 @@ HANDLER(air_papers_get)
     int64_t territory = 0, limit = 50;
     struct list x = {.c = c};
     if (v.n && !air_paper_find(v, &kind))
-        return wrong_choice("kind", v, "morning, monthly, onepage", err);
+        return api_no_choice("kind", v, kinds, err);
     enum lt_err e = api_query_i64(c, "territory", 1, INT64_MAX, &territory, err);
     if (e || (e = api_query_i64(c, "limit", 1, LIST_MOST, &limit, err)) || (e = city_now(c, &x.city, err)))
         return e;

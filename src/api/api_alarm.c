@@ -38,7 +38,7 @@ HANDLER(rule_precision_get)
     return e ? e : alarm_precision(&c->x, (unsigned)days, &c->w, err);
 }
 
-/* Open alarms in groups small enough to be judged one by one. */
+/* Alarms that wait for people, as on the board, in groups small enough to be judged one by one. */
 static enum lt_err each_group(struct api_call *c, const struct topo *t,
                               void (*each)(void *user, struct sql_stmt *st, int64_t n), void *user,
                               struct lt_error *err)
@@ -50,7 +50,7 @@ static enum lt_err each_group(struct api_call *c, const struct topo *t,
                     "SELECT territory, enterprise, severity, state = 'new', "
                     /* late, as on the board: the deadline is passed, or was once and nobody has signed since */
                     "coalesce(due_at_ms <= ?1, 0) OR (state = 'new' AND level > 0), COUNT(*) FROM alarm "
-                    "WHERE deleted = 0 AND state NOT IN ('closed','suppressed') GROUP BY 1, 2, 3, 4, 5",
+                    "WHERE deleted = 0 AND state IN ('new','signed','handling','reported') GROUP BY 1, 2, 3, 4, 5",
                     &st, err);
     if (e)
         return e;

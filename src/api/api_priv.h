@@ -82,6 +82,11 @@ enum lt_err api_query_i64(const struct api_call *c, const char *name, int64_t mi
 enum lt_err api_query_time(const struct api_call *c, const char *name, int64_t *ret,
                            struct lt_error *err) LT_MUST_CHECK;
 enum lt_err api_query_day(const struct api_call *c, const char *name, int *ret_day, struct lt_error *err) LT_MUST_CHECK;
+/* names ends with NULL; *ret: the place of the value among them. */
+enum lt_err api_query_choice(const struct api_call *c, const char *name, const char *const *names, int *ret,
+                             struct lt_error *err) LT_MUST_CHECK;
+/* LT_E_FIELD_CHOICE of a value that is none of names. */
+enum lt_err api_no_choice(const char *name, struct lt_slice value, const char *const *names, struct lt_error *err);
 const struct record_kind *api_kind(const char *name);            /* a kind that exists by declaration */
 enum lt_err api_missing(const char *what, struct lt_error *err); /* a part that does not run here */
 /* Ids of at most cap records of a kind where every named field equals its value; newest first. */

@@ -118,15 +118,13 @@ HANDLER(record_route_history)
 
 static enum lt_err format_of(const struct api_call *c, enum record_format *ret, struct lt_error *err)
 {
-    struct lt_slice f = http_query(c->req, "format");
-    char shown[32];
-    lt_text_copy_slice(shown, sizeof shown, f);
-    if (f.n == 0)
-        return lt_fail(err, LT_E_FIELD_REQUIRED, "format", "format", NULL, NULL);
-    if (!lt_slice_is(f, "csv") && !lt_slice_is(f, "xlsx"))
-        return lt_fail(err, LT_E_FIELD_CHOICE, "format", "format", shown, "csv, xlsx");
-    *ret = lt_slice_is(f, "csv") ? RECORD_CSV : RECORD_XLSX;
-    return LT_OK;
+    static const char *const names[] = {"csv", "xlsx", NULL};
+    int i = -1;
+    enum lt_err e = api_query_choice(c, "format", names, &i, err);
+    if (!e && i < 0)
+        e = lt_fail(err, LT_E_FIELD_REQUIRED, "format", "format", NULL, NULL);
+    *ret = i == 1 ? RECORD_XLSX : RECORD_CSV;
+    return e;
 }
 
 HANDLER(record_route_export)

@@ -136,34 +136,19 @@ HANDLER(replay_apply_post)
 
 /* ---- differences ---- */
 
-static enum lt_err choice(const struct api_call *c, const char *name, const char *const *names, int n, int *ret,
-                          struct lt_error *err)
-{
-    struct lt_slice v = http_query(c->req, name);
-    char shown[40], all[100] = "";
-    *ret = -1;
-    for (int i = 0; i < n; i++) {
-        if (lt_slice_is(v, names[i]))
-            *ret = i;
-        size_t at = strlen(all);
-        snprintf(all + at, sizeof all - at, "%s%s", i ? ", " : "", names[i]);
-    }
-    lt_text_copy_slice(shown, sizeof shown, v);
-    return v.n == 0 || *ret >= 0 ? LT_OK : lt_fail(err, LT_E_FIELD_CHOICE, name, name, shown, all);
-}
-
 static enum lt_err read_query(const struct api_call *c, struct replay_query *q, struct lt_error *err)
 {
-    static const char *const sides[] = {"checked", "change"}, *const whats[] = {"alarm", "verdict", "hour", "day"},
-                             *const hows[] = {"gained", "lost", "changed"};
+    static const char *const sides[] = {"checked", "change", NULL},
+                             *const whats[] = {"alarm", "verdict", "hour", "day", NULL},
+                             *const hows[] = {"gained", "lost", "changed", NULL};
     struct lt_slice rule = http_query(c->req, "rule");
     char shown[40];
-    *q = (struct replay_query){.rule = -1};
-    enum lt_err e = choice(c, "side", sides, 2, &q->side, err);
+    *q = (struct replay_query){.side = -1, .what = -1, .how = -1, .rule = -1};
+    enum lt_err e = api_query_choice(c, "side", sides, &q->side, err);
     if (!e)
-        e = choice(c, "what", whats, 4, &q->what, err);
+        e = api_query_choice(c, "what", whats, &q->what, err);
     if (!e)
-        e = choice(c, "change", hows, 3, &q->how, err);
+        e = api_query_choice(c, "change", hows, &q->how, err);
     if (!e && rule.n && (q->rule = alarm_rule_find(rule)) < 0) {
         lt_text_copy_slice(shown, sizeof shown, rule);
         e = lt_fail(err, LT_E_FIELD_CHOICE, "rule", "rule", shown, "hour_exceed …");

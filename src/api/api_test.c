@@ -851,6 +851,19 @@ static void alarms_are_moved(void **state)
     assert_error(409, "FLOW_MOVE");
     callf(&role_session[0], "POST", "{}", "/api/v1/alarm/%" PRId64 "/nonsense", alarm_id[0]);
     assert_true(reply.status >= 400 && reply.status < 500);
+    /* a confirmed alarm waits for nobody: neither on the board nor in the totals of the wall */
+    callf(&role_session[0], "POST", "{\"outcome\":\"true\"}", "/api/v1/alarm/%" PRId64 "/confirm", alarm_id[0]);
+    assert_status(200);
+    static const char *const severities[] = {"urgent", "important", "normal"};
+    call(&role_session[0], "GET", "/api/v1/alarm/board", "");
+    v = answer();
+    call(&role_session[0], "GET", "/api/v1/overview", "");
+    json_t *wall = answer();
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(json_integer_value(json_object_get(json_object_get(v, "counts"), severities[i])),
+                         json_integer_value(json_object_get(json_object_get(wall, "alarms"), severities[i])));
+    json_decref(wall);
+    json_decref(v);
     callf(&role_session[6], "POST", "{}", "/api/v1/alarm/%" PRId64 "/handle", alarm_id[0]);
     assert_error(403, "DENIED");
     callf(&role_session[0], "GET", "", "/api/v1/alarm/%" PRId64 "/history", alarm_id[0]);
