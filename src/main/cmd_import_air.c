@@ -157,8 +157,10 @@ int cmd_import_air(int argc, char **argv)
         return wrong("--hour-label is start or end, not", j.label);
     if (j.format && !air_format_find(lt_slice_of(j.format), &o.format))
         return wrong("--format is csv, xlsx, json or xml, not", j.format);
-    if (j.tz_min < -720 || j.tz_min > 840 || (j.file_tz != INT_MIN && (j.file_tz < -720 || j.file_tz > 840)))
-        return wrong("an offset is -720 to 840 minutes", "");
+    if (j.lang && strcmp(j.lang, "zh") != 0 && strcmp(j.lang, "en") != 0)
+        return wrong("--lang is zh or en, not", j.lang);
+    if (!opt_tz("import air", j.tz_min) || (j.file_tz != INT_MIN && !opt_tz("import air", j.file_tz)))
+        return 2;
     if ((size_t)snprintf(path, sizeof path, "%s/state.db", j.data) >= sizeof path || access(path, F_OK) != 0)
         return wrong("no post in", j.data);
     o.dry_run = j.dry_run;

@@ -58,6 +58,10 @@ static int begin(struct job *j, const struct opt *opts, size_t n_opts, const cha
         return list_kinds(j, words[0]);
     if (j->format_text && strcmp(j->format_text, "csv") != 0 && strcmp(j->format_text, "xlsx") != 0)
         return complain(j, "--format is csv or xlsx, not", j->format_text);
+    if (j->lang_text && strcmp(j->lang_text, "zh") != 0 && strcmp(j->lang_text, "en") != 0)
+        return complain(j, "--lang is zh or en, not", j->lang_text);
+    if (!opt_tz(j->command, j->tz_min))
+        return 2;
     if ((size_t)snprintf(path, sizeof path, "%s/state.db", j->data) >= sizeof path)
         return complain(j, "path too long:", j->data);
     if (strcmp(j->command, "export") == 0 && access(path, R_OK) != 0) /* else opening would make an empty one */

@@ -1,6 +1,7 @@
 /* Configuration from one table (config.def); see config.h. */
 #include "main/config.h"
 #include "base/text.h"
+#include "main/opt.h"
 
 #include <confuse.h>
 #include <errno.h>
@@ -92,6 +93,12 @@ enum lt_err config_check(const struct config *c, struct lt_error *err)
                        "standard, needed, off");
     if (strcmp(c->log, "debug") && strcmp(c->log, "info") && strcmp(c->log, "warn") && strcmp(c->log, "error"))
         return lt_fail(err, LT_E_FIELD_CHOICE, "log", "log", c->log, "debug, info, warn, error");
+    char host[256];
+    unsigned port;
+    if (!opt_host_port(c->http, host, sizeof host, &port))
+        return lt_fail(err, LT_E_FIELD_FORMAT, "http", "http", c->http, "127.0.0.1:8080, [::]:8080");
+    if (!opt_host_port(c->hj212, host, sizeof host, &port))
+        return lt_fail(err, LT_E_FIELD_FORMAT, "hj212", "hj212", c->hj212, "127.0.0.1:9012, [::]:9012");
     if (!c->tls_cert[0] != !c->tls_key[0])
         return lt_fail(err, LT_E_FIELD_REQUIRED, "tls_key", c->tls_cert[0] ? "tls_key" : "tls_cert", NULL, NULL);
     return LT_OK;

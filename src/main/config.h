@@ -15,10 +15,10 @@ struct config {
 };
 
 void config_defaults(struct config *c);
-/* Reads a file over what *c holds. Unknown names, wrong types and values out of range are errors that name file and
- * line; *c is untouched then. */
+/* Reads a file over what *c holds. Unknown names and wrong types are errors that name file and line, values that cannot
+ * be (config_check()) errors that name the setting; *c is untouched then. */
 enum lt_err config_load(struct config *c, const char *path, struct lt_error *err) LT_MUST_CHECK;
-/* Range and choice checks of what was set on the command line too. */
+/* Ranges, choices and addresses, of what was set on the command line too. */
 enum lt_err config_check(const struct config *c, struct lt_error *err) LT_MUST_CHECK;
 void config_print(const struct config *c, FILE *to); /* as a file that could be loaded, with a sentence each */
 #endif

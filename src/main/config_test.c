@@ -50,6 +50,8 @@ static void faults_name_file_and_line(void **state)
     assert_int_equal(load("max_pending = 0\n", &c, &err), LT_E_FIELD_RANGE); /* would mean the default, not none */
     assert_int_equal(load("keep_rejects = 0\n", &c, &err), LT_E_FIELD_RANGE);
     assert_int_equal(load("enroll = \"maybe\"\n", &c, &err), LT_E_FIELD_CHOICE);
+    assert_int_equal(load("http = \"nonsense\"\n", &c, &err), LT_E_FIELD_FORMAT);
+    assert_int_equal(load("hj212 = \"0.0.0.0\"\n", &c, &err), LT_E_FIELD_FORMAT);
     assert_int_equal(load("first_connect = \"maybe\"\n", &c, &err), LT_E_FIELD_CHOICE);
     assert_int_equal(load("tls_cert = \"a.pem\"\n", &c, &err), LT_E_FIELD_REQUIRED);
     assert_int_equal(c.max_conns, 18000); /* untouched */

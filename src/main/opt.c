@@ -41,6 +41,20 @@ static bool take(const struct opt *o, const char *value)
     return false;
 }
 
+/* Length of the command in a synopsis: its first words, "import air" of "import air FILE --data DIR". */
+static int command_n(const char *synopsis)
+{
+    size_t n = 0;
+    for (size_t w; (w = strspn(synopsis + n, "abcdefghijklmnopqrstuvwxyz0123456789-")) > 0 && synopsis[n] != '-';) {
+        if (synopsis[n + w] != ' ' && synopsis[n + w] != '\0')
+            break;
+        n += w + (synopsis[n + w] == ' ');
+    }
+    while (n > 0 && synopsis[n - 1] == ' ')
+        n--;
+    return (int)n;
+}
+
 int opt_parse(const char *synopsis, const struct opt *opts, size_t n, int argc, char **argv, const char **words,
               size_t most_words, size_t *ret_words)
 {
@@ -63,7 +77,7 @@ int opt_parse(const char *synopsis, const struct opt *opts, size_t n, int argc, 
         while (i < n && !(strlen(opts[i].name) == name_n && memcmp(opts[i].name, arg, name_n) == 0))
             i++;
         if (i == n) {
-            fprintf(stderr, "lantian: unknown option '%s'; see lantian %.*s --help\n", arg, (int)strcspn(synopsis, " "),
+            fprintf(stderr, "lantian: unknown option '%s'; see lantian %.*s --help\n", arg, command_n(synopsis),
                     synopsis);
             return 2;
         }
