@@ -40,7 +40,6 @@ enum air_item { /* the first six are enum airq_pollutant */
 #define AIR_ALL_ITEMS ((1u << AIR_ITEMS) - 1)
 const char *
 air_item_name(enum air_item i); /* "SO2" "NO2" "CO" "PM10" "PM25" "O3" "TEMP" "RH" "PRES" "WS" "WD" "RAIN" */
-const char *air_item_unit(enum air_item i); /* "µg/m³", "mg/m³", "°C" … */
 bool air_item_find(struct lt_slice name, enum air_item *ret);
 /* Millionths in one unit of a stored value: pollutants airq_tick(), weather 0.01 (10,000). */
 int64_t air_item_tick(enum air_item i);

@@ -142,5 +142,4 @@ int64_t air_figure_value(const struct air_figure *f, enum airq_pollutant p);
 void air_civil(int32_t day, int *ret_year, int *ret_month, int *ret_day);
 int32_t air_day(int year, int month, int day);
 int air_month_days(int year, int month);
-int air_yyyymmdd(int32_t day);
 #endif

@@ -33,13 +33,6 @@ int32_t air_day(int year, int month, int day)
     return lt_civil_to_ms(&c, 0, &at_ms) ? (int32_t)(at_ms / LT_DAY_MS) + era * 146097 : 0;
 }
 
-int air_yyyymmdd(int32_t day)
-{
-    int y, m, d;
-    air_civil(day, &y, &m, &d);
-    return y * 10000 + m * 100 + d;
-}
-
 /* ---- the cache ---- */
 
 static void drop_days(struct air_figures *f, struct station_year *y, int32_t from, int32_t to)

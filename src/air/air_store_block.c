@@ -9,31 +9,18 @@
 #define WEATHER_TICK 10000 /* 0.01 of the unit: one digit finer than stations report */
 
 static const struct {
-    const char *name, *unit;
+    const char *name;
     int32_t least, most; /* weather, in ticks; beyond the records of the earth's surface it is no measurement */
 } items[AIR_ITEMS] = {
-    [AIR_SO2] = {"SO2", "µg/m³", 0, 0},
-    [AIR_NO2] = {"NO2", "µg/m³", 0, 0},
-    [AIR_CO] = {"CO", "mg/m³", 0, 0},
-    [AIR_PM10] = {"PM10", "µg/m³", 0, 0},
-    [AIR_PM25] = {"PM25", "µg/m³", 0, 0},
-    [AIR_O3] = {"O3", "µg/m³", 0, 0},
-    [AIR_TEMP] = {"TEMP", "°C", -9000, 6000},
-    [AIR_RH] = {"RH", "%", 0, 10000},
-    [AIR_PRES] = {"PRES", "hPa", 40000, 110000},
-    [AIR_WS] = {"WS", "m/s", 0, 12000},
-    [AIR_WD] = {"WD", "°", 0, 36000},
-    [AIR_RAIN] = {"RAIN", "mm", 0, 50000},
+    [AIR_SO2] = {"SO2", 0, 0},          [AIR_NO2] = {"NO2", 0, 0},   [AIR_CO] = {"CO", 0, 0},
+    [AIR_PM10] = {"PM10", 0, 0},        [AIR_PM25] = {"PM25", 0, 0}, [AIR_O3] = {"O3", 0, 0},
+    [AIR_TEMP] = {"TEMP", -9000, 6000}, [AIR_RH] = {"RH", 0, 10000}, [AIR_PRES] = {"PRES", 40000, 110000},
+    [AIR_WS] = {"WS", 0, 12000},        [AIR_WD] = {"WD", 0, 36000}, [AIR_RAIN] = {"RAIN", 0, 50000},
 };
 
 const char *air_item_name(enum air_item i)
 {
     return items[i].name;
-}
-
-const char *air_item_unit(enum air_item i)
-{
-    return items[i].unit;
 }
 
 bool air_item_find(struct lt_slice name, enum air_item *ret)

@@ -97,13 +97,6 @@ enum sim_event sim_event_at(const struct sim_device *d, int64_t at_ms, double *r
     return p.event;
 }
 
-const char *sim_event_name(enum sim_event e)
-{
-    static const char *const names[SIM_EVENTS] = {"normal", "exceed",      "silent",  "constant",
-                                                  "clock",  "maintenance", "stopped", "broken"};
-    return names[e];
-}
-
 int64_t sim_clock_error_ms(const struct sim_device *d, int64_t at_ms)
 {
     struct plan p = plan_of_day(d, lt_day_start(at_ms, d->tz_min));

@@ -73,7 +73,6 @@ enum sim_event {
 };
 /* What happens to the device at that moment; *ret_share: progress 0..1 of the event (may be NULL). */
 enum sim_event sim_event_at(const struct sim_device *d, int64_t at_ms, double *ret_share);
-const char *sim_event_name(enum sim_event e);
 /* Error of the device's clock in ms (0 unless SIM_CLOCK). */
 int64_t sim_clock_error_ms(const struct sim_device *d, int64_t at_ms);
 
