@@ -5,13 +5,6 @@ static const struct hj212_factor factors[] = {
 #include "hj212_factors.inc"
 };
 
-static const struct {
-    char code[4];
-    uint16_t at;
-} codes2005[] = {
-#include "hj212_codes2005.inc"
-};
-
 enum { R = HJ212_FLOW_REQUEST, U = HJ212_FLOW_UPLOAD, N = HJ212_FLOW_NOTICE, A = HJ212_FLOW_ANSWER };
 enum { E5 = 1 << HJ212_2005, E7 = 1 << HJ212_2017, E25 = 1 << HJ212_2025 };
 
@@ -45,19 +38,12 @@ static const struct hj212_factor *find_2017(struct lt_slice code)
     return NULL;
 }
 
+/* Row by row: the engine asks once per name, and a second list in this order would have to follow every new row. */
 static const struct hj212_factor *find_2005(struct lt_slice code)
 {
-    size_t lo = 0, hi = COUNT(codes2005);
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        int c = compare(code, codes2005[mid].code);
-        if (c == 0)
-            return &factors[codes2005[mid].at];
-        if (c < 0)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
+    for (size_t i = 0; i < COUNT(factors); i++)
+        if (code.n && lt_slice_is(code, factors[i].code2005))
+            return &factors[i];
     return NULL;
 }
 
