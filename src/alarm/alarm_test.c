@@ -342,8 +342,15 @@ static void the_table_is_sound(void **state)
     assert_int_equal(json_array_size(v), ALARM_RULE_COUNT);
     json_decref(v);
     for (int r = 0; r < ALARM_RULE_COUNT; r++) {
+        const char *code = alarm_rule_code((enum alarm_rule)r);
         assert_true(strlen(alarm_rule_name((enum alarm_rule)r, LT_ZH)) > 0);
-        assert_int_equal(alarm_rule_find(lt_slice_of(alarm_rule_code((enum alarm_rule)r))), r);
+        assert_int_equal(alarm_rule_find(lt_slice_of(code)), r);
+        for (int lang = 0; lang < 2; lang++) {
+            lt_buf_clear(&b->out);
+            alarm_text(lt_slice_of(code), NULL, lang ? LT_EN : LT_ZH, LT_TZ_CHINA, &b->out);
+            if (b->out.n == 0 || lt_slice_is(lt_buf_slice(&b->out), code))
+                fail_msg("rule \"%s\" has no sentence in alarm_text.c", code);
+        }
     }
     int64_t n = 0;
     assert_int_equal(sql_get_i64(b->c->db, "SELECT count(*) FROM rule", NULL, &n, NULL), LT_OK);

@@ -250,11 +250,12 @@ void alarm_text(struct lt_slice rule, const json_t *params, enum lt_lang lang, i
 {
     int r = alarm_rule_find(rule);
     const struct filling f = {.params = params, .lang = lang, .tz_min = tz_min, .out = out};
-    if (r < 0) {
+    const char *p = r < 0 ? NULL : templates[r][lang == LT_EN];
+    if (!p) {
         lt_buf_add(out, rule.p, rule.n);
         return;
     }
-    for (const char *p = templates[r][lang == LT_EN]; *p;) {
+    while (*p) {
         if (*p == '[')
             put_clause(&f, &p);
         else if (*p != '{')

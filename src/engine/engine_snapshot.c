@@ -4,11 +4,15 @@
 
 #include <stdlib.h>
 
-#define FORMAT 1 /* of the bytes; another one is refused as damaged rather than guessed at */
+/* Of the bytes. A new field raises it by one and stands where it belongs, behind `if (io->format >= THAT)`: what an
+ * older post wrote is read without it, and the field stays zero. A newer format is refused as damaged, not guessed at.
+ */
+#define FORMAT 1
 
 struct io {
     struct lt_buf *out; /* writing, else NULL */
     const unsigned char *p, *end;
+    int64_t format;
     bool bad;
 };
 
@@ -48,6 +52,14 @@ static void io_i64(struct io *io, int64_t *v)
         io_i64((io), &io_v_);                                                                                          \
         (field) = (__typeof__(field))io_v_;                                                                            \
     } while (0)
+
+static bool io_format(struct io *io)
+{
+    io->format = FORMAT;
+    io_i64(io, &io->format);
+    io->bad |= io->format < 1 || io->format > FORMAT;
+    return !io->bad;
+}
 
 static void io_text(struct io *io, char *z, size_t cap)
 {
@@ -176,10 +188,7 @@ static void io_lists(struct io *io, struct engine *e, struct eng_device *d)
 
 static void io_device(struct io *io, struct engine *e, struct eng_device *d)
 {
-    int64_t format = FORMAT;
-    io_i64(io, &format);
-    if (format != FORMAT) {
-        io->bad = true;
+    if (!io_format(io)) {
         return;
     }
     int64_t *const plain[] = {&d->known_ms,         &d->last_ms,         &d->last_data_ms, &d->closed_ms,
@@ -208,10 +217,7 @@ static void io_device(struct io *io, struct engine *e, struct eng_device *d)
 
 static void io_post(struct io *io, struct engine *e)
 {
-    int64_t format = FORMAT;
-    io_i64(io, &format);
-    if (format != FORMAT) {
-        io->bad = true;
+    if (!io_format(io)) {
         return;
     }
     io_i64(io, &e->now_ms);
