@@ -146,6 +146,22 @@ static void errors_name_the_cell_and_nothing_is_written(void **state)
     city_free(c);
 }
 
+static void names_in_full_width_brackets_come_back(void **state)
+{
+    struct city *c = city_make(":memory:");
+    INSERT(c, "unit", RECORD_SET_Z("name", "东分局（筹）"), RECORD_SET_Z("type", "county_bureau"));
+    static const char as_written[] = "统一社会信用代码,责任单位\n91410100MA44000000,东分局（筹）\n";
+    static const char choice[] =
+        "code,name,member,keys,tie\nS1,方案,county,composite,并列，其后名次顺延（1、2、2、4）\n";
+    static const char code_wide[] = "统一社会信用代码,所属辖区\n91410100MA44000000,４１０１０３\n";
+    assert_int_equal(import(&c->x, "enterprise", LT_LIT(as_written), RECORD_CSV, false, NULL).updated, 1);
+    assert_int_equal(count(c, "SELECT count(*) FROM enterprise e JOIN unit u ON u.id = e.unit WHERE u.name LIKE '东%'"),
+                     1);
+    assert_int_equal(import(&c->x, "enterprise", LT_LIT(code_wide), RECORD_CSV, false, NULL).errors, 0);
+    assert_int_equal(import(&c->x, "rank_scheme", LT_LIT(choice), RECORD_CSV, false, NULL).created, 1);
+    city_free(c);
+}
+
 static void dry_run_then_real(void **state)
 {
     struct city *c = city_make(":memory:");
@@ -217,6 +233,7 @@ int main(void)
         cmocka_unit_test(xlsx_round_trip),
         cmocka_unit_test(formulas_are_disarmed),
         cmocka_unit_test(errors_name_the_cell_and_nothing_is_written),
+        cmocka_unit_test(names_in_full_width_brackets_come_back),
         cmocka_unit_test(dry_run_then_real),
         cmocka_unit_test(headers_are_judged),
         cmocka_unit_test(imports_stay_in_the_territory),

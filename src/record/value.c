@@ -291,7 +291,7 @@ enum lt_err record_parse(const struct record_ctx *x, const struct record_field *
                          struct lt_buf *mem, struct record_value *ret, struct lt_error *err)
 {
     char plain[256], joined[256];
-    struct lt_slice s = trim(text);
+    struct lt_slice s = trim(text), given = s;
     *ret = (struct record_value){.null = true};
     if (s.n == 0)
         return LT_OK;
@@ -303,6 +303,7 @@ enum lt_err record_parse(const struct record_ctx *x, const struct record_field *
         return LT_OK;
     bool ok = false;
     const char *choice;
+    enum lt_err e;
     ret->null = false;
     switch (f->type) {
     case RECORD_INT:
@@ -318,10 +319,13 @@ enum lt_err record_parse(const struct record_ctx *x, const struct record_field *
     case RECORD_DATE:
         ok = parse_time(s, x->tz_min, f->type == RECORD_DATE, &ret->i);
         break;
-    case RECORD_REF:
-        return parse_ref(x, f, s, by_id, &ret->i, err);
+    case RECORD_REF: /* as written first: many names have full-width brackets, and a sheet that was exported comes back
+                      */
+        e = parse_ref(x, f, given, by_id, &ret->i, err);
+        return e == LT_E_REF_MISSING && given.n != s.n ? parse_ref(x, f, s, by_id, &ret->i, err) : e;
     case RECORD_ENUM:
-        choice = find_choice(f, s);
+        choice = find_choice(f, given);
+        choice = choice ? choice : find_choice(f, s);
         ret->s = lt_slice_of(choice);
         if (!choice)
             return no_choice(x, f, s, err);
