@@ -5,17 +5,12 @@
 #ifndef LT_ALARM_H
 #define LT_ALARM_H
 #include "flow/flow.h"
+#include "record/rule_list.h"
 
-/* Rule codes, in the order of the metadata. Names, default severity and thresholds: alarm_rules.c. */
-#define ALARM_RULES(X)                                                                                                 \
-    X(HOUR_EXCEED, "hour_exceed")                                                                                      \
-    X(DAY_EXCEED, "day_exceed") X(SILENCE, "silence") X(NO_DATA, "no_data") X(CONSTANT, "constant")                    \
-        X(OUT_OF_RANGE, "out_of_range") X(IMPOSSIBLE, "impossible") X(FLAG_ABUSE, "flag_abuse")                        \
-            X(CLOCK_DRIFT, "clock_drift") X(DOUBLE_CONNECTION, "double_connection") X(DISK_FAULT, "disk_fault")        \
-                X(ENGINE_BEHIND, "engine_behind")
+/* Presets: alarm_rules.c; sentences: alarm_text.c. */
 enum alarm_rule {
-#define X(n, s) ALARM_R_##n,
-    ALARM_RULES(X)
+#define X(name, code, en, zh) ALARM_R_##name,
+    RULE_LIST(X)
 #undef X
         ALARM_RULE_COUNT
 };

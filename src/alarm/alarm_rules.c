@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 static const char *const codes[ALARM_RULE_COUNT] = {
-#define X(n, s) s,
-    ALARM_RULES(X)
+#define X(name, code, en, zh) code,
+    RULE_LIST(X)
 #undef X
 };
 
@@ -50,7 +50,7 @@ static const struct {
     {ALARM_R_DISK_FAULT, "urgent", -1, -1, -1, 0},
     {ALARM_R_ENGINE_BEHIND, "urgent", 60, 10, -1, 0}, /* seconds */
 };
-_Static_assert(sizeof presets / sizeof presets[0] == ALARM_RULE_COUNT, "each rule of ALARM_RULES has a preset here");
+_Static_assert(sizeof presets / sizeof presets[0] == ALARM_RULE_COUNT, "each rule of RULE_LIST has a preset here");
 
 static struct record_set threshold(const char *field, int64_t v)
 {

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "hj212/hj212.h"
 #include "record/record_priv.h"
+#include "record/rule_list.h"
 
 #include <arpa/inet.h>
 
@@ -483,19 +484,11 @@ static choices timed_states = {{"new", "New", "新发"},
 static choices clocks = {{"clock", "Hours on the clock", "自然时间"}, {"working", "Working hours", "工作时间"}, {0}};
 static choices day_kinds = {
     {"workday", "Working day", "上班"}, {"holiday", "Holiday", "放假"}, {"usual", "As its weekday", "按星期"}, {0}};
-static choices rule_codes = {{"hour_exceed", "Hourly exceedance", "小时值超标"},
-                             {"day_exceed", "Daily exceedance", "日均值超标"},
-                             {"silence", "Device silent", "设备失联"},
-                             {"no_data", "No valid data", "无有效数据"},
-                             {"constant", "Constant value", "数据恒值"},
-                             {"out_of_range", "Out of range", "超量程"},
-                             {"impossible", "Impossible value", "数据逻辑异常"},
-                             {"flag_abuse", "Flag misuse", "标记异常"},
-                             {"clock_drift", "Clock drift", "时钟偏差"},
-                             {"double_connection", "Double connection", "重复连接"},
-                             {"disk_fault", "Disk fault", "磁盘故障"},
-                             {"engine_behind", "Evaluation behind", "计算滞后"},
-                             {0}};
+static choices rule_codes = {
+#define X(name, code, en, zh) {code, en, zh},
+    RULE_LIST(X)
+#undef X
+        {0}};
 static choices objects = {
     {"device", "Device", "设备"}, {"outlet", "Outlet", "排放口"}, {"post", "Command post", "平台"}, {0}};
 static choices wide_objects = {{"device", "Device", "设备"},
