@@ -535,7 +535,8 @@ static void change_rule(struct rule_params *p, const struct engine_change *c)
             *f[i].to = f[i].from;
         }
     }
-    p->enabled = c->given & ENGINE_C_ENABLED ? c->enabled : p->enabled;
+    /* A rule that was not there yet comes in force when the change names it. */
+    p->enabled = c->given & ENGINE_C_ENABLED ? c->enabled : p->enabled || p->version == 0;
 }
 
 static void change_limit(struct eng_limit *m, const struct engine_change *c)
@@ -561,11 +562,27 @@ static void lay_over(const struct engine *e, struct eng_rules *r)
     }
 }
 
+/* A rule made after the day that is run again rests there, with the numbers it has now for who asks what it would do.
+ */
+static bool on_later_rule(void *user, const struct record_row *row)
+{
+    struct loading *l = user;
+    int code = alarm_rule_find(record_text(row, "code"));
+    if (code >= 0 && l->r.rule[code].version == 0) {
+        on_rule(user, row);
+        l->r.rule[code].version = 0;
+        l->r.rule[code].enabled = false;
+    }
+    return true;
+}
+
 static enum lt_err each_of(struct engine *e, size_t part, struct loading *l, struct lt_error *err)
 {
     const struct record_kind *k = record_kind_find(lt_slice_of(parts[part].kind));
     if (e->private) {
-        return record_each_at(e->db, k, e->config_ms, parts[part].each, l, err);
+        enum lt_err r = record_each_at(e->db, k, e->config_ms, parts[part].each, l, err);
+        return r == LT_OK && parts[part].each == on_rule ? record_each_at(e->db, k, INT64_MAX, on_later_rule, l, err)
+                                                         : r;
     }
     struct auth_ctx who = auth_system("engine");
     struct record_ctx x = {.db = e->db, .who = &who, .now_ms = e->now_ms, .tz_min = e->cfg.tz_min};
@@ -596,9 +613,8 @@ enum lt_err eng_config_load(struct engine *e, struct lt_error *err)
         return LT_OK;
     }
     struct loading l = {.e = e};
-    for (size_t i = 0; i < ALARM_RULE_COUNT; i++) { /* in force by the defaults of rule.h when a record is missing */
-        l.r.rule[i] = (struct rule_params){.enabled = true,
-                                           .enter = LT_FIX_NONE,
+    for (size_t i = 0; i < ALARM_RULE_COUNT; i++) { /* without a record not in force: deleted, or not yet made then */
+        l.r.rule[i] = (struct rule_params){.enter = LT_FIX_NONE,
                                            .leave = LT_FIX_NONE,
                                            .min_valid_share = LT_FIX_NONE,
                                            .param1 = LT_FIX_NONE,

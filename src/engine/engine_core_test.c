@@ -500,6 +500,24 @@ static void a_post_that_was_down_blames_nobody(void **state)
     world_end(&w);
 }
 
+/* So a rule that came with an upgrade changes nothing of the days before, and a deleted one rests. */
+static void a_rule_without_record_is_not_in_force(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    assert_int_equal(sql_exec(w.db, "UPDATE rule SET deleted = 1 WHERE code = 'out_of_range'", NULL), LT_OK);
+    world_engine(&w);
+    int64_t t = T0;
+    for (int i = 0; i < 10; i++, t += LT_MIN_MS) {
+        frame(&w, t, MN1, 2011, t, "a19001-Rtd=21.5,a19001-Flag=N;a01013-Rtd=-130,a01013-Flag=N");
+    }
+    commit(&w, t);
+    run(&w, 1000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'impossible'"), 2);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'out_of_range'"), 0);
+    world_end(&w);
+}
+
 static void constant_range_impossible_and_two_lines(void **state)
 {
     struct world w = {.checkpoint_s = 30};
@@ -811,6 +829,7 @@ int main(void)
         cmocka_unit_test(a_declared_start_is_exempt_within_its_quota),
         cmocka_unit_test(silence_says_why),
         cmocka_unit_test(a_post_that_was_down_blames_nobody),
+        cmocka_unit_test(a_rule_without_record_is_not_in_force),
         cmocka_unit_test(constant_range_impossible_and_two_lines),
         cmocka_unit_test(the_ledger_adds_up_running_or_not),
         cmocka_unit_test(events_follow_the_commit),

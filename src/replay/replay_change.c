@@ -96,7 +96,7 @@ enum lt_err replay_rules_now(struct sql_db *db, struct replay_rules *ret, struct
     *ret = (struct replay_rules){0};
     for (size_t i = 0; i < ALARM_RULE_COUNT; i++)
         for (size_t f = 0; f < REPLAY_RULE_FIELDS; f++)
-            ret->rule[i].v[f] = rule_default(f);
+            ret->rule[i].v[f] = f == 0 ? 0 : rule_default(f); /* without a record not in force, as in the engine */
     enum lt_err e = sql_prepare(db,
                                 "SELECT code, version, enabled, enter_fix, leave_fix, min_duration_min, "
                                 "min_valid_share, param1, param2, valid_from, valid_to FROM rule WHERE deleted = 0",
