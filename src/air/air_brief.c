@@ -451,6 +451,8 @@ static const char *left_text(struct brief *b, const struct air_target_state *s)
         snprintf(t, sizeof t, b->en ? "days left at most %s" : "剩余日控制值%s", num(b, s->allowed_left, 1));
     else if (s->days_needed > 0)
         snprintf(t, sizeof t, b->en ? "%d good days needed" : "还需优良%d天", s->days_needed);
+    else if (s->t.indicator == AIR_I_HEAVY_DAYS && s->heavy_left < 0 && s->days_left > 0)
+        snprintf(t, sizeof t, b->en ? "%d heavy days too many" : "已超%d天", -s->heavy_left);
     else if (s->t.indicator == AIR_I_HEAVY_DAYS && s->days_left > 0)
         snprintf(t, sizeof t, b->en ? "%d heavy days left" : "还可%d天", s->heavy_left);
     else

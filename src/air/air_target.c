@@ -12,12 +12,12 @@ static const struct {
     bool more;     /* more is better */
     int decimals;  /* -1: of the standard */
 } indicators[AIR_INDICATORS] = {
-    [AIR_I_PM25] = {"pm25", "PM2.5", "PM2.5", "µg/m³", "µg/m³", AIRQ_PM25, false, -1},
-    [AIR_I_PM10] = {"pm10", "PM10", "PM10", "µg/m³", "µg/m³", AIRQ_PM10, false, -1},
-    [AIR_I_SO2] = {"so2", "SO2", "SO2", "µg/m³", "µg/m³", AIRQ_SO2, false, -1},
-    [AIR_I_NO2] = {"no2", "NO2", "NO2", "µg/m³", "µg/m³", AIRQ_NO2, false, -1},
+    [AIR_I_PM25] = {"pm25", "PM₂.₅", "PM₂.₅", "µg/m³", "µg/m³", AIRQ_PM25, false, -1},
+    [AIR_I_PM10] = {"pm10", "PM₁₀", "PM₁₀", "µg/m³", "µg/m³", AIRQ_PM10, false, -1},
+    [AIR_I_SO2] = {"so2", "SO₂", "SO₂", "µg/m³", "µg/m³", AIRQ_SO2, false, -1},
+    [AIR_I_NO2] = {"no2", "NO₂", "NO₂", "µg/m³", "µg/m³", AIRQ_NO2, false, -1},
     [AIR_I_CO] = {"co", "CO (95th percentile)", "CO 第95百分位", "mg/m³", "mg/m³", AIRQ_CO, false, -1},
-    [AIR_I_O3] = {"o3", "O3 (90th percentile)", "O3 第90百分位", "µg/m³", "µg/m³", AIRQ_O3, false, -1},
+    [AIR_I_O3] = {"o3", "O₃ (90th percentile)", "O₃ 第90百分位", "µg/m³", "µg/m³", AIRQ_O3, false, -1},
     [AIR_I_COMPOSITE] = {"composite", "Composite index", "综合指数", "", "", -1, false, 2},
     [AIR_I_GOOD_DAYS] = {"good_days", "Good days", "优良天数", "days", "天", -1, true, 0},
     [AIR_I_GOOD_SHARE] = {"good_share", "Share of good days", "优良天数比例", "%", "%", -1, true, 1},

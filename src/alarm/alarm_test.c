@@ -123,7 +123,7 @@ static void the_same_fact_again_changes_nothing(void **state)
     assert_int_equal(NUM(v, "count"), 2);
     assert_string_equal(STR(v, "severity"), "important"); /* the rule's preset */
     assert_string_equal(STR(v, "text"),
-                        "SO₂ 小时均值 58.3 mg/m³，超过限值 35 mg/m³ 的 0.67 倍（2026-11-25 08:00–09:00，GB 13223）");
+                        "SO₂ 小时均值 58.3 mg/m³，超过限值 35 mg/m³，超标 0.67 倍（2026-11-25 08:00–09:00，GB 13223）");
     assert_string_equal(STR(v, "object_name"), "1号排放口");
     assert_string_equal(STR(v, "unit_name"), "甲区分局");
     assert_string_equal(STR(v, "state"), "new");
@@ -366,21 +366,21 @@ static void sentences(void **state)
         {"day_exceed",
          "{\"factor\":\"a34013\",\"value\":10.283333,\"limit\":10,\"from\":\"2026-11-24T00:00:00+08:00\","
          "\"to\":\"2026-11-25T00:00:00+08:00\"}",
-         "烟尘 日均值 10.28 mg/m³，超过限值 10 mg/m³ 的 0.03 倍（2026-11-24）",
+         "烟尘 日均值 10.28 mg/m³，超过限值 10 mg/m³，超标 0.03 倍（2026-11-24）",
          "Smoke dust daily mean 10.28 mg/m³ exceeds the limit of 10 mg/m³ by a factor of 0.03 (2026-11-24)"},
         {"hour_exceed",
          "{\"factor\":\"a21002\",\"value\":50.001,\"limit\":50,\"from\":\"2026-11-25T23:00:00+08:00\","
          "\"to\":\"2026-11-26T00:00:00+08:00\",\"standard\":\"DB 41/1066\"}",
-         "NOₓ 小时均值 50.001 mg/m³，超过限值 50 mg/m³ 的 0.00002 倍（2026-11-25 23:00–24:00，DB 41/1066）",
+         "NOₓ 小时均值 50.001 mg/m³，超过限值 50 mg/m³，超标 0.00002 倍（2026-11-25 23:00–24:00，DB 41/1066）",
          "NOₓ hourly mean 50.001 mg/m³ exceeds the limit of 50 mg/m³ by a factor of 0.00002 (2026-11-25 23:00–24:00, "
          "DB 41/1066)"},
         {"hour_exceed", "{}", "? 小时均值 ? ?，超过限值 ? ?（?）", "? hourly mean ? ? exceeds the limit of ? ? (?)"},
         {"silence", "{\"minutes\":12,\"cause\":\"link\"}", "设备已 12 分钟没有数据：通信中断",
-         "no data from the device for 12 min: connection lost"},
+         "No data from the device for 12 min: connection lost"},
         {"silence",
          "{\"minutes\":12,\"cause\":\"link\",\"cause_zh\":\"连接于 08:00 断开\",\"cause_en\":\"ended at 08:00\"}",
-         "设备已 12 分钟没有数据：连接于 08:00 断开", "no data from the device for 12 min: ended at 08:00"},
-        {"silence", "{\"minutes\":12}", "设备已 12 分钟没有数据", "no data from the device for 12 min"},
+         "设备已 12 分钟没有数据：连接于 08:00 断开", "No data from the device for 12 min: ended at 08:00"},
+        {"silence", "{\"minutes\":12}", "设备已 12 分钟没有数据", "No data from the device for 12 min"},
         {"no_data",
          "{\"factor\":\"a21026\",\"minutes\":40,\"from\":\"2026-11-25T08:00:00+08:00\",\"to\":\"2026-11-25T09:00:00+08:"
          "00\"}",
@@ -396,13 +396,13 @@ static void sentences(void **state)
         {"flag_abuse", "{\"factor\":\"a21026\",\"flag\":\"M\",\"share\":7.5,\"hours\":54}",
          "SO₂ 标记 M 占本月 7.5%，共 54 小时", "SO₂ carries mark M in 7.5 % of this month, 54 h"},
         {"clock_drift", "{\"seconds\":-725,\"limit_s\":600}", "设备时钟偏差 -725 秒，允许 600 秒",
-         "the device clock is off by -725 s, 600 s allowed"},
+         "The device clock is off by -725 s, 600 s allowed"},
         {"double_connection", "{\"n\":2,\"peers\":\"10.0.0.1, 10.0.0.2\"}",
          "同一设备标识有 2 个连接：10.0.0.1, 10.0.0.2", "2 connections use one device number: 10.0.0.1, 10.0.0.2"},
         {"disk_fault", "{\"path\":\"/var/lib\",\"error\":\"EIO\"}", "磁盘故障：/var/lib EIO",
-         "disk fault: /var/lib EIO"},
+         "Disk fault: /var/lib EIO"},
         {"engine_behind", "{\"seconds\":61,\"records\":123456}", "数据计算滞后 61 秒，积压 123456 条",
-         "evaluation is 61 s behind, 123456 records waiting"},
+         "Evaluation is 61 s behind, 123456 records waiting"},
         {"unheard", "{}", "unheard", "unheard"},
     };
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {

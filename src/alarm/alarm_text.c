@@ -9,15 +9,15 @@
 /* {name} is replaced; a clause in [ ] whose parameters are all missing is left out; elsewhere a missing one is "?". */
 static const char *const templates[ALARM_RULE_COUNT][2] = {
     [ALARM_R_HOUR_EXCEED] =
-        {"{factor} 小时均值 {value} {unit}，超过限值 {limit} {unit}[ 的 {over} 倍]（{period}[，{standard}]）",
+        {"{factor} 小时均值 {value} {unit}，超过限值 {limit} {unit}[，超标 {over} 倍]（{period}[，{standard}]）",
          "{factor} hourly mean {value} {unit} exceeds the limit of {limit} {unit}[ by a factor of "
          "{over}] ({period}[, {standard}])"},
     [ALARM_R_DAY_EXCEED] =
-        {"{factor} 日均值 {value} {unit}，超过限值 {limit} {unit}[ 的 {over} 倍]（{period}[，{standard}]）",
+        {"{factor} 日均值 {value} {unit}，超过限值 {limit} {unit}[，超标 {over} 倍]（{period}[，{standard}]）",
          "{factor} daily mean {value} {unit} exceeds the limit of {limit} {unit}[ by a factor of "
          "{over}] ({period}[, {standard}])"},
     [ALARM_R_SILENCE] = {"设备已 {minutes} 分钟没有数据[：{cause}]",
-                         "no data from the device for {minutes} min[: {cause}]"},
+                         "No data from the device for {minutes} min[: {cause}]"},
     [ALARM_R_NO_DATA] = {"{factor} 有效数据不足，缺 {minutes} 分钟[（{period}）][：{cause}]",
                          "{factor} lacks valid data for {minutes} min[ ({period})][: {cause}]"},
     [ALARM_R_CONSTANT] = {"{factor} 连续 {minutes} 分钟数值不变[，恒为 {value} {unit}][（{n} 个数据）]",
@@ -31,12 +31,12 @@ static const char *const templates[ALARM_RULE_COUNT][2] = {
          "{factor} carries mark {flag} in {share} % of this month[, {hours} h][, {suspicious} times "
          "when a limit was exceeded]"},
     [ALARM_R_CLOCK_DRIFT] = {"设备时钟偏差 {seconds} 秒[，允许 {limit_s} 秒]",
-                             "the device clock is off by {seconds} s[, {limit_s} s allowed]"},
+                             "The device clock is off by {seconds} s[, {limit_s} s allowed]"},
     [ALARM_R_DOUBLE_CONNECTION] = {"同一设备标识有 {n} 个连接[：{peers}]",
                                    "{n} connections use one device number[: {peers}]"},
-    [ALARM_R_DISK_FAULT] = {"磁盘故障[：{path}][ {error}]", "disk fault[: {path}][ {error}]"},
+    [ALARM_R_DISK_FAULT] = {"磁盘故障[：{path}][ {error}]", "Disk fault[: {path}][ {error}]"},
     [ALARM_R_ENGINE_BEHIND] = {"数据计算滞后 {seconds} 秒[，积压 {records} 条]",
-                               "evaluation is {seconds} s behind[, {records} records waiting]"},
+                               "Evaluation is {seconds} s behind[, {records} records waiting]"},
 };
 
 static const struct {

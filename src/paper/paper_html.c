@@ -17,7 +17,9 @@ static const char style[] =
     "h1{font-size:1.45rem;text-align:center;margin:1rem 0;font-family:'Noto Serif CJK SC',serif}"
     "h2{font-size:1.05rem;margin:1.2rem 0 .4rem;break-after:avoid}p{margin:.4rem 0;text-align:justify}"
     ".note{font-size:.8rem;color:#444}"
-    ".fig{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.5rem;margin:.6rem 0}"
+    /* Boxes in whole rows: two of three, not five and a last one alone. */
+    ".fig{display:grid;grid-template-columns:repeat(4,1fr);gap:.5rem;margin:.6rem "
+    "0}.fig.n3{grid-template-columns:repeat(3,1fr)}"
     ".fig div{border:1px solid #999;padding:.4rem .6rem;break-inside:avoid}.fig b{font-size:1.45rem;display:block}"
     ".fig small,.fig span{font-size:.8rem;color:#333}"
     "div.t{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.85rem;margin:.4rem 0}"
@@ -30,7 +32,8 @@ static const char style[] =
     "print-color-adjust:exact;-webkit-print-color-adjust:exact}"
     "svg{width:100%;height:auto;max-width:46rem;display:block;margin:.3rem 0}figure{margin:.6rem 0;break-inside:avoid}"
     "footer{border-top:1px solid #888;margin-top:1.2rem;padding-top:.3rem;font-size:.78rem;color:#333}"
-    ".break{break-before:page}";
+    ".break{break-before:page}"
+    "@media screen and (max-width:600px){.fig,.fig.n3{grid-template-columns:1fr 1fr}td,th{white-space:nowrap}}";
 
 static void esc(struct lt_buf *out, const char *s)
 {
@@ -71,7 +74,7 @@ static void marked(struct lt_buf *out, const char *text, const char *mark)
 static void figures(struct lt_buf *out, const json_t *b)
 {
     const json_t *items = json_object_get(b, "items");
-    lt_buf_adds(out, "<div class=fig>");
+    lt_buf_adds(out, json_array_size(items) % 3 == 0 ? "<div class=\"fig n3\">" : "<div class=fig>");
     for (size_t i = 0; i < json_array_size(items); i++) {
         const json_t *f = json_array_get(items, i);
         element(out, "<div><span>", paper_str(f, "label"), "</span><b>");

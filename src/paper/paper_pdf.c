@@ -240,7 +240,7 @@ static void one_figure(struct page *p, const json_t *f, double x, double w, doub
 static void figures(struct page *p, const json_t *b)
 {
     const json_t *items = json_object_get(b, "items");
-    size_t n = json_array_size(items), per_row = p->width > p->height ? 6 : 4;
+    size_t n = json_array_size(items), per_row = p->width > p->height ? 6 : n % 3 == 0 ? 3 : 4;
     double gap = 6, w = (inner(p) - gap * (double)(per_row - 1)) / (double)per_row;
     for (size_t i = 0; i < n; i += per_row) {
         double h = 0;

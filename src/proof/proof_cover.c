@@ -75,7 +75,7 @@ static void facts(struct paper *p, const struct gathered *g, const struct proof_
         row(p, "时段 Period", text);
     }
     time_text(h->sealed_at_ms, h->tz_min, a);
-    row(p, "固定时间 Sealed at", a);
+    row(p, "封存时间 Sealed at", a);
     time_text(h->from_ms, h->tz_min, a);
     time_text(h->to_ms, h->tz_min, b);
     snprintf(text, sizeof text, "%s — %s", a, b);
@@ -154,7 +154,7 @@ static void write_paper(struct paper *p, const struct proof_sources *s, const st
     contents(p, h, pack);
     paper_heading(p, "如何核验 How to check");
     paper_text(
-        p, "本包由系统在告警产生时自动固定，未经人手。离线核验：lantian verify 文件名；格式见 docs/FORMATS-proof.md，"
+        p, "本包由系统在告警产生时自动封存，未经人手。离线核验：lantian verify 文件名；格式见 docs/FORMATS-proof.md，"
            "任何人可据此另写核验程序。两种签名（SM2 与 Ed25519）覆盖全部内容，任一字节改动均可发现并定位。");
     paper_text(
         p,

@@ -7,6 +7,8 @@ import { chromium } from 'playwright-core'
 export const URL_BASE = process.env.LT_URL ?? 'http://127.0.0.1:8080'
 const ACCOUNTS_FILE = process.env.LT_ACCOUNTS ?? ''
 const BROWSER = process.env.LT_CHROMIUM ?? '/usr/bin/chromium'
+/** Longest wait for a page: generous, because the machine may be busy with everything else. */
+const WAIT_MS = 60000
 export const SIZES = { wall: { width: 1920, height: 1080 }, desk: { width: 1366, height: 768 }, phone: { width: 390, height: 844 } }
 
 /** LT_ACCOUNTS names a JSON file {"login":"password"}; without it the demonstration city's accounts are used. */
@@ -26,7 +28,7 @@ export async function launch() {
 }
 
 /** A fresh browser profile; everything that goes wrong in the page, or leaves the host, is collected. */
-export async function open(browser, { size = 'desk', theme, lang, reducedMotion = true } = {}) {
+export async function open(browser, { size = 'desk', theme, lang, reducedMotion = true, cookies = [] } = {}) {
   const context = await browser.newContext({
     viewport: SIZES[size], locale: 'zh-CN', timezoneId: 'Asia/Shanghai', reducedMotion: reducedMotion ? 'reduce' : 'no-preference',
     hasTouch: size === 'phone', isMobile: size === 'phone', acceptDownloads: true,
@@ -35,6 +37,7 @@ export async function open(browser, { size = 'desk', theme, lang, reducedMotion 
     if (t) localStorage.setItem('lt-theme', t)
     if (l) localStorage.setItem('lt-lang', l)
   }, [theme, lang])
+  if (cookies.length) await context.addCookies(cookies)
   const page = await context.newPage()
   const trouble = []
   const away = []
@@ -52,7 +55,29 @@ export class Pages {
   }
   /** Until nothing is a skeleton any more. The event stream stays open, so "network idle" would never come. */
   async settle() {
-    await this.page.waitForFunction(() => document.querySelector('#app')?.childElementCount && !document.querySelector('.sk'), null, { timeout: 20000 })
+    await this.page.waitForFunction(() => document.querySelector('#app')?.childElementCount && !document.querySelector('.sk'), null, { timeout: WAIT_MS })
+  }
+  /** As a link inside the pages does it: without loading the program anew. Waits until the page has what it asked for. */
+  async push(path) {
+    await this.page.evaluate((p) => document.querySelector('#app').__vue_app__.config.globalProperties.$router.push(p), path)
+    await this.quiet()
+  }
+  async quiet() {
+    await this.page.waitForFunction(() => {
+      const now = performance.getEntriesByType('resource').length
+      const was = window.lookedAt ?? -1
+      window.lookedAt = now
+      return was === now && !document.querySelector('.sk, [aria-busy=true]')
+    }, null, { timeout: WAIT_MS, polling: 60 })
+  }
+  /** The addresses of the router that need no number, and the ones the page links to; numbers of one shape count once. */
+  async links() {
+    return this.page.evaluate(() => {
+      const router = document.querySelector('#app').__vue_app__.config.globalProperties.$router
+      const plain = router.getRoutes().map((r) => r.path).filter((p) => p && !/[:*]/.test(p))
+      const here = [...document.querySelectorAll('a[href^="/"]:not([download])')].map((a) => a.getAttribute('href')).filter((h) => !h.startsWith('/api/'))
+      return { plain, here }
+    })
   }
   async signIn(login, path = '/') {
     await this.page.goto(`${URL_BASE}/sign-in${path === '/' ? '' : `?to=${encodeURIComponent(path)}`}`)
@@ -68,6 +93,10 @@ export class Pages {
   async toast(text) { await this.page.locator('.toast', { hasText: text }).first().waitFor() }
 }
 
+export const shape = (path) => {
+  const u = new URL(path, URL_BASE)
+  return u.pathname.replace(/\d+/g, ':n') + (u.search ? `?${[...u.searchParams.keys()].sort().join('&')}` : '')
+}
 /** Signed in on a page of his own. */
 export async function visit(browser, login, path = '/', options = {}) {
   const v = await open(browser, options)
@@ -97,6 +126,6 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/
 export async function axe(page) {
   // Evaluated through the debugger, which the page's content security policy does not concern.
   await page.evaluate(axeSource)
-  const result = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }))
+  const result = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'], resultTypes: ['violations'] }))
   return result.violations.map((v) => `${v.id} (${v.nodes.length}): ${v.nodes[0]?.target.join(' ')} ${v.nodes[0]?.failureSummary?.split('\n')[1]?.trim() ?? ''}`)
 }

@@ -6,33 +6,33 @@ import type { MessageKey } from '@/i18n'
 import { safeTarget } from '@/lib/target'
 
 declare module 'vue-router' {
-  interface RouteMeta { open?: boolean; title?: MessageKey; area?: 'map' | 'alarms' | 'sources' | 'air' | 'admin' | 'me' }
+  interface RouteMeta { open?: boolean; title?: MessageKey; area?: 'map' | 'alarms' | 'sources' | 'air' | 'admin' | 'me'; /** The kind a role must be allowed to read. */ needs?: string }
 }
 const DutyPage = () => import('@/pages/DutyPage.vue')
 
 const inside: RouteRecordRaw[] = [
   { path: '', name: 'duty', component: DutyPage, meta: { title: 'nav.duty', area: 'alarms' } },
   { path: 'map', name: 'map', component: () => import('@/pages/MapPage.vue'), meta: { title: 'nav.map', area: 'map' } },
-  { path: 'alarms', name: 'alarms', component: () => import('@/pages/AlarmListPage.vue'), meta: { title: 'nav.alarmList', area: 'alarms' } },
-  { path: 'alarms/:id(\\d+)', name: 'alarm', component: () => import('@/pages/AlarmPage.vue'), meta: { title: 'nav.alarm', area: 'alarms' } },
-  { path: 'precision', name: 'precision', component: () => import('@/pages/PrecisionPage.vue'), meta: { title: 'nav.precision', area: 'alarms' } },
+  { path: 'alarms', name: 'alarms', component: () => import('@/pages/AlarmListPage.vue'), meta: { needs: 'alarm', title: 'nav.alarmList', area: 'alarms' } },
+  { path: 'alarms/:id(\\d+)', name: 'alarm', component: () => import('@/pages/AlarmPage.vue'), meta: { needs: 'alarm', title: 'nav.alarm', area: 'alarms' } },
+  { path: 'precision', name: 'precision', component: () => import('@/pages/PrecisionPage.vue'), meta: { needs: 'rule', title: 'nav.precision', area: 'alarms' } },
   { path: 'sources', redirect: { name: 'enterprises' } },
   { path: 'enterprises', name: 'enterprises', component: () => import('@/pages/SourceListPage.vue'), props: { kind: 'enterprise' }, meta: { title: 'nav.enterprises', area: 'sources' } },
   { path: 'outlets', name: 'outlets', component: () => import('@/pages/SourceListPage.vue'), props: { kind: 'outlet' }, meta: { title: 'nav.outlets', area: 'sources' } },
   { path: 'devices', name: 'devices', component: () => import('@/pages/SourceListPage.vue'), props: { kind: 'device' }, meta: { title: 'nav.devices', area: 'sources' } },
-  { path: 'enterprises/:id(\\d+)', name: 'enterprise', component: () => import('@/pages/EnterprisePage.vue'), meta: { title: 'nav.enterprise', area: 'sources' } },
-  { path: 'outlets/:id(\\d+)', name: 'outlet', component: () => import('@/pages/OutletPage.vue'), meta: { title: 'nav.outlet', area: 'sources' } },
-  { path: 'devices/:id(\\d+)', name: 'device', component: () => import('@/pages/DevicePage.vue'), meta: { title: 'nav.device', area: 'sources' } },
-  { path: 'air', name: 'air', component: () => import('@/pages/AirBoardPage.vue'), meta: { title: 'nav.airBoard', area: 'air' } },
-  { path: 'air/stations/:id(\\d+)', name: 'air-station', component: () => import('@/pages/AirStationPage.vue'), meta: { title: 'nav.airStation', area: 'air' } },
-  { path: 'air/history', name: 'air-history', component: () => import('@/pages/AirHistoryPage.vue'), meta: { title: 'nav.airHistory', area: 'air' } },
-  { path: 'air/ranking', name: 'air-ranking', component: () => import('@/pages/AirRankingPage.vue'), meta: { title: 'nav.airRanking', area: 'air' } },
-  { path: 'air/targets', name: 'air-targets', component: () => import('@/pages/AirTargetsPage.vue'), meta: { title: 'nav.airTargets', area: 'air' } },
-  { path: 'air/papers', name: 'air-papers', component: () => import('@/pages/AirPapersPage.vue'), meta: { title: 'nav.airPapers', area: 'air' } },
-  { path: 'air/reviews', name: 'air-reviews', component: () => import('@/pages/AirReviewsPage.vue'), meta: { title: 'nav.airReviews', area: 'air' } },
+  { path: 'enterprises/:id(\\d+)', name: 'enterprise', component: () => import('@/pages/EnterprisePage.vue'), meta: { needs: 'enterprise', title: 'nav.enterprise', area: 'sources' } },
+  { path: 'outlets/:id(\\d+)', name: 'outlet', component: () => import('@/pages/OutletPage.vue'), meta: { needs: 'outlet', title: 'nav.outlet', area: 'sources' } },
+  { path: 'devices/:id(\\d+)', name: 'device', component: () => import('@/pages/DevicePage.vue'), meta: { needs: 'device', title: 'nav.device', area: 'sources' } },
+  { path: 'air', name: 'air', component: () => import('@/pages/AirBoardPage.vue'), meta: { needs: 'station', title: 'nav.airBoard', area: 'air' } },
+  { path: 'air/stations/:id(\\d+)', name: 'air-station', component: () => import('@/pages/AirStationPage.vue'), meta: { needs: 'station', title: 'nav.airStation', area: 'air' } },
+  { path: 'air/history', name: 'air-history', component: () => import('@/pages/AirHistoryPage.vue'), meta: { needs: 'station', title: 'nav.airHistory', area: 'air' } },
+  { path: 'air/ranking', name: 'air-ranking', component: () => import('@/pages/AirRankingPage.vue'), meta: { needs: 'rank_scheme', title: 'nav.airRanking', area: 'air' } },
+  { path: 'air/targets', name: 'air-targets', component: () => import('@/pages/AirTargetsPage.vue'), meta: { needs: 'air_target', title: 'nav.airTargets', area: 'air' } },
+  { path: 'air/papers', name: 'air-papers', component: () => import('@/pages/AirPapersPage.vue'), meta: { needs: 'air_target', title: 'nav.airPapers', area: 'air' } },
+  { path: 'air/reviews', name: 'air-reviews', component: () => import('@/pages/AirReviewsPage.vue'), meta: { needs: 'air_review', title: 'nav.airReviews', area: 'air' } },
   { path: 'air/import', name: 'air-import', component: () => import('@/pages/AirImportPage.vue'), meta: { title: 'nav.airImport', area: 'air' } },
   { path: 'evidence', name: 'evidence', component: () => import('@/pages/EvidenceListPage.vue'), meta: { title: 'nav.evidence', area: 'alarms' } },
-  { path: 'evidence/:id(\\d+)', name: 'evidence-one', component: () => import('@/pages/EvidencePage.vue'), meta: { title: 'nav.evidence', area: 'alarms' } },
+  { path: 'evidence/:id(\\d+)', name: 'evidence-one', component: () => import('@/pages/EvidencePage.vue'), meta: { needs: 'evidence', title: 'nav.evidence', area: 'alarms' } },
   { path: 'me', name: 'me', component: () => import('@/pages/MePage.vue'), meta: { title: 'nav.me', area: 'me' } },
   {
     path: 'admin', component: () => import('@/pages/AdminLayout.vue'), meta: { area: 'admin' },

@@ -1,14 +1,18 @@
 // What the server declares about itself: kinds, factors, rules, flows. Loaded once per language.
 import { shallowRef, watch } from 'vue'
 import { meta as load, type Field, type Kind, type Meta, type Move } from '@/api'
-import { locale } from '@/i18n'
+import { i18n, locale } from '@/i18n'
 import { setZone } from '@/lib/format'
 
 const meta = shallowRef<Meta | null>(null)
 let loading: Promise<void> | null = null
 
+/** Units of time are words; all others are written alike in both languages. */
+const unitWord = (unit: string): string => (i18n.global.te(`unitOf.${unit}`) ? i18n.global.t(`unitOf.${unit}`) : unit)
+
 export function ensureMeta(): Promise<void> {
   loading ??= load().then((m) => {
+    for (const k of m.kinds) for (const f of k.fields) if (f.unit) f.unit = unitWord(f.unit)
     meta.value = m
     setZone(m.city.tz_min)
   }, (error: unknown) => {

@@ -64,6 +64,9 @@ export function useT() {
     t: (key: MessageKey, params?: Params): string => (params ? t(key, params) : t(key)),
     /** For keys made from codes of the server: the code itself is shown when there is no word for it. */
     word: (prefix: string, code: string | null | undefined): string => (code ? (te(`${prefix}.${code}`) ? t(`${prefix}.${code}`) : code) : '—'),
+    /** Several things one after the other, and a remark, as the language writes them. */
+    listed: (things: readonly string[]): string => things.join(locale.value === 'zh' ? '、' : ', '),
+    remark: (text: string): string => (locale.value === 'zh' ? `（${text}）` : ` (${text})`),
     lang: computed(() => locale.value as Language),
   }
 }
