@@ -243,7 +243,9 @@ enum lt_err air_import_look(struct importer *m, struct lt_error *err)
         return e;
     if (!m->have_header)
         return lt_fail(err, LT_E_BAD_INPUT, "file",
-                       "no header with a time and a pollutant / 未找到含时间与污染物的表头", NULL, NULL);
+                       "no header with a time and a pollutant, such as time, station, PM2.5 / "
+                       "未找到含时间与污染物的表头，例如：时间、站点、PM2.5",
+                       NULL, NULL);
     which_ozone(m);
     if (o->co_ug >= 0) {
         if (r->co_given && r->co_ug != (o->co_ug == 1) && !r->mapping)

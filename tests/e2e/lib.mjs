@@ -38,6 +38,7 @@ export async function open(browser, { size = 'desk', theme, lang, reducedMotion 
     if (l) localStorage.setItem('lt-lang', l)
   }, [theme, lang])
   if (cookies.length) await context.addCookies(cookies)
+  context.setDefaultTimeout(WAIT_MS)
   const page = await context.newPage()
   const trouble = []
   const away = []
@@ -111,7 +112,7 @@ export function clean(v) {
   assert.deepEqual(v.trouble, [], 'errors in the page')
   assert.deepEqual(v.away, [], 'requests that leave the host')
 }
-export async function until(what, look, ms = 15000) {
+export async function until(what, look, ms = WAIT_MS) {
   const start = Date.now()
   for (;;) {
     const got = await look()

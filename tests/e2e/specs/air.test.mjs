@@ -97,6 +97,20 @@ test('an import in the wrong unit is explained, and nothing is written', async (
   await v.context.close()
 })
 
+test('a file with a column of its own name is read by hand once, and the reading is kept', async () => {
+  const v = await visitor('admin', '/air/import')
+  const { page } = v
+  await page.setInputFiles('input[type=file]', { name: 'own.csv', mimeType: 'text/csv', buffer: Buffer.from(hours(STATION.code).replace('PM25', 'fine dust')) })
+  const column = page.locator('.cols li', { hasText: 'fine dust' }).getByRole('combobox')
+  await column.click()
+  await page.getByRole('option', { name: 'PM₂.₅' }).click()
+  await page.getByRole('button', { name: '保存并使用此对应' }).click()
+  await page.locator('.opts').getByText('own.csv').waitFor() // the mapping is chosen by its name
+  assert.equal((await api(page, 'GET', '/air_mapping?limit=100')).items.filter((m) => m.name === 'own.csv').length, 1)
+  clean(v)
+  await v.context.close()
+})
+
 test('a target shows its road, and what-if moves what is left', async () => {
   const v = await visitor('analyst', `/air/targets?id=${target.id}`)
   const { page } = v

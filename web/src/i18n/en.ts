@@ -1085,7 +1085,7 @@ export const en: Messages = {
     },
     changedN: 'Changed',
     hours: 'Hours',
-    byDay: 'By day',
+    byDay: 'Alarms by day',
     by: 'Broken down',
     of: {
       day: 'Day',

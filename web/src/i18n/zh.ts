@@ -1083,7 +1083,7 @@ export const zh = {
     },
     changedN: '内容变化',
     hours: '涉及小时',
-    byDay: '按日',
+    byDay: '每日告警变化（条）',
     by: '分类统计',
     of: {
       day: '日期',
