@@ -43,7 +43,7 @@ static void print_subject(const struct wanted *o, const json_t *m)
         const char *group, *key, *zh, *en;
     } rows[] = {{NULL, "name", "证据包", "package"},
                 {NULL, "type", "类型", "type"},
-                {NULL, "sealed_at", "固定时间", "sealed at"},
+                {NULL, "sealed_at", "封存时间", "sealed at"},
                 {"alarm", "rule", "规则", "rule"},
                 {"subject", "enterprise_name", "企业", "enterprise"},
                 {"subject", "outlet_name", "排放口", "outlet"},
