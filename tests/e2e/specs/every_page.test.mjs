@@ -1,7 +1,7 @@
 // Every role walks every page it can reach: nothing written by hand is the list, the router and the links of the pages are.
 // Themes, languages and sizes go round by number, so that over all pages each meets each. The first role that reaches a page
 // looks at it thoroughly; of the pages others have looked at, a role takes every third, another role others. LT_LONG=1 takes
-// the whole product of roles, pages, sizes, themes and languages.
+// the whole product of roles, pages, sizes, themes and languages. Runs with LT_EVERY_PAGE=1 or LT_LONG=1.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { axe, launch, open, Pages, shape } from '../lib.mjs'
@@ -91,11 +91,13 @@ async function walk(login, number) {
   return { faults, pages: seen.size }
 }
 
-test('every role, every page: no error, no fault of accessibility, nothing leaves the host, fits a phone', async (t) => {
-  // Three roles at a time: the pages mostly wait for answers.
+// On request: it takes minutes, and how many on a quiet machine is not measured yet.
+const WANTED = LONG || process.env.LT_EVERY_PAGE === '1'
+test('every role, every page: no error, no fault of accessibility, nothing leaves the host, fits a phone', { skip: !WANTED }, async (t) => {
+  // Two roles at a time: the pages mostly wait for answers.
   const queue = ROLES.map((login, i) => [login, i])
   const found = []
   const worker = async () => { for (let job; (job = queue.shift());) { const r = await walk(...job); found.push(...r.faults.map((f) => `${job[0]} ${f}`)); t.diagnostic(`${job[0]}: ${r.pages} pages`); assert.ok(r.pages > 8, `${job[0]} reaches pages`) } }
-  await Promise.all(LONG ? [worker()] : [worker(), worker(), worker()])
+  await Promise.all(LONG ? [worker()] : [worker(), worker()])
   assert.deepEqual([...new Set(found)], [])
 })
