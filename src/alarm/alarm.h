@@ -91,7 +91,8 @@ enum lt_err alarm_verdicts(const struct record_ctx *x, int64_t id, struct jsonw 
 /* ---- words ---- */
 /* The sentence of a rule from its parameters, e.g. "SO₂ 小时均值 58.3 mg/m³，超过限值 35 mg/m³，超标 0.67
  * 倍（2026-11-25 08:00–09:00，GB 13223）". A pure function: same parameters, same sentence. Parameters used, beside
- * factor, value, limit, from, to: hour_exceed, day_exceed  standard, valid (share of valid minutes or hours, %)
+ * factor, value, limit, from, to:
+ *   hour_exceed, day_exceed  standard, valid (share of valid minutes or hours, %)
  *   silence, no_data         minutes (since the last data), cause (never|link|device|sub_packet|unknown)
  *   constant                 minutes, n (equal values)
  *   out_of_range             min, max (of the range), n
