@@ -129,6 +129,13 @@ def a_rule_needs_its_replay():
     status, body = POST.request("POST", "/api/v1/rule/import?format=csv&dry_run=1", sheet, ADMIN.headers)
     assert status == 200 and body["updated"] == 1, body
 
+    file = rules_file("cli.csv", sheet.decode())  # nor is the command line a way around it
+    r1 = cli("import", "rule", file, "--data", POST.data, check=2)
+    assert "--override REASON" in r1.stderr.decode(), r1.stderr
+    cli("import", "rule", file, "--data", POST.data, "--override", " ", check=2)
+    assert "1 changed" in cli("import", "rule", file, "--data", POST.data, "--dry-run", check=0).stdout.decode()
+    assert rule("hour_exceed")["version"] == r["version"]
+
     change = [{"code": "hour_exceed", "enter_fix": "1.2"}]
     made = ADMIN.must("POST", "/api/v1/replay", {"change": change, "note": "20 % more"}, (201,))
     assert made["state"] == "queued" and made["change"] == {"items": [{"code": "hour_exceed", "enter_fix": 1.2}]}, made
@@ -154,6 +161,16 @@ def a_rule_needs_its_replay():
     assert [x["code"] for x in answer["rules"]] == ["hour_exceed"] and answer["limits"] == [], answer
     assert rule("hour_exceed")["enter_fix"] is None
     refused(ADMIN.call("POST", f"/api/v1/replay/{back['id']}/apply", {}), "")  # it has been done
+
+    today = ADMIN.must("POST", "/api/v1/replay", {"change": [{"limits": "today"}]}, (201,))  # shows, changes nothing
+    assert wait_for(ADMIN, today["id"])["result"]["change"]["gained"] == 0
+    assert ADMIN.call("POST", f"/api/v1/replay/{today['id']}/apply", {})[1]["error"]["code"] == "BAD_INPUT"
+
+    cli("import", "rule", file, "--data", POST.data, "--override", "court order 12", check=0)
+    assert rule("hour_exceed")["enter_fix"] == 1.2
+    audit = ADMIN.must("GET", "/api/v1/audit?kind=rule&limit=20")["items"]
+    assert any(a["action"] == "override" and a["detail"]["reason"] == "court order 12" for a in audit), audit
+    cli("import", "rule", rules_file("cli2.csv", "code,enter_fix\r\nhour_exceed,\r\n"), "--data", POST.data, "--override", "test", check=0)
 
 
 def differences_come_in_pages():
@@ -235,6 +252,7 @@ def queue_cancel_and_restart():
 
 
 def first_set_up_needs_none():
+    cli("import", "rule", rules_file("new.csv", "code,enter_fix\r\nhour_exceed,1.3\r\n"), "--data", tempfile.mkdtemp(dir=DIR), check=0)
     with Post().start() as post:
         admin = administrator(post)
         r = next(x for x in admin.must("GET", "/api/v1/rule?limit=100")["items"] if x["code"] == "silence")
@@ -245,6 +263,7 @@ def first_set_up_needs_none():
             assert len(read_answers(s, 1)) == 1
         status, answer = admin.call("PATCH", f"/api/v1/rule/{r['id']}", {"version": r["version"], "enter_fix": 4})
         assert status == 409 and answer["error"]["code"] == "REPLAY_NEEDED", answer
+        cli("import", "rule", rules_file("first.csv", "code,enter_fix\r\nsilence,5\r\n"), "--data", post.data, check=2)
         made = admin.must("POST", "/api/v1/replay", {"change": [{"code": "silence", "enter_fix": 4}]}, (201,))
         end = time.monotonic() + 60
         while (got := admin.must("GET", f"/api/v1/replay/{made['id']}"))["state"] != "finished":

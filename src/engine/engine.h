@@ -60,10 +60,14 @@ enum engine_change_field { /* bits of engine_change.given */
                            ENGINE_C_FROM = 128,
                            ENGINE_C_TO = 256,
                            ENGINE_C_LIMIT = 512,
-                           ENGINE_C_BASIS = 1024
+                           ENGINE_C_BASIS = 1024,
+                           ENGINE_C_TODAY = 2048
 };
+/* Instead of the limits known when an hour closed: those known today, each within its own dates. What a limit entered
+ * late, or with a date in the past, would have said. */
+#define ENGINE_LIMITS_TODAY INT64_C(-1)
 struct engine_change {
-    int64_t limit_id; /* of a factor_limit record; 0: of a rule */
+    int64_t limit_id; /* of a factor_limit record; 0: of a rule; ENGINE_LIMITS_TODAY */
     unsigned rule;    /* enum alarm_rule */
     unsigned given;
     bool enabled, converted;

@@ -576,11 +576,22 @@ static bool on_later_rule(void *user, const struct record_row *row)
     return true;
 }
 
+static bool limits_of_today(const struct engine *e)
+{
+    for (size_t i = 0; i < e->private->n_change; i++) {
+        if (e->private->change[i].limit_id == ENGINE_LIMITS_TODAY) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum lt_err each_of(struct engine *e, size_t part, struct loading *l, struct lt_error *err)
 {
     const struct record_kind *k = record_kind_find(lt_slice_of(parts[part].kind));
     if (e->private) {
-        enum lt_err r = record_each_at(e->db, k, e->config_ms, parts[part].each, l, err);
+        bool today = parts[part].each == on_limit && limits_of_today(e);
+        enum lt_err r = record_each_at(e->db, k, today ? INT64_MAX : e->config_ms, parts[part].each, l, err);
         return r == LT_OK && parts[part].each == on_rule ? record_each_at(e->db, k, INT64_MAX, on_later_rule, l, err)
                                                          : r;
     }

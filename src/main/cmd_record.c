@@ -5,7 +5,9 @@
 #include "main/opt.h"
 #include "main/tell.h"
 #include "main/whole_file.h"
+#include "record/audit.h"
 #include "record/record.h"
+#include "replay/replay_job.h"
 #include "sheet/sheet.h"
 
 #include <errno.h>
@@ -15,8 +17,8 @@
 #include <unistd.h>
 
 struct job {
-    const char *command, *data, *format_text, *lang_text;
-    int64_t tz_min;
+    const char *command, *data, *format_text, *lang_text, *override;
+    int64_t tz_min, replay;
     bool dry_run, json;
     const struct record_kind *kind;
     const char *file;
@@ -115,6 +117,60 @@ static void print_report(const struct job *j, struct lt_slice json, const struct
                 "lantian import: a post that is running takes these over at its next change of settings or restart\n");
 }
 
+/* Why the replay was left out stays in the audit trail, with the rules it let in. */
+static enum lt_err note_override(const struct job *j, struct lt_error *err)
+{
+    struct lt_buf detail = LT_BUF_INIT(8192);
+    struct jsonw w;
+    jsonw_init(&w, &detail);
+    jsonw_object(&w);
+    jsonw_kstr(&w, "reason", j->override);
+    jsonw_kstr(&w, "file", j->file);
+    jsonw_object_end(&w);
+    const struct audit_entry a = {
+        .who = &j->who, .at_ms = j->x.now_ms, .action = "override", .kind = "rule", .detail = lt_buf_slice(&detail)};
+    enum lt_err e = jsonw_ok(&w) ? audit_add(j->db, &a, err) : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    lt_buf_fini(&detail);
+    return e;
+}
+
+/* The command line is no way around the replay that a change of rules needs. */
+static enum lt_err rules_through_gate(const struct job *j, const struct replay_rules *before, struct lt_error *err)
+{
+    struct replay_change *change = calloc(1, sizeof *change);
+    struct replay_rules after;
+    enum lt_err e = change ? replay_rules_now(j->db, &after, err) : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    if (e == LT_OK)
+        replay_rules_change(before, &after, change);
+    if (e == LT_OK && change->n && j->override)
+        e = note_override(j, err);
+    else if (e == LT_OK)
+        e = replay_gate(&j->x, j->data, j->replay, before, change, err);
+    if (e == LT_OK && change->n && j->replay)
+        e = replay_applied(&j->x, j->replay, err);
+    free(change);
+    return e;
+}
+
+static enum lt_err take_in(struct job *j, struct lt_slice file, struct jsonw *w, struct record_import *sum,
+                           struct lt_error *err)
+{
+    bool xlsx = j->format_text ? wants_xlsx(j) : sheet_is_xlsx(file), gated = strcmp(j->kind->name, "rule") == 0;
+    struct replay_rules *before = gated ? calloc(1, sizeof *before) : NULL;
+    enum lt_err e = !gated ? LT_OK : !before ? lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL) : sql_begin(j->db, err);
+    bool begun = gated && e == LT_OK;
+    if (begun)
+        e = replay_rules_now(j->db, before, err);
+    if (e == LT_OK)
+        e = record_import(&j->x, j->kind, file, xlsx ? RECORD_XLSX : RECORD_CSV, j->dry_run, w, sum, err);
+    if (begun && e == LT_OK && !j->dry_run && sum->errors == 0)
+        e = rules_through_gate(j, before, err);
+    if (begun)
+        e = sql_end(j->db, e, err);
+    free(before);
+    return e;
+}
+
 int cmd_import(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "air") == 0) /* hourly values are no records */
@@ -125,24 +181,28 @@ int cmd_import(int argc, char **argv)
                                {"--dry-run", OPT_FLAG, &j.dry_run, NULL, "check only"},
                                {"--lang", OPT_TEXT, &j.lang_text, "zh|en", "language of messages (default zh)"},
                                {"--tz", OPT_INT, &j.tz_min, "MINUTES", "offset of the city from UTC (default 480)"},
-                               {"--json", OPT_FLAG, &j.json, NULL, "report as JSON"}};
+                               {"--json", OPT_FLAG, &j.json, NULL, "report as JSON"},
+                               {"--replay", OPT_INT, &j.replay, "ID", "of rules: the finished replay of this change"},
+                               {"--override", OPT_TEXT, &j.override, "REASON",
+                                "of rules: without a replay; the reason stays in the audit trail"}};
     struct lt_buf file = LT_BUF_INIT(SHEET_FILE_MAX), report = LT_BUF_INIT(4u << 20);
     struct record_import sum = {0};
     struct lt_error err;
     int r = begin(&j, opts, sizeof opts / sizeof opts[0], "import KIND [FILE] --data DIR [--dry-run]", argc, argv);
     if (r)
         return end(&j, r);
+    if (j.override && !j.override[strspn(j.override, " ")])
+        return end(&j, complain(&j, "--override wants", "a reason"));
     struct jsonw w;
     jsonw_init(&w, &report);
     enum lt_err e = whole_file(j.file, "20 MB", &file, &err);
-    if (e == LT_OK) {
-        bool xlsx = j.format_text ? wants_xlsx(&j) : sheet_is_xlsx(lt_buf_slice(&file));
-        e = record_import(&j.x, j.kind, lt_buf_slice(&file), xlsx ? RECORD_XLSX : RECORD_CSV, j.dry_run, &w, &sum,
-                          &err);
-    }
+    if (e == LT_OK)
+        e = take_in(&j, lt_buf_slice(&file), &w, &sum, &err);
     if (e == LT_OK)
         print_report(&j, lt_buf_slice(&report), &sum);
     r = e != LT_OK ? tell_error("import", &err) : sum.errors ? 2 : 0;
+    if (e == LT_E_REPLAY_NEEDED)
+        fprintf(stderr, "lantian import: here the replay is named by --replay ID; without one, --override REASON\n");
     lt_buf_fini(&file);
     lt_buf_fini(&report);
     return end(&j, r);

@@ -27,8 +27,9 @@ struct replay_change { /* sorted, without items that change nothing */
     struct engine_change item[REPLAY_CHANGES_MAX];
     size_t n;
 };
-/* From [{"code":…,"enter_fix":…} | {"limit":id,"limit_value":…}]. Unknown names, values out of range and fields that
- * are what they are now are told or left out. */
+/* From [{"code":…,"enter_fix":…} | {"limit":id,"limit_value":…} | {"limits":"today"}]: the last judges each hour by the
+ * limits known today, within their dates, and cannot go live (it says what the record would be). Unknown names, values
+ * out of range and fields that are what they are now are told or left out. */
 enum lt_err replay_change_parse(struct sql_db *db, const json_t *items, int tz_min, struct replay_change *ret,
                                 struct lt_error *err) LT_MUST_CHECK;
 /* Of a table with a header line code,enter_fix,… (CSV). */

@@ -263,12 +263,23 @@ static enum lt_err parse_rule(struct parsing *p, const json_t *item, struct engi
     return e;
 }
 
+static enum lt_err parse_today(struct parsing *p, const json_t *item, struct engine_change *c)
+{
+    const char *s = json_string_value(json_object_get(item, "limits"));
+    if (!s || strcmp(s, "today") != 0 || json_object_size(item) != 1)
+        return wrong("limits", "{\"limits\":\"today\"}", p->err);
+    c->limit_id = ENGINE_LIMITS_TODAY;
+    c->given = ENGINE_C_TODAY;
+    return LT_OK;
+}
+
 static enum lt_err add_item(struct parsing *p, const json_t *item)
 {
     struct engine_change c = {0};
-    enum lt_err e = !json_is_object(item)            ? wrong("change", "[{\"code\":…}]", p->err)
-                    : json_object_get(item, "limit") ? parse_limit(p, item, &c)
-                                                     : parse_rule(p, item, &c);
+    enum lt_err e = !json_is_object(item)             ? wrong("change", "[{\"code\":…}]", p->err)
+                    : json_object_get(item, "limit")  ? parse_limit(p, item, &c)
+                    : json_object_get(item, "limits") ? parse_today(p, item, &c)
+                                                      : parse_rule(p, item, &c);
     for (size_t i = 0; e == LT_OK && i < p->ret->n; i++)
         if (p->ret->item[i].limit_id == c.limit_id && p->ret->item[i].rule == c.rule)
             e = lt_fail(p->err, LT_E_DUPLICATE, "change", "change",
@@ -386,7 +397,9 @@ void replay_change_json(const struct replay_change *c, int tz_min, struct jsonw 
     for (size_t i = 0; i < c->n; i++) {
         const struct engine_change *x = &c->item[i];
         jsonw_object(w);
-        if (x->limit_id)
+        if (x->limit_id == ENGINE_LIMITS_TODAY)
+            jsonw_kstr(w, "limits", "today");
+        else if (x->limit_id)
             jsonw_ki64(w, "limit", x->limit_id);
         else
             jsonw_kstr(w, "code", alarm_rule_code((enum alarm_rule)x->rule));

@@ -71,8 +71,13 @@ static enum lt_err never_received(struct sql_db *db, const char *dir, bool *ret,
     struct journal_batch *b = NULL;
     int64_t frames = 0;
     *ret = false;
-    enum lt_err e =
-        sql_get_i64(db, "SELECT count(*) FROM (SELECT 1 FROM ledger WHERE stored > 0 LIMIT 1)", NULL, &frames, err);
+    /* a post that never ran has no such tables yet */
+    enum lt_err e = sql_get_i64(db, "SELECT count(*) = 0 FROM sqlite_master WHERE name = 'ledger'", NULL, &frames, err);
+    if (e != LT_OK || frames) {
+        *ret = e == LT_OK;
+        return e;
+    }
+    e = sql_get_i64(db, "SELECT count(*) FROM (SELECT 1 FROM ledger WHERE stored > 0 LIMIT 1)", NULL, &frames, err);
     if (e != LT_OK || frames)
         return e;
     /* The ledger is written at checkpoints: what lies behind the last one is in the journal. */
@@ -235,6 +240,10 @@ static enum lt_err apply_all(const struct record_ctx *x, const char *dir, int64_
         e = replay_rules_now(x->db, &before, err);
     if (e == LT_OK)
         e = replay_gate(x, dir, replay, &before, change, err);
+    for (size_t i = 0; e == LT_OK && i < change->n; i++)
+        if (change->item[i].limit_id == ENGINE_LIMITS_TODAY)
+            e = lt_fail(err, LT_E_BAD_INPUT, "change", "the limits of today are in force already / 今日限值已经生效",
+                        NULL, NULL);
     for (size_t i = 0; e == LT_OK && i < json_array_size(items) && i < REPLAY_CHANGES_MAX; i++)
         if ((e = apply_item(x, json_array_get(items, i), &ret[i], faults, err)) == LT_OK)
             *ret_n = i + 1;

@@ -182,6 +182,24 @@ static void live_three_days(struct town *t, uint64_t seed, bool changes)
     assert_int_equal(engine_checkpoint(t->w.e, NULL), LT_OK);
 }
 
+/* The limit of the first outlet was lowered on the second day, for hours long closed too. They stay as they were
+ * judged, by what was known; a replay by the limits of today says which of them are above it. */
+static void a_late_limit_is_shown(struct town *t)
+{
+    const struct replay_change today = {.item = {{.limit_id = ENGINE_LIMITS_TODAY, .given = ENGINE_C_TODAY}}, .n = 1};
+    struct replay *r = replay(t, 20261129, 20261201, &today);
+    const struct replay_result *s = replay_result(r);
+    assert_int_equal(s->differences, 0);
+    assert_true(s->gained > 5);
+    for (size_t i = 0; i < replay_diffs(r); i++) {
+        const struct replay_diff *d = replay_diff_at(r, i);
+        assert_true(d->outlet == t->outlet[0]);
+        if (d->what == REPLAY_ALARM && d->how == REPLAY_GAINED)
+            assert_true(d->period_ms < T0 + 2200 * LT_MIN_MS && d->after.limit == 25 * LT_FIX_ONE);
+    }
+    replay_free(&r);
+}
+
 static void same_rules_same_result(void **state)
 {
     for (uint64_t seed = 1; seed <= 3; seed++) {
@@ -203,6 +221,8 @@ static void same_rules_same_result(void **state)
             assert_int_equal(ask(&t.w, "SELECT count(DISTINCT rule_version) FROM alarm WHERE rule = 'hour_exceed'"), 3);
         uint64_t hours = s->hours;
         replay_free(&r);
+        if (seed == 2)
+            a_late_limit_is_shown(&t);
         /* a day in the middle: warmed up by what went before */
         r = replay(&t, 20261130, 20261130, NULL);
         assert_int_equal(replay_result(r)->differences, 0);
@@ -370,6 +390,11 @@ static void equal_changes_have_equal_texts(void **state)
     assert_int_equal(parse_fails(&t, "[{\"code\":\"silence\",\"enter_fix\":3},{\"code\":\"silence\",\"leave_fix\":1}]"),
                      LT_E_DUPLICATE);
     assert_int_equal(parse_fails(&t, "{\"code\":\"silence\"}"), LT_E_FIELD_TYPE);
+    assert_int_equal(parse_fails(&t, "[{\"limits\":\"tomorrow\"}]"), LT_E_FIELD_TYPE);
+    assert_int_equal(parse_fails(&t, "[{\"limits\":\"today\"},{\"limits\":\"today\"}]"), LT_E_DUPLICATE);
+    parse(&t, "[{\"code\":\"silence\",\"enter_fix\":3},{\"limits\":\"today\"}]", &b);
+    text_of(&b, y);
+    assert_string_equal(y, "[{\"limits\":\"today\"},{\"code\":\"silence\",\"enter_fix\":3}]");
     /* a change made to the records is read back as the same change */
     struct replay_rules before, after;
     assert_int_equal(replay_rules_now(t.w.db, &before, NULL), LT_OK);
