@@ -139,8 +139,8 @@ const struct topo_device *topo_device_mn(const struct topo *t, const char *mn);
 /* May he see what lies in this territory and belongs to this enterprise (0: none)? */
 bool topo_sees(const struct topo *t, const struct auth_ctx *who, int64_t territory, int64_t enterprise);
 
-/* ---- sign-in limiter ---- */
-#define LIMITER_SLOTS 4096 /* addresses remembered; the longest unused of a few gives way */
+/* ---- limiter: of signing in by address, of costly requests by person ---- */
+#define LIMITER_SLOTS 4096 /* remembered; the longest unused of a few gives way */
 struct limiter {
     pthread_mutex_t lock;
     struct {
@@ -150,7 +150,8 @@ struct limiter {
     } slot[LIMITER_SLOTS];
 };
 void limiter_init(struct limiter *l);
-/* Takes one try of the address: a burst of 10, then one each 6 s. False: none left. */
+/* Takes one try of the address (or "verify 12", a deed and a person): a burst of 10, then one each 6 s. False: none
+ * left. */
 bool limiter_take(struct limiter *l, const char *address, int64_t now_ms);
 void limiter_give_back(struct limiter *l, const char *address, int64_t now_ms); /* the try succeeded */
 

@@ -76,18 +76,16 @@ void evidence_item_extra(void *ctx, const struct record_row *row, struct jsonw *
 
 static enum lt_err write_manifest(struct api_call *c, struct proof *p, int64_t id, struct lt_error *err)
 {
-    struct lt_buf file = LT_BUF_INIT(PACK_MAX);
-    struct lt_slice manifest = {0};
+    struct lt_buf manifest = LT_BUF_INIT(JSONR_SIZE_MAX);
     json_t *tree = NULL;
-    enum lt_err e = proof_file(c->t->db, proof_dir(p), id, NULL, NULL, &file, err);
+    enum lt_err e = proof_entry(c->t->db, proof_dir(p), id, "manifest.json", &manifest, err);
     jsonw_key(&c->w, "manifest");
-    if (e == LT_OK && proof_pack_find(lt_buf_slice(&file), "manifest.json", &manifest) &&
-        jsonr_object(manifest, JSONR_SIZE_MAX, &tree, NULL) == LT_OK)
+    if (e == LT_OK && jsonr_object(lt_buf_slice(&manifest), JSONR_SIZE_MAX, &tree, NULL) == LT_OK)
         jsonw_tree(&c->w, tree);
     else
         jsonw_null(&c->w); /* removed, or damaged: the check says so */
     json_decref(tree);
-    lt_buf_fini(&file);
+    lt_buf_fini(&manifest);
     return LT_OK;
 }
 
@@ -181,8 +179,8 @@ static const char *type_of(struct lt_slice name)
 HANDLER(evidence_entry_get)
 {
     struct proof *p;
-    struct lt_slice name = http_query(c->req, "name"), data;
-    struct lt_buf file = LT_BUF_INIT(PACK_MAX);
+    struct lt_slice name = http_query(c->req, "name");
+    struct lt_buf data = LT_BUF_INIT(PACK_MAX);
     char z[CHAIN_ZIP_NAME + 1];
     int64_t id = 0;
     enum lt_err e = proof_of(c, &p, err);
@@ -191,9 +189,7 @@ HANDLER(evidence_entry_get)
     if (!name.p || !chain_zip_name_ok(name))
         return lt_fail(err, LT_E_FIELD_REQUIRED, "name", "name", NULL, NULL);
     lt_text_copy_slice(z, sizeof z, name);
-    e = proof_file(c->t->db, proof_dir(p), id, NULL, NULL, &file, err);
-    if (e == LT_OK && !proof_pack_find(lt_buf_slice(&file), z, &data))
-        e = lt_fail(err, LT_E_NOT_FOUND, NULL, "entry", z, NULL);
+    e = proof_entry(c->t->db, proof_dir(p), id, z, &data, err);
     bool whole = strncmp(z, "attachment/", 11) != 0;              /* what people handed in is never shown as a page */
     if (e == LT_OK && (!whole || strcmp(z, "frames.bin") == 0)) { /* the evidence itself, not its description */
         char detail[CHAIN_ZIP_NAME + 32];
@@ -209,8 +205,20 @@ HANDLER(evidence_entry_get)
             http_set_filename(c->res, strrchr(z, '/') + 1);
         lt_buf_add(&c->res->body, data.p, data.n);
     }
-    lt_buf_fini(&file);
+    lt_buf_fini(&data);
     return e;
+}
+
+/* What hashes a whole package or seals a day: some at once, then one each six seconds a person, and the others are not
+ * kept waiting by him. */
+static enum lt_err not_too_often(struct api_call *c, const char *what, struct lt_error *err)
+{
+    char key[48];
+    snprintf(key, sizeof key, "%s %lld", what, (long long)c->who.user_id);
+    if (limiter_take(&c->a->limiter, key, lt_mono_ms()))
+        return LT_OK;
+    return lt_fail(err, LT_E_LIMIT, NULL, c->req->lang == LT_ZH ? "封存或核验次数" : "seals or checks of a package",
+                   "10", NULL);
 }
 
 /* The hash in the register must be that of the file too: a whole package put in the place of another is found. */
@@ -272,7 +280,7 @@ HANDLER(evidence_verify_post)
     struct proof *p;
     int64_t id = 0;
     enum lt_err e = proof_of(c, &p, err);
-    if (e || (e = load(c, &id, &row, err)))
+    if (e || (e = not_too_often(c, "verify", err)) || (e = load(c, &id, &row, err)))
         return e;
     e = verify_file(c, p, &row, err);
     record_row_fini(&row);
@@ -552,7 +560,7 @@ HANDLER(proof_seal_post)
     struct proof *p;
     struct chain_day d;
     enum lt_err e = proof_of(c, &p, err);
-    if (e || (e = proof_seal_now(p, c->t->db, c->now_ms, &d, err)))
+    if (e || (e = not_too_often(c, "seal", err)) || (e = proof_seal_now(p, c->t->db, c->now_ms, &d, err)))
         return e;
     char day[16];
     snprintf(day, sizeof day, "%04d-%02d-%02d", d.day / 10000, d.day / 100 % 100, d.day % 100);

@@ -307,9 +307,14 @@ void proof_custody_write(struct sql_db *db, int64_t evidence, int tz_min, bool a
  * else reads it into out. */
 enum lt_err proof_file(struct sql_db *db, const char *dir, int64_t evidence, int *ret_fd, uint64_t *ret_size,
                        struct lt_buf *out, struct lt_error *err) LT_MUST_CHECK;
+/* One entry of that file, appended to out, without reading the others; unchecked. LT_E_NOT_FOUND; LT_E_CORRUPT where no
+ * entry begins. */
+enum lt_err proof_entry(struct sql_db *db, const char *dir, int64_t evidence, const char *name, struct lt_buf *out,
+                        struct lt_error *err) LT_MUST_CHECK;
 void proof_verdict_write(const struct proof_verdict *v, enum lt_lang lang, struct jsonw *w); /* members of an object */
 
-/* Seals what is there now (days that are over first). */
+/* Seals what is there now (days that are over first). LT_E_BUSY when another seal is not done within PROOF_WAIT_S. */
+#define PROOF_WAIT_S 5
 enum lt_err proof_seal_now(struct proof *p, struct sql_db *db, int64_t now_ms, struct chain_day *ret,
                            struct lt_error *err) LT_MUST_CHECK;
 /* Begins a check in the background; LT_E_BUSY while one runs. */

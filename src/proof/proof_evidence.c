@@ -159,6 +159,69 @@ enum lt_err proof_file(struct sql_db *db, const char *dir, int64_t evidence, int
     return LT_OK;
 }
 
+static bool read_at(int fd, uint64_t at, char *to, size_t n)
+{
+    while (n > 0) {
+        ssize_t got = pread(fd, to, n, (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        to += got;
+        at += (uint64_t)got;
+        n -= (size_t)got;
+    }
+    return true;
+}
+
+static uint32_t le(const char *p, int n)
+{
+    uint32_t v = 0;
+    while (n-- > 0)
+        v = v << 8 | (unsigned char)p[n];
+    return v;
+}
+
+/* Along the local headers, as they are drawn in FORMATS-proof.md. */
+static enum lt_err find_entry(int fd, uint64_t size, const char *name, struct lt_buf *out, struct lt_error *err)
+{
+    uint64_t at = 0;
+    for (int i = 0; i < CHAIN_ZIP_ENTRIES; i++) {
+        char head[30], z[CHAIN_ZIP_NAME];
+        if (size - at < sizeof head || !read_at(fd, at, head, sizeof head))
+            break;
+        if (memcmp(head, "PK\3\4", 4) != 0)
+            return lt_fail(err, LT_E_NOT_FOUND, NULL, "entry", name, NULL); /* the directory begins */
+        uint32_t n = le(head + 22, 4), name_n = le(head + 26, 2), extra = le(head + 28, 2);
+        uint64_t data = at + sizeof head + name_n + extra;
+        if (name_n > sizeof z || data > size || n > size - data || !read_at(fd, at + sizeof head, z, name_n))
+            break;
+        if (lt_slice_is((struct lt_slice){z, name_n}, name)) {
+            char *p = n ? lt_buf_reserve(out, n) : NULL;
+            if (n && !p)
+                return lt_fail(err, LT_E_TOO_LARGE, NULL, "entry", "the limit", NULL);
+            out->n += n;
+            return n == 0 || read_at(fd, data, p, n) ? LT_OK
+                                                     : lt_fail(err, LT_E_IO, NULL, "evidence", strerror(errno), NULL);
+        }
+        at = data + n;
+    }
+    return lt_fail(err, LT_E_CORRUPT, NULL, "evidence", "no entry begins where one should", NULL);
+}
+
+enum lt_err proof_entry(struct sql_db *db, const char *dir, int64_t evidence, const char *name, struct lt_buf *out,
+                        struct lt_error *err)
+{
+    int fd = -1;
+    uint64_t size = 0;
+    enum lt_err e = proof_file(db, dir, evidence, &fd, &size, NULL, err);
+    if (e != LT_OK)
+        return e;
+    e = find_entry(fd, size, name, out, err);
+    close(fd);
+    return e;
+}
+
 /* ---- what a package is tied to ---- */
 
 struct ties {

@@ -172,7 +172,12 @@ static enum lt_err seal(struct proof *p, struct sql_db *db, int64_t now_ms, bool
                                    .engine_seq = st.committed_seq,
                                    .go_on = go_on,
                                    .user = p};
-    pthread_mutex_lock(&p->sealing);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PROOF_WAIT_S;
+    if (pthread_mutex_timedlock(&p->sealing, &until) !=
+        0) /* who asks stands in a queue of workers with others behind */
+        return lt_fail(err, LT_E_BUSY, NULL, "seal", NULL, NULL);
     pthread_mutex_lock(&p->lock);
     p->is_sealing = true;
     pthread_mutex_unlock(&p->lock);

@@ -181,6 +181,19 @@ static void all_hold(struct sql_db *db)
         assert_true(row && lt_slice_is(sql_col_text(st, 0), hex));
         sql_release(&st);
         chain_hasher_destroy(&h);
+        const char *const names[] = {"manifest.json", "custody.jsonl", "cover.pdf"};
+        for (size_t k = 0; k < 3; k++) { /* an entry read alone is what stands in the file */
+            struct lt_buf one = LT_BUF_INIT(CHAIN_ZIP_MAX);
+            struct lt_slice want;
+            assert_true(proof_pack_find(lt_buf_slice(&file), names[k], &want));
+            ok(proof_entry(db, dir, id, names[k], &one, &err), &err);
+            assert_true(lt_slice_eq(lt_buf_slice(&one), want));
+            lt_buf_fini(&one);
+        }
+        struct lt_buf none = LT_BUF_INIT(100);
+        assert_int_equal(proof_entry(db, dir, id, "nothing.json", &none, &err), LT_E_NOT_FOUND);
+        assert_int_equal(proof_entry(db, dir, id, "manifest.json", &none, &err), LT_E_TOO_LARGE);
+        lt_buf_fini(&none);
         lt_buf_fini(&file);
     }
 }
