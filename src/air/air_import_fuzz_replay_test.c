@@ -2,8 +2,6 @@
  * (its code modulo 5 is the format). */
 #include "base/fuzz_replay.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int main(void)
 {
     static const char *const corpus[] = {
@@ -19,5 +17,5 @@ int main(void)
         "e\xca\xb1\xbc\xe4,\xd5\xbe\xb5\xe3,PM2.5\n2026-11-20 08:00,\xb6\xa8\xc1\xea,41\n",
         "e\x1f\x8b\x08 no gzip",
     };
-    return fuzz_replay("air import", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 2000);
+    return fuzz_replay("air import", corpus, sizeof corpus / sizeof corpus[0], 2000);
 }

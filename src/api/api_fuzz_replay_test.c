@@ -1,8 +1,6 @@
 /* Replays the api fuzz target on a corpus. */
 #include "base/fuzz_replay.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int main(void)
 {
     static const char *const corpus[] = {
@@ -16,5 +14,5 @@ int main(void)
         "\"valid_from\":\"2026-01-01\"}",
         "/user?login=admin\n{\"login\":\"zhangsan\",\"name\":\"z\",\"role\":\"duty\",\"password\":\"x\"}",
     };
-    return fuzz_replay("api", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 4000);
+    return fuzz_replay("api", corpus, sizeof corpus / sizeof corpus[0], 4000);
 }

@@ -1,8 +1,6 @@
 /* Replays the fuzz target of a draw's JSON on a corpus. */
 #include "base/fuzz_replay.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 #define LIST                                                                                                            \
     "{\"format\":\"lantian-draw-list\",\"version\":1,\"name\":\"n\",\"pick\":2,\"team\":1,\"avoid_own_county\":true,"   \
     "\"public\":\"p\",\"weights\":[{\"by\":\"risk\",\"value\":\"h\",\"weight\":4},{\"by\":\"credit\",\"value\":\"A\","  \
@@ -28,5 +26,5 @@ int main(void)
         "\"n\":1,\"target\":\"E2\",\"weight\":4,\"team\":[\"P1\"]},{\"n\":2,\"target\":\"E1\",\"weight\":4,\"team\":["
         "\"P1\"]}]}}",
     };
-    return fuzz_replay("draw_file", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 6000);
+    return fuzz_replay("draw_file", corpus, sizeof corpus / sizeof corpus[0], 6000);
 }

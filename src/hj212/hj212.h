@@ -16,6 +16,7 @@
     4096 /* the most this library takes (option LONG_SEGMENT); derivation: field logs reach 1623 */
 #define HJ212_FRAME_MAX (HJ212_SEGMENT_MAX + 12)
 #define HJ212_MN_MAX    24   /* HJ 212-2017 Table 3: 24 characters (EPC-96); 2005: 14 */
+#define HJ212_PNUM_MAX  256  /* most packets of a set; derivation: 256 x 950 bytes is 240 kB, ten times any seen */
 #define HJ212_ITEMS_MAX 1024 /* pairs in one data area; derivation: the shortest pair "a=1," is 4 bytes of 4096 */
 
 enum hj212_edition { HJ212_2005, HJ212_2017, HJ212_2025, HJ212_EDITIONS };
@@ -34,8 +35,8 @@ enum hj212_edition { HJ212_2005, HJ212_2017, HJ212_2025, HJ212_EDITIONS };
     X(HEADER_TWICE, "header_twice") /* a header field stands twice */                                                  \
     X(MN, "mn")                     /* missing, empty, longer than 24, or a character outside 0-9 A-Z a-z _ - */       \
     X(QN, "qn")                                                                                                        \
-    X(ST, "st") X(CN, "cn") X(PW, "pw") X(FLAG, "flag")                                                                \
-        X(EDITION, "edition")           /* version bits of Flag name no known edition */                               \
+    X(ST, "st")                                                                                                        \
+    X(CN, "cn") X(PW, "pw") X(FLAG, "flag") X(EDITION, "edition") /* version bits of Flag name no known edition */     \
         X(PACKET, "packet")             /* PNUM/PNO missing, zero, or PNO > PNUM or PNUM above the limit */            \
         X(CONTROL_BYTE, "control_byte") /* a byte below 0x20 or 0x7F in the segment of a plain frame */                \
         X(ITEM, "item")                 /* a pair in the data area is not name=value */                                \
@@ -168,8 +169,9 @@ enum hj212_err hj212_decrypt(const struct hj212_frame *f, const uint8_t key[16],
 #define HJ212_FIELDS(X)                                                                                                \
     X(NONE, "") /* a plain key such as DataTime, PolId: name holds the key */                                          \
     X(RTD, "Rtd")                                                                                                      \
-    X(ZSRTD, "ZsRtd") X(MIN, "Min") X(AVG, "Avg") X(MAX, "Max") X(COU, "Cou") X(ZSMIN, "ZsMin") X(ZSAVG, "ZsAvg")      \
-        X(ZSMAX, "ZsMax") X(ZSCOU, "ZsCou") X(FLAG, "Flag") X(EFLAG, "EFlag") X(SAMPLE_TIME, "SampleTime")             \
+    X(ZSRTD, "ZsRtd")                                                                                                  \
+    X(MIN, "Min") X(AVG, "Avg") X(MAX, "Max") X(COU, "Cou") X(ZSMIN, "ZsMin") X(ZSAVG, "ZsAvg") X(ZSMAX, "ZsMax")      \
+        X(ZSCOU, "ZsCou") X(FLAG, "Flag") X(EFLAG, "EFlag") X(SAMPLE_TIME, "SampleTime")                               \
             X(COMPLETE_TIME, "CompleteTime") X(SAMPLE_TYPE, "SampleType") X(SAMPLE_RD, "SampleRd")                     \
                 X(STANDARD_VALUE, "StandardValue") X(RESULT_TYPE, "ResultType") X(DATA, "Data") X(DAY_DATA, "DayData") \
                     X(NIGHT_DATA, "NightData") X(RS, "RS") X(RT, "RT") X(INFO, "Info") X(SN, "SN") X(ALA, "Ala")       \
@@ -257,25 +259,6 @@ size_t hj212_build_answer(const struct hj212_frame *question, uint16_t cn, int c
  * packets, or 0 when one group alone is longer or more than cap are needed. The ';' between packets is in none of
  * them. Every packet must repeat DataTime (HJ 212-2017 C.47): take it off before and put it in front of each. */
 size_t hj212_split(struct lt_slice area, size_t most, struct lt_slice *ret, size_t cap);
-
-/* ---- Sub-packets: completeness, by (ST, CN, DataTime, PNUM) within one device ---- */
-#define HJ212_JOIN_OPEN 4   /* sets under way per device; the oldest gives way */
-#define HJ212_PNUM_MAX  256 /* most packets of a set; derivation: 256 x 950 bytes is 240 kB, ten times any seen */
-struct hj212_join {
-    struct {
-        int64_t data_at_ms;
-        uint16_t st, cn, pnum, have;
-        uint64_t seen[HJ212_PNUM_MAX / 64];
-        uint32_t age;
-    } set[HJ212_JOIN_OPEN];
-    uint32_t tick, abandoned;
-};
-enum hj212_join_result { HJ212_JOIN_PART, HJ212_JOIN_COMPLETE, HJ212_JOIN_REPEATED, HJ212_JOIN_REFUSED };
-/* Zeroed memory is a valid hj212_join. A complete set is remembered until its place is needed, so a packet sent again
- * (its 9014 was lost) is REPEATED; complete sets give way before unfinished ones (those count as abandoned).
- * REFUSED: pno or pnum zero, pno > pnum, or pnum > HJ212_PNUM_MAX. */
-enum hj212_join_result hj212_join_add(struct hj212_join *j, uint16_t st, uint16_t cn, int64_t data_at_ms, uint16_t pnum,
-                                      uint16_t pno);
 
 /* ---- SM4-ECB of HJ 212-2025 section 6.4: full 16-byte groups are encrypted, the rest stays plain ---- */
 void hj212_sm4_encrypt(const uint8_t key[16], const uint8_t *in, size_t n, uint8_t *ret);

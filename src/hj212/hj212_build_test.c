@@ -161,40 +161,6 @@ static void split_at_groups(void **state)
     }
 }
 
-static void sets_of_packets(void **state)
-{
-    struct hj212_join j = {0};
-    assert_int_equal(hj212_join_add(&j, 31, 2061, 1000, 3, 2), HJ212_JOIN_PART);
-    assert_int_equal(hj212_join_add(&j, 31, 2061, 1000, 3, 2), HJ212_JOIN_REPEATED);
-    assert_int_equal(hj212_join_add(&j, 31, 2061, 1000, 3, 1), HJ212_JOIN_PART);
-    assert_int_equal(hj212_join_add(&j, 31, 2051, 1000, 3, 3), HJ212_JOIN_PART); /* another command is another set */
-    assert_int_equal(hj212_join_add(&j, 31, 2061, 1000, 3, 3), HJ212_JOIN_COMPLETE);
-    assert_int_equal(hj212_join_add(&j, 31, 2061, 1000, 3, 3), HJ212_JOIN_REPEATED); /* its 9014 was lost */
-    assert_int_equal(hj212_join_add(&j, 31, 2061, 1000, 1, 1), HJ212_JOIN_COMPLETE);
-    static const uint16_t bad[][2] = {{0, 0}, {2, 0}, {0, 1}, {2, 3}, {HJ212_PNUM_MAX + 1, 1}, {9999, 1}};
-    for (int i = 0; i < 6; i++)
-        assert_int_equal(hj212_join_add(&j, 31, 2061, 1000, bad[i][0], bad[i][1]), HJ212_JOIN_REFUSED);
-    assert_int_equal(j.abandoned, 0);
-}
-
-static void old_sets_give_way(void **state)
-{
-    struct hj212_join j = {0};
-    for (int i = 0; i < HJ212_JOIN_OPEN; i++)
-        assert_int_equal(hj212_join_add(&j, 31, 2061, i, 2, 1), HJ212_JOIN_PART);
-    assert_int_equal(hj212_join_add(&j, 31, 2061, 2, 2, 2), HJ212_JOIN_COMPLETE);
-    assert_int_equal(hj212_join_add(&j, 31, 2061, 100, 2, 1), HJ212_JOIN_PART); /* takes the complete one's place */
-    assert_int_equal(j.abandoned, 0);
-    assert_int_equal(hj212_join_add(&j, 31, 2061, 101, 2, 1), HJ212_JOIN_PART); /* now the oldest goes */
-    assert_int_equal(j.abandoned, 1);
-    assert_int_equal(hj212_join_add(&j, 31, 2061, 1, 2, 2), HJ212_JOIN_COMPLETE);
-    assert_int_equal(hj212_join_add(&j, 31, 2061, 0, 2, 2), HJ212_JOIN_PART);
-    struct hj212_join big = {0};
-    for (uint16_t k = 1; k <= HJ212_PNUM_MAX; k++)
-        assert_int_equal(hj212_join_add(&big, 31, 2061, 0, HJ212_PNUM_MAX, k),
-                         k == HJ212_PNUM_MAX ? HJ212_JOIN_COMPLETE : HJ212_JOIN_PART);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,8 +170,6 @@ int main(void)
         cmocka_unit_test(segment_limit),
         cmocka_unit_test(answers_in_the_edition_of_the_question),
         cmocka_unit_test(split_at_groups),
-        cmocka_unit_test(sets_of_packets),
-        cmocka_unit_test(old_sets_give_way),
     };
     return cmocka_run_group_tests_name("hj212_build", tests, NULL, NULL);
 }

@@ -4,8 +4,6 @@
 
 enum { LINES = 512, LONGEST = 4000, ROUNDS = 20000, STEER = 3, WAYS = 4, HEAD_BYTES = 90 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
 static struct lt_slice seeds[LINES * WAYS * 2];
 static size_t count;
 
@@ -45,7 +43,7 @@ int main(int argc, char **argv)
     lt_rand_init(&r, 20262);
     for (int i = 1; i < argc; i++)
         read_lines(&r, argv[i]);
-    const int ret = count ? fuzz_replay_bytes("hj212", LLVMFuzzerTestOneInput, seeds, count, ROUNDS) : 1;
+    const int ret = count ? fuzz_replay_bytes("hj212", seeds, count, ROUNDS) : 1;
     for (size_t i = 0; i < count; i++) {
         union {
             const char *c;

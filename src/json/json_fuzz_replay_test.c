@@ -1,8 +1,6 @@
 /* Replays the json fuzz target on a corpus. */
 #include "base/fuzz_replay.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int main(void)
 {
     static const char *const corpus[] = {
@@ -15,5 +13,5 @@ int main(void)
         "",
         "{\"n\":-9223372036854775808,\"e\":1e400}",
     };
-    return fuzz_replay("json", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 20000);
+    return fuzz_replay("json", corpus, sizeof corpus / sizeof corpus[0], 20000);
 }

@@ -1,8 +1,6 @@
 /* Mutations of configuration files are read or refused, never worse. */
 #include "base/fuzz_replay.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
 int main(void)
 {
     static const char *const corpus[] = {"http = \"127.0.0.1:8080\"\nmax_conns = 500\n# c\n",
@@ -11,5 +9,5 @@ int main(void)
                                          "max_rate = 9999999999999999999999\n",
                                          "x += 1",
                                          "/* */ data = \"\\x41\""};
-    return fuzz_replay("config", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 3000);
+    return fuzz_replay("config", corpus, sizeof corpus / sizeof corpus[0], 3000);
 }

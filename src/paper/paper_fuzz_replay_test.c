@@ -1,8 +1,6 @@
 /* Replays the paper fuzz target on a corpus. */
 #include "base/fuzz_replay.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int main(void)
 {
     static const char *const corpus[] = {
@@ -17,5 +15,5 @@ int main(void)
         "\"mark\":"
         "\"bad\"}]}]}",
     };
-    return fuzz_replay("paper", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 600);
+    return fuzz_replay("paper", corpus, sizeof corpus / sizeof corpus[0], 600);
 }

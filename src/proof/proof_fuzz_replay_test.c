@@ -3,8 +3,6 @@
 #include "base/fuzz_replay.h"
 #include "proof/proof.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static enum lt_err card_open(const char *dir, bool make, void **ret, struct lt_error *err)
 {
     static struct chain_key *key[CHAIN_KEY_TYPES];
@@ -53,32 +51,15 @@ static bool seed(struct lt_buf *out)
 
 int main(void)
 {
-    struct lt_buf zip = LT_BUF_INIT(FUZZ_REPLAY_MAX);
-    struct lt_rand r;
-    static uint8_t p[FUZZ_REPLAY_MAX * 2];
+    struct lt_buf zip = LT_BUF_INIT(FUZZ_REPLAY_MAX / 2);
     static const char proof[] =
         "{\"format\":\"lantian-inclusion\",\"version\":1,\"stream\":\"journal\",\"seq\":1,\"index\":0,"
         "\"count\":1,\"record\":\"00\",\"sha256\":{\"leaf\":\"00\",\"path\":[],\"root\":\"00\"},"
         "\"statement\":\"LANTIAN-DAY 1\\n\"}";
-    unsigned rounds = 0;
     if (!seed(&zip))
         return 1;
-    lt_rand_init(&r, 20261125);
-    for (int i = 0; i < 2; i++) {
-        struct lt_slice s = i ? LT_LIT(proof) : lt_buf_slice(&zip);
-        LLVMFuzzerTestOneInput((const uint8_t *)s.p, s.n);
-        for (int k = 0; k < 1500; k++, rounds++) {
-            memcpy(p, s.p, s.n);
-            size_t n = fuzz_mutate(&r, p, s.n);
-            uint8_t *exact = malloc(n ? n : 1);
-            if (!exact)
-                return 1;
-            memcpy(exact, p, n);
-            LLVMFuzzerTestOneInput(exact, n);
-            free(exact);
-        }
-    }
+    const struct lt_slice corpus[] = {lt_buf_slice(&zip), LT_LIT(proof)};
+    const int ret = fuzz_replay_bytes("packages and proofs", corpus, 2, 3000);
     lt_buf_fini(&zip);
-    printf("1..1\nok 1 - packages and proofs: %u mutations\n", rounds);
-    return 0;
+    return ret;
 }

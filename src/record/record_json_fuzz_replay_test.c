@@ -1,8 +1,6 @@
 /* Replays the record fuzz target on a corpus. */
 #include "base/fuzz_replay.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int main(void)
 {
     static const char *const corpus[] = {
@@ -21,5 +19,5 @@ int main(void)
         "行政区划代码,名称,级别\n410102,\"=a\",区县\n",
         "outlet,state,begin_at\nx,fault,2026年1月5日 8时30分\n",
     };
-    return fuzz_replay("record_json", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 3000);
+    return fuzz_replay("record_json", corpus, sizeof corpus / sizeof corpus[0], 3000);
 }

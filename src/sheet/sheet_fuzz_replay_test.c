@@ -1,8 +1,6 @@
 /* Replays the sheet fuzz target on a corpus. */
 #include "base/fuzz_replay.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int main(void)
 {
     static const char *const corpus[] = {
@@ -16,5 +14,5 @@ int main(void)
         "s=\"2\"><v>-1</v></c></row></sst>",
         "PK\x03\x04 not a real one",
     };
-    return fuzz_replay("sheet", LLVMFuzzerTestOneInput, corpus, sizeof corpus / sizeof corpus[0], 2000);
+    return fuzz_replay("sheet", corpus, sizeof corpus / sizeof corpus[0], 2000);
 }

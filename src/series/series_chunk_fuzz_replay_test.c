@@ -1,9 +1,6 @@
-/* Runs the fuzz target as an ordinary test: chunks of the encoder, mutated with a fixed seed. With a directory
- * as argument it writes unmutated ones there, as the corpus to start the fuzzer with. */
+/* The fuzz target over chunks of the encoder and mutations of them. */
 #include "base/fuzz_replay.h"
 #include "series/series_test.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { ROUNDS = 20000, SEEDS = 400, SEED_BYTES = 1 << 12 };
 
@@ -31,7 +28,7 @@ static size_t make(struct lt_rand *r, struct series_codec *k, uint8_t *ret, size
     return n;
 }
 
-static int replay(void)
+int main(void)
 {
     static uint8_t p[SEEDS][SEED_BYTES];
     static struct lt_slice seeds[SEEDS];
@@ -41,31 +38,5 @@ static int replay(void)
     for (int i = 0; k && i < SEEDS; i++)
         seeds[i] = (struct lt_slice){(const char *)p[i], make(&r, k, p[i], SEED_BYTES)};
     series_codec_destroy(&k);
-    return fuzz_replay_bytes("series_chunk", LLVMFuzzerTestOneInput, seeds, SEEDS, ROUNDS);
-}
-
-static int write_corpus(const char *dir)
-{
-    static uint8_t p[1 << 15];
-    struct lt_rand r;
-    struct series_codec *k = series_codec_create();
-    lt_rand_init(&r, 1);
-    for (int i = 0; k && i < 200; i++) {
-        char path[512];
-        snprintf(path, sizeof path, "%s/seed%03d", dir, i);
-        size_t n = make(&r, k, p, 1 << 12);
-        FILE *f = fopen(path, "wb");
-        bool good = f && fwrite(p, 1, n, f) == n;
-        if (!f || fclose(f) != 0 || !good)
-            return 1;
-    }
-    series_codec_destroy(&k);
-    return 0;
-}
-
-int main(int argc, char **argv)
-{
-    if (argc > 1)
-        return write_corpus(argv[1]);
-    return replay();
+    return fuzz_replay_bytes("series_chunk", seeds, SEEDS, ROUNDS);
 }

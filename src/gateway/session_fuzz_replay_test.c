@@ -1,13 +1,8 @@
-/* Replays the frame collections and some thousand seeded mutations of them through the fuzz target, as an ordinary
- * test. */
-#include "base/rand.h"
+/* The fuzz target over the frames of the given files, cut into pieces with control bytes between, some bytes changed.
+ */
+#include "base/fuzz_replay.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-enum { ROUNDS = 2000, LINE = 8192 };
+enum { LINE = 8192 };
 
 static uint8_t *lines[2000];
 static size_t len[2000], n_lines;
@@ -31,7 +26,6 @@ static void read_lines(const char *path)
     fclose(f);
 }
 
-/* Some lines, cut into pieces with control bytes between, some bytes changed. */
 static size_t compose(struct lt_rand *r, uint8_t *ret, size_t cap)
 {
     size_t n = 0;
@@ -56,22 +50,12 @@ static size_t compose(struct lt_rand *r, uint8_t *ret, size_t cap)
     return n;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    static uint8_t in[65536];
-    struct lt_rand r;
-    char path[1024];
-    const char *dir = getenv("SESSION_CORPUS");
-    if (!dir)
-        return 2;
-    snprintf(path, sizeof path, "%s/hj212-valid.txt", dir);
-    read_lines(path);
-    snprintf(path, sizeof path, "%s/hj212-invalid.txt", dir);
-    read_lines(path);
-    lt_rand_init(&r, 212);
-    for (int i = 0; i < ROUNDS; i++)
-        LLVMFuzzerTestOneInput(in, compose(&r, in, sizeof in));
+    for (int i = 1; i < argc; i++)
+        read_lines(argv[i]);
+    const int ret = n_lines ? fuzz_replay_made("session", compose, 2000) : 1;
     for (size_t i = 0; i < n_lines; i++)
         free(lines[i]);
-    return 0;
+    return ret;
 }

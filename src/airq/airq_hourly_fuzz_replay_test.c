@@ -4,8 +4,6 @@
 
 enum { LINES = 256, LONGEST = 400, ROUNDS = 20000 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
 static char text[1 << 16], seed[2 * LINES][3 * LONGEST + 4];
 static const char *corpus[2 * LINES];
 
@@ -49,5 +47,5 @@ int main(int argc, char **argv)
             corpus[n] = seed[n];
             n++;
         }
-    return n == 0 ? 1 : fuzz_replay("hourly lines", LLVMFuzzerTestOneInput, corpus, n, ROUNDS);
+    return n == 0 ? 1 : fuzz_replay("hourly lines", corpus, n, ROUNDS);
 }
