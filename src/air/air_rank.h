@@ -38,7 +38,7 @@ struct air_rank_scheme {
     const struct airq_standard *standard; /* NULL: by date */
     int best, worst;
 };
-/* LT_E_FIELD_FORMAT when its texts are not what kinds.c checks. */
+/* LT_E_FIELD_FORMAT when its texts are not what kinds_air.c checks. */
 enum lt_err air_rank_scheme_of_row(const struct record_row *row, struct air_rank_scheme *ret,
                                    struct lt_error *err) LT_MUST_CHECK;
 

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#define PARAMS_CHARS 4000 /* as declared in kinds.c */
+#define PARAMS_CHARS 4000 /* as declared in kinds_duty.c */
 
 struct place { /* who is concerned, read from the register */
     int64_t device, outlet, enterprise, territory, unit;

@@ -1,4 +1,4 @@
-/* record: every kind of record (enterprise, device, rule, alarm …) is declared once, in kinds.c. From the declaration
+/* record: every kind of record (enterprise, device, rule, alarm …) is declared once, in kinds_*.c. From the declaration
  * come the SQL table, validation, history, audit, territory filter, lists, JSON, OpenAPI, sheets and what the web page
  * needs to draw list and form. Adding a field is one line there.
  *

@@ -4,7 +4,7 @@
 #include "record/audit.h"
 #include "record/record.h"
 
-/* Text of SQL made from declarations, with the values to bind beside it. Only names that stand in kinds.c ever enter
+/* Text of SQL made from declarations, with the values to bind beside it. Only declared names (kinds_*.c) ever enter
  * the text; everything that came from outside is a bind. */
 #define RECORD_BINDS_MAX 256 /* 16 filters of up to 8 values, the scope's at most 8, cursor 3, searches 8 */
 struct record_bind {
