@@ -79,13 +79,14 @@ static enum lt_err read_time(const struct record_ctx *x, const struct flow_need 
                              struct record_set *set, struct lt_error *err)
 {
     int64_t at = 0;
-    char most[32];
+    char most[48];
     enum lt_err e = jsonr_time(body, n->field, true, x->tz_min, &at, err);
     if (e != LT_OK)
         return e;
     if (n->future && (at <= x->now_ms || (n->max_ms > 0 && at > x->now_ms + n->max_ms))) {
-        snprintf(most, sizeof most, "+%lld d", (long long)(n->max_ms / LT_DAY_MS));
-        return lt_fail(err, LT_E_FIELD_RANGE, n->field, label(n->en, n->zh, x->who->lang), "now", most);
+        snprintf(most, sizeof most, "+%lld d / +%lld 天", (long long)(n->max_ms / LT_DAY_MS),
+                 (long long)(n->max_ms / LT_DAY_MS));
+        return lt_fail(err, LT_E_FIELD_RANGE, n->field, label(n->en, n->zh, x->who->lang), "now / 现在", most);
     }
     set->i = at;
     return LT_OK;
@@ -184,7 +185,7 @@ enum lt_err flow_move(const struct record_ctx *x, const struct flow *f, int64_t 
     if (!m) {
         char given[65];
         lt_text_copy_slice(given, sizeof given, move);
-        return lt_fail(err, LT_E_NOT_FOUND, NULL, "move", given, NULL);
+        return lt_fail(err, LT_E_NOT_FOUND, NULL, "move / 操作", given, NULL);
     }
     enum lt_err e = auth_need(x->who, m->permission, err);
     if (e == LT_OK)
@@ -223,15 +224,11 @@ static enum lt_err take_overdue(const struct record_ctx *x, const struct flow *f
     n += flow_enter(x, f, to, limit_value(f, to, &r), set + n);
     if (to == (unsigned)from && f->since_field) /* it waits on: since when does not change */
         set[n++] = RECORD_SET_I(f->since_field, record_i64(&r, f->since_field, x->now_ms));
-    if (raise && level < f->level_max)
+    raise = raise && level < f->level_max;
+    if (raise)
         set[n++] = RECORD_SET_I(f->level_field, level + 1);
-    else if (raise)
-        set[n++] = RECORD_SET_NULL(f->due_field); /* nobody above is left to tell */
-    *ev = (struct flow_overdue_event){.id = id,
-                                      .from = &f->states[from],
-                                      .to = &f->states[to],
-                                      .level = raise && level < f->level_max ? level + 1 : level,
-                                      .raised = raise};
+    *ev = (struct flow_overdue_event){
+        .id = id, .from = &f->states[from], .to = &f->states[to], .level = level + raise, .raised = raise};
     e = record_change(x, k, id, 0, raise ? "escalate" : "due", set, n, err);
     record_row_fini(&r);
     return e;
@@ -240,17 +237,26 @@ static enum lt_err take_overdue(const struct record_ctx *x, const struct flow *f
 static enum lt_err collect(struct sql_db *db, const struct flow *f, int64_t now_ms, int64_t *ids, size_t *n,
                            struct lt_error *err)
 {
-    struct lt_buf text = LT_BUF_INIT(512);
+    struct lt_buf text = LT_BUF_INIT(2048);
     struct sql_stmt *st = NULL;
-    lt_buf_addf(&text, "SELECT id FROM \"%s\" WHERE deleted = 0 AND \"%s\" <= ?1 ORDER BY \"%s\", id LIMIT ?2", f->kind,
-                f->due_field, f->due_field);
+    /* At the last level nothing more happens in a state that only raises: such a record stays overdue as it is. */
+    lt_buf_addf(&text, "SELECT id FROM \"%s\" WHERE deleted = 0 AND \"%s\" <= ?1 AND (\"%s\" < ?2", f->kind,
+                f->due_field, f->level_field);
+    for (size_t i = 0; i < f->n_states; i++)
+        if (f->states[i].overdue)
+            lt_buf_addf(&text, " OR \"%s\" = ?%zu", f->state_field, i + 4);
+    lt_buf_addf(&text, ") ORDER BY \"%s\", id LIMIT ?3", f->due_field);
     lt_buf_addc(&text, '\0');
     enum lt_err e = text.failed ? lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL) : sql_prepare(db, text.p, &st, err);
     lt_buf_fini(&text);
     if (e != LT_OK)
         return e;
     sql_bind_i64(st, 1, now_ms);
-    sql_bind_i64(st, 2, OVERDUE_BATCH);
+    sql_bind_i64(st, 2, f->level_max);
+    sql_bind_i64(st, 3, OVERDUE_BATCH);
+    for (size_t i = 0; i < f->n_states; i++)
+        if (f->states[i].overdue)
+            sql_bind_str(st, (int)i + 4, f->states[i].name);
     bool row = true;
     *n = 0;
     while ((e = sql_step(st, &row, err)) == LT_OK && row)

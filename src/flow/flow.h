@@ -41,8 +41,8 @@ struct flow_state {
     const char *limit_field;         /* "severity" */
     const struct flow_limit *limits; /* ends with ms 0; NULL: no deadline */
     bool keeps_due;                  /* the deadline was given by the move itself (end of a suppression) */
-    /* State to enter when the deadline passes; clears *ret_raise when the level stays; may add to set[*n], room for 4.
-     * NULL: stays, level + 1. */
+    /* State to enter when the deadline passes, another one; clears *ret_raise when the level stays; may add to
+     * set[*n], room for 4. NULL: stays, level + 1. */
     unsigned (*overdue)(const struct record_row *row, bool *ret_raise, struct record_set *set, size_t *n);
 };
 struct flow {
@@ -53,7 +53,7 @@ struct flow {
     size_t n_states;
     const struct flow_move *moves;
     size_t n_moves;
-    unsigned level_max; /* escalation stops there; the deadline then stays passed */
+    unsigned level_max; /* escalation stops there; the deadline then stays passed, the record overdue */
 };
 
 /* Performs a move in the caller's name. body: JSON object with what the move needs (may be NULL). Errors: DENIED,

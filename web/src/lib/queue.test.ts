@@ -35,6 +35,10 @@ describe('order of the queue', () => {
     expect(isOverdue(alarm(1, { due_at_ms: iso(-1) }), NOW)).toBe(true)
     expect(isOverdue(alarm(1, { due_at_ms: iso(1) }), NOW)).toBe(false)
   })
+  it('one that went up a level is overdue until somebody signs, as on the board', () => {
+    expect(isOverdue(alarm(1, { due_at_ms: iso(1), level: 1 }), NOW)).toBe(true)
+    expect(isOverdue(alarm(1, { due_at_ms: iso(1), level: 1, state: 'signed' }), NOW)).toBe(false)
+  })
 })
 describe('filters', () => {
   it('each one excludes what does not fit', () => {

@@ -7,9 +7,11 @@ export const SEVERITIES: Severity[] = ['urgent', 'important', 'normal']
 export const SEVERITY_SHAPE: Record<Severity, string> = { urgent: '▲', important: '◆', normal: '●' }
 const rank: Record<Severity, number> = { urgent: 0, important: 1, normal: 2 }
 
+/** The deadline is passed, or was once and nobody has signed since. */
 export function isOverdue(alarm: Alarm, now: number): boolean {
   const due = toMs(alarm.due_at_ms)
-  return due !== null && due < now && alarm.state !== 'closed' && alarm.state !== 'suppressed'
+  const late = (due !== null && due <= now) || (alarm.state === 'new' && alarm.level > 0)
+  return late && alarm.state !== 'closed' && alarm.state !== 'suppressed'
 }
 export function worstFirst(now: number) {
   return (a: Alarm, b: Alarm): number =>
