@@ -45,7 +45,6 @@ enum http_header {
     HTTP_H_IF_NONE_MATCH,
     HTTP_H_ACCEPT_ENCODING,
     HTTP_H_ACCEPT_LANGUAGE,
-    HTTP_H_CONTENT_TYPE,
     HTTP_H_LAST_EVENT_ID,
     HTTP_H_FORWARDED_FOR,
     HTTP_H_FORWARDED_PROTO,
@@ -151,7 +150,7 @@ struct http_target {
     struct http_pair query[HTTP_QUERY_MAX];
 };
 /* Splits and decodes a request target; mem holds at least raw.n bytes. BAD_INPUT (wrong %, control character, no UTF-8,
- * %2F in the path), LIMIT (parameters, length). */
+ * %2F in the path, too long), LIMIT_SIZE (parameters). */
 enum lt_err http_target_parse(struct lt_slice raw, char *mem, struct http_target *ret,
                               struct lt_error *err) LT_MUST_CHECK;
 /* Best route: fewest parameters, then the longest literal beginning. NULL: none; *ret_allowed has a bit per method that

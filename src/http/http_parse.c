@@ -62,20 +62,23 @@ enum lt_err http_target_parse(struct lt_slice raw, char *mem, struct http_target
     struct lt_slice rest = raw, part, name;
     ret->n_query = 0;
     if (raw.n > HTTP_TARGET_MAX)
-        return lt_failf(err, LT_E_BAD_INPUT, NULL, "the address is longer than %d bytes", HTTP_TARGET_MAX);
+        return lt_failf(err, LT_E_BAD_INPUT, NULL, "the address is longer than %d bytes / 地址超过 %d 字节",
+                        HTTP_TARGET_MAX, HTTP_TARGET_MAX);
     part = cut(&rest, '?');
     if (part.n == 0 || part.p[0] != '/' || !decode(part, false, &mem, &ret->path))
-        return lt_failf(err, LT_E_BAD_INPUT, NULL, "the path of the address is not valid");
+        return lt_failf(err, LT_E_BAD_INPUT, NULL, "the path of the address is not valid / 地址中的路径无效");
     while (rest.n) {
         part = cut(&rest, '&');
         if (part.n == 0)
             continue;
         if (ret->n_query == HTTP_QUERY_MAX)
-            return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "parameters", "64", NULL);
+            return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "parameters / 参数", "64", NULL);
         struct http_pair *p = &ret->query[ret->n_query++];
         name = cut(&part, '=');
         if (!decode(name, true, &mem, &p->name) || !decode(part, true, &mem, &p->value))
-            return lt_failf(err, LT_E_BAD_INPUT, NULL, "parameter %zu of the address is not valid", ret->n_query);
+            return lt_failf(err, LT_E_BAD_INPUT, NULL,
+                            "parameter %zu of the address is not valid / 地址中的第 %zu 个参数无效", ret->n_query,
+                            ret->n_query);
     }
     return LT_OK;
 }

@@ -24,9 +24,9 @@
 #define QUEUE_SLOW   32u
 #define STOP_WAIT_MS 3000
 
-static const char *const header_names[HTTP_H_COUNT] = {
-    "Cookie",          "X-CSRF-Token", "Authorization", "If-None-Match",   "Accept-Encoding",
-    "Accept-Language", "Content-Type", "Last-Event-ID", "X-Forwarded-For", "X-Forwarded-Proto"};
+static const char *const header_names[HTTP_H_COUNT] = {"Cookie",        "X-CSRF-Token",    "Authorization",
+                                                       "If-None-Match", "Accept-Encoding", "Accept-Language",
+                                                       "Last-Event-ID", "X-Forwarded-For", "X-Forwarded-Proto"};
 
 /* Measured under a browser with the pages of the post; nothing is loaded from elsewhere. */
 static const char *const always[][2] = {
@@ -105,13 +105,13 @@ static enum MHD_Result answer(struct http_job *job)
     job->answered = true;
     drop_body(job);
     if (job->res.body.failed)
-        fail(job, LT_E_LIMIT_SIZE, "answer", "64 MiB");
+        fail(job, LT_E_LIMIT_SIZE, "answer / 应答", "64 MiB");
     bool stream = job->res.stream.on && !job->head;
     if (job->res.stream.on)
         job->res.type = "text/event-stream";
     struct MHD_Response *r = body_response(job);
     if (!r && stream) {
-        fail(job, LT_E_BUSY, "event stream", NULL);
+        fail(job, LT_E_BUSY, "event stream / 事件流", NULL);
         stream = false;
         r = body_response(job);
     }
@@ -157,7 +157,7 @@ static enum MHD_Result dispatch(struct http_job *job)
     MHD_suspend_connection(job->conn);
     if (atomic_load(&h->stopping) || !pool_submit(job->req.route->lane == HTTP_SLOW ? &h->slow : &h->work, job)) {
         atomic_fetch_add(&h->refused_busy, 1);
-        fail(job, LT_E_BUSY, "post", NULL);
+        fail(job, LT_E_BUSY, "post / 平台", NULL);
         MHD_resume_connection(job->conn);
     }
     return MHD_YES;
@@ -248,7 +248,7 @@ static void route(struct http_job *job, const char *method)
     char shown[150];
     lt_text_copy_slice(shown, sizeof shown, r->path);
     if (job->allowed == 0)
-        lt_fail(&job->err, LT_E_NOT_FOUND, NULL, r->lang == LT_ZH ? "页面" : "page", shown, NULL);
+        lt_fail(&job->err, LT_E_NOT_FOUND, NULL, "page / 页面", shown, NULL);
     else if (m < 0 || !r->route)
         lt_fail(&job->err, LT_E_BAD_METHOD, NULL, method, NULL, NULL);
 }
@@ -268,7 +268,7 @@ static void too_large(struct http_job *job, size_t limit)
     char most[32];
     snprintf(most, sizeof most, "%zu KiB", limit / 1024);
     atomic_fetch_add(&job->h->refused_body, 1);
-    lt_fail(&job->err, LT_E_TOO_LARGE, NULL, "body", most, NULL);
+    lt_fail(&job->err, LT_E_TOO_LARGE, NULL, "body / 请求体", most, NULL);
 }
 
 /* The head is complete. */
@@ -308,7 +308,7 @@ static enum MHD_Result take_body(struct http_job *job, const char *data, size_t 
     }
     if (atomic_fetch_add(&h->bytes_in_flight, n) + n > BODIES_MAX) {
         atomic_fetch_sub(&h->bytes_in_flight, n);
-        lt_fail(&job->err, LT_E_BUSY, NULL, "post", NULL, NULL);
+        lt_fail(&job->err, LT_E_BUSY, NULL, "post / 平台", NULL, NULL);
         return MHD_YES;
     }
     size_t before = job->body.n;

@@ -10,7 +10,8 @@
  *
  * LIMITS. SSE_PENDING bytes per client; as many streams as configured.
  *
- * One lock over clients. Order of locks: sse, then bus, or sse, then libmicrohttpd's own. */
+ * One lock over clients. Order of locks: that of the bus's listeners (held while it wakes us), sse, then the bus's ring
+ * or libmicrohttpd's own. */
 #include "http/http_priv.h"
 
 #include "base/clock.h"

@@ -64,9 +64,9 @@ enum lt_err jsonr_parse(struct lt_slice text, size_t limit, json_t **ret, struct
         return lt_fail(err, LT_E_TOO_LARGE, NULL, "JSON", most, NULL);
     }
     if (text.n == 0)
-        return bad(err, 1, 1, "empty");
+        return bad(err, 1, 1, "empty / 内容为空");
     if (too_deep(text, &at))
-        return bad_at(err, text, at, "nested too deeply");
+        return bad_at(err, text, at, "nested too deeply / 嵌套过深");
     json_error_t je;
     json_t *v = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &je);
     if (!v) {
@@ -86,7 +86,7 @@ enum lt_err jsonr_object(struct lt_slice text, size_t limit, json_t **ret, struc
         return e;
     if (!json_is_object(v)) {
         json_decref(v);
-        return bad(err, 1, 1, "an object is expected");
+        return bad(err, 1, 1, "an object is expected / 应为对象");
     }
     *ret = v;
     return LT_OK;
@@ -164,7 +164,7 @@ enum lt_err jsonr_str(const json_t *o, const char *name, bool need, size_t max_c
     if (!v)
         return e;
     if (!json_is_string(v))
-        return lt_fail(err, LT_E_FIELD_TYPE, name, name, "text", NULL);
+        return lt_fail(err, LT_E_FIELD_TYPE, name, name, "text / 文本", NULL);
     struct lt_slice s = {json_string_value(v), json_string_length(v)};
     if (need && s.n == 0)
         return lt_fail(err, LT_E_FIELD_REQUIRED, name, name, NULL, NULL);
@@ -185,7 +185,7 @@ enum lt_err jsonr_i64(const json_t *o, const char *name, bool need, int64_t min,
     if (!v)
         return e;
     if (!json_is_integer(v))
-        return lt_fail(err, LT_E_FIELD_TYPE, name, name, "integer", NULL);
+        return lt_fail(err, LT_E_FIELD_TYPE, name, name, "integer / 整数", NULL);
     if (json_integer_value(v) < min || json_integer_value(v) > max) {
         char lo[24], hi[24];
         snprintf(lo, sizeof lo, "%lld", (long long)min);

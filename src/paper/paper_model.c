@@ -186,7 +186,8 @@ enum lt_err paper_end(struct paper *p, struct lt_error *err)
     jsonw_array_end(&p->w);
     jsonw_object_end(&p->w);
     if (p->fault || !jsonw_ok(&p->w))
-        return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "paper", "see paper.h", NULL);
+        return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "paper / 文稿",
+                       "2 MB, 400 blocks, tables of 24 columns and 5000 rows / 2 MB、400 段、表格 24 列 5000 行", NULL);
     return paper_check(lt_buf_slice(&p->json), err);
 }
 
@@ -312,7 +313,7 @@ enum lt_err paper_load(struct lt_slice model, json_t **ret, struct lt_error *err
     struct check c = {.err = err};
     const json_t *blocks = json_object_get(root, "blocks");
     if (json_integer_value(json_object_get(root, "v")) != VERSION)
-        e = lt_fail(err, LT_E_UNSUPPORTED, NULL, "this version of a paper", NULL, NULL);
+        e = lt_fail(err, LT_E_UNSUPPORTED, NULL, "this version of a paper / 该文稿版本", NULL, NULL);
     else if (!texts_ok(root, keys) || !array_ok(blocks, 0, PAPER_BLOCKS_MAX))
         e = wrong(&c, "head");
     for (size_t i = 0; e == LT_OK && i < json_array_size(blocks); i++) {

@@ -94,6 +94,11 @@ static void every_fault_of_a_row_is_named(void **state)
     int64_t n = 0;
     assert_int_equal(sql_get_i64(c->db, "SELECT count(*) FROM enterprise", NULL, &n, &err), LT_OK);
     assert_int_equal(n, 2);
+    char body[1024], text[200]; /* far too long, not even kept: the limit is named all the same */
+    snprintf(body, sizeof body, "{\"name\":\"%0600d\"}", 7);
+    assert_int_equal(create(&c->x, "unit", body, &id, &f, &err), LT_E_FIELD_LENGTH);
+    lt_error_text(&err, LT_EN, text, sizeof text);
+    assert_non_null(strstr(text, "64 characters"));
 }
 
 static void values_come_back_as_they_went_in(void **state)

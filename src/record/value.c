@@ -273,13 +273,20 @@ static bool has_control(struct lt_slice s)
     return false;
 }
 
+static enum lt_err too_long(const struct record_field *f, enum lt_lang lang, struct lt_error *err)
+{
+    char most[24];
+    snprintf(most, sizeof most, "%lld", (long long)f->max);
+    return lt_fail(err, LT_E_FIELD_LENGTH, f->name, record_label(f->en, f->zh, lang), most, NULL);
+}
+
 static enum lt_err parse_text(const struct record_ctx *x, const struct record_field *f, struct lt_slice s,
                               struct lt_buf *mem, struct record_value *ret, struct lt_error *err)
 {
     if (!lt_text_is_utf8(s) || has_control(s))
         return wrong_type(x, f, err);
-    if (f->max > 0 && s.n > (size_t)f->max * 4)
-        return lt_failf(err, LT_E_FIELD_LENGTH, f->name, "%s", record_label(f->en, f->zh, x->who->lang));
+    if (f->max > 0 && s.n > (size_t)f->max * 4) /* longer than any text of so many characters: not even kept */
+        return too_long(f, x->who->lang, err);
     struct lt_slice kept = record_keep(mem, s);
     if (!kept.p)
         return lt_fail(err, LT_E_TOO_LARGE, f->name, record_label(f->en, f->zh, x->who->lang), "64 KB", NULL);
@@ -400,16 +407,15 @@ static enum lt_err check_number(const struct record_field *f, int64_t v, const c
     return lt_fail(err, LT_E_FIELD_RANGE, f->name, label, lo, hi);
 }
 
-static enum lt_err check_text(const struct record_field *f, struct lt_slice s, const char *label, struct lt_error *err)
+static enum lt_err check_text(const struct record_field *f, struct lt_slice s, enum lt_lang lang, struct lt_error *err)
 {
-    char given[96], most[24];
-    if (f->max > 0 && lt_text_chars(s) > (size_t)f->max) {
-        snprintf(most, sizeof most, "%lld", (long long)f->max);
-        return lt_fail(err, LT_E_FIELD_LENGTH, f->name, label, most, NULL);
-    }
+    char given[96];
+    if (f->max > 0 && lt_text_chars(s) > (size_t)f->max)
+        return too_long(f, lang, err);
     if (f->check && s.n && !f->check(s)) {
         lt_text_copy_slice(given, sizeof given, s);
-        return lt_fail(err, LT_E_FIELD_FORMAT, f->name, label, f->flags & RECORD_F_SECRET ? "…" : given, f->form);
+        return lt_fail(err, LT_E_FIELD_FORMAT, f->name, record_label(f->en, f->zh, lang),
+                       f->flags & RECORD_F_SECRET ? "…" : given, f->form);
     }
     return LT_OK;
 }
@@ -429,7 +435,7 @@ enum lt_err record_check_value(const struct record_field *f, const struct record
         lt_text_copy_slice(given, sizeof given, v->s);
         return lt_fail(err, LT_E_FIELD_CHOICE, f->name, label, given, "");
     }
-    return record_is_text(f->type) ? check_text(f, v->s, label, err) : LT_OK;
+    return record_is_text(f->type) ? check_text(f, v->s, lang, err) : LT_OK;
 }
 
 bool record_same(const struct record_field *f, const struct record_value *a, const struct record_value *b)

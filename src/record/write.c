@@ -438,7 +438,7 @@ enum lt_err record_create(const struct record_ctx *x, const struct record_kind *
 {
     enum lt_err e = may_write(x, k, "write", err);
     if (e == LT_OK && !json_is_object(body))
-        e = lt_fail(err, LT_E_FIELD_TYPE, "body", "body", "object", NULL);
+        e = lt_fail(err, LT_E_FIELD_TYPE, "body", "body", "object / 对象", NULL);
     if (e == LT_OK)
         e = sql_begin(x->db, err);
     if (e != LT_OK)
@@ -464,7 +464,7 @@ enum lt_err record_update(const struct record_ctx *x, const struct record_kind *
     int64_t version = 0;
     enum lt_err e = may_write(x, k, "write", err);
     if (e == LT_OK && !json_is_object(body))
-        e = lt_fail(err, LT_E_FIELD_TYPE, "body", "body", "object", NULL);
+        e = lt_fail(err, LT_E_FIELD_TYPE, "body", "body", "object / 对象", NULL);
     if (e == LT_OK)
         e = jsonr_i64(body, "version", true, 1, INT64_MAX, &version, err);
     if (e == LT_OK)

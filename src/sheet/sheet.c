@@ -29,7 +29,7 @@ enum lt_err sheet_line_end(struct sheet_line *l, bool (*each)(void *user, const 
     if (l->out.n == 0)
         return LT_OK;
     if (++l->rows > SHEET_ROWS_MAX)
-        return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "rows", "20000", NULL);
+        return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "rows / 行数", "20000", NULL);
     *ret_go_on = each(user, &l->out);
     return LT_OK;
 }
@@ -57,19 +57,19 @@ struct lt_slice sheet_cell_text(const struct sheet_line *l)
 static enum lt_err at_cell(const struct sheet_line *l, unsigned col, enum lt_err code, const char *most,
                            struct lt_error *err)
 {
-    char place[48];
-    snprintf(place, sizeof place, "row %u, column %u", l->out.row, col + 1);
+    char place[96];
+    snprintf(place, sizeof place, "row %u, column %u / 第 %u 行第 %u 列", l->out.row, col + 1, l->out.row, col + 1);
     return lt_fail(err, code, NULL, place, most, NULL);
 }
 
 enum lt_err sheet_cell_put(struct sheet_line *l, unsigned col, struct lt_slice text, struct lt_error *err)
 {
     if (l->too_long || text.n > SHEET_CELL_MAX)
-        return at_cell(l, col, LT_E_TOO_LARGE, "8192 bytes", err);
+        return at_cell(l, col, LT_E_TOO_LARGE, "8192 bytes / 8192 字节", err);
     if (text.n == 0)
         return LT_OK;
     if (col >= SHEET_COLS_MAX)
-        return at_cell(l, col, LT_E_LIMIT_SIZE, "64 columns", err);
+        return at_cell(l, col, LT_E_LIMIT_SIZE, "64 columns / 64 列", err);
     for (; l->out.n <= col; l->out.n++)
         l->out.cell[l->out.n] = LT_LIT("");
     l->out.cell[col] = text;

@@ -22,8 +22,8 @@ struct sheet_row {
 };
 /* Calls each() per row (rows without any text are left out) until it returns false. XLSX: the first visible sheet;
  * numbers as shortest decimals, cells in a date format as ISO "2026-11-25" or "2026-11-25T08:00:00", booleans TRUE or
- * FALSE; of formulas the stored result; errors (#REF!) as text. Errors: TOO_LARGE, LIMIT, BAD_INPUT with place,
- * CORRUPT. */
+ * FALSE; of formulas the stored result; errors (#REF!) as text. Errors: TOO_LARGE, LIMIT_SIZE, BAD_INPUT, with the
+ * place where there is one. */
 enum lt_err sheet_read_csv(struct lt_slice file, bool (*each)(void *user, const struct sheet_row *r), void *user,
                            struct lt_error *err) LT_MUST_CHECK;
 enum lt_err sheet_read_xlsx(struct lt_slice file, bool (*each)(void *user, const struct sheet_row *r), void *user,

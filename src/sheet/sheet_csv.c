@@ -12,10 +12,10 @@ struct csv {
     struct sheet_line row;
 };
 
-static enum lt_err bad(unsigned row, const char *what, struct lt_error *err)
+static enum lt_err bad(unsigned row, const char *en, const char *zh, struct lt_error *err)
 {
     char text[128];
-    snprintf(text, sizeof text, "row %u: %s / 第 %u 行：%s", row, what, row, what);
+    snprintf(text, sizeof text, "row %u: %s / 第 %u 行：%s", row, en, row, zh);
     return lt_fail(err, LT_E_BAD_INPUT, NULL, text, NULL, NULL);
 }
 
@@ -44,7 +44,7 @@ static enum lt_err read_cell(struct csv *c, bool *ret_end, struct lt_error *err)
     if (r.n && r.p[0] == '"') {
         for (i = 1;; i++) {
             if (i >= r.n)
-                return bad(c->row.out.row, "a quote is not closed", err);
+                return bad(c->row.out.row, "a quote is not closed", "引号未闭合", err);
             if (r.p[i] == '"' && (i + 1 >= r.n || r.p[i + 1] != '"'))
                 break;
             if (r.p[i] == '"')
@@ -53,7 +53,7 @@ static enum lt_err read_cell(struct csv *c, bool *ret_end, struct lt_error *err)
         }
         i++;
         if (i < r.n && r.p[i] != ',' && r.p[i] != '\n' && r.p[i] != '\r')
-            return bad(c->row.out.row, "text after a closing quote", err);
+            return bad(c->row.out.row, "text after a closing quote", "引号之后还有文字", err);
     } else {
         while (i < r.n && r.p[i] != ',' && r.p[i] != '\n' && r.p[i] != '\r')
             i++;
@@ -94,7 +94,7 @@ enum lt_err sheet_read_csv(struct lt_slice file, bool (*each)(void *user, const 
                            struct lt_error *err)
 {
     if (file.n > SHEET_FILE_MAX)
-        return lt_fail(err, LT_E_TOO_LARGE, NULL, "file", "20 MB", NULL);
+        return lt_fail(err, LT_E_TOO_LARGE, NULL, "file / 文件", "20 MB", NULL);
     if (file.n >= 3 && memcmp(file.p, "\xEF\xBB\xBF", 3) == 0)
         file = (struct lt_slice){file.p + 3, file.n - 3};
     if (!lt_text_is_utf8(file) || (file.n && memchr(file.p, 0, file.n)))

@@ -185,6 +185,15 @@ static void hostile_xlsx(void **state)
         assert_int_equal(e, bad[i].code);
         assert_int_equal(err.code, e);
     }
+    struct got g;
+    struct lt_error err;
+    char text[200];
+    assert_int_equal(xlsx(CELL("<c r=\"XFD1\"><v>1</v></c>"), NULL, &g, &err), LT_E_LIMIT_SIZE);
+    lt_error_text(&err, LT_ZH, text, sizeof text);
+    assert_non_null(strstr(text, "第 1 行第 16384 列")); /* where, in the reader's language */
+    assert_int_equal(sheet_read_csv(LT_LIT("a\n\"b"), on_row, &g, &err), LT_E_BAD_INPUT);
+    lt_error_text(&err, LT_ZH, text, sizeof text);
+    assert_string_equal(text, "第 2 行：引号未闭合");
 }
 
 static void bombs(void **state)

@@ -229,7 +229,7 @@ static void XMLCALL strings_end(void *user, const char *name)
         return;
     x->in_si = false;
     if (s->n == STRINGS_MAX) {
-        fail(x, LT_E_LIMIT_SIZE, "XLSX strings", "1048576");
+        fail(x, LT_E_LIMIT_SIZE, "XLSX texts / XLSX 文本", "1048576");
         return;
     }
     if (s->n == s->cap) {
@@ -404,6 +404,13 @@ static struct lt_slice date_text(double serial, bool is_1904, uint8_t kind, char
     return (struct lt_slice){ret, (size_t)n};
 }
 
+static void put_cell(struct xlsx *x, struct lt_slice text)
+{
+    x->e = sheet_cell_put(&x->row, x->col, text, x->err);
+    if (x->e != LT_OK)
+        fail(x, x->e, NULL, NULL);
+}
+
 static void put_number(struct xlsx *x, struct lt_slice text)
 {
     char z[64], out[64];
@@ -424,8 +431,7 @@ static void put_number(struct xlsx *x, struct lt_slice text)
     struct lt_slice s = date && v >= 1 && v < SERIAL_MAX ? date_text(v, x->is_1904, date, out) : number_text(v, out);
     sheet_cell_begin(&x->row);
     sheet_cell_add(&x->row, s.p, s.n);
-    if (sheet_cell_put(&x->row, x->col, sheet_cell_text(&x->row), x->err) != LT_OK)
-        fail(x, LT_E_LIMIT_SIZE, "XLSX", "64 columns");
+    put_cell(x, sheet_cell_text(&x->row));
 }
 
 static void cell_end(struct xlsx *x)
@@ -442,11 +448,7 @@ static void cell_end(struct xlsx *x)
     }
     if (strcmp(x->type, "b") == 0)
         text = lt_slice_is(text, "1") ? LT_LIT("TRUE") : LT_LIT("FALSE");
-    enum lt_err e = sheet_cell_put(&x->row, x->col, text, x->err);
-    if (e != LT_OK) {
-        x->e = e;
-        fail(x, e, NULL, NULL);
-    }
+    put_cell(x, text);
 }
 
 static void XMLCALL sheet_end(void *user, const char *name)
@@ -509,7 +511,7 @@ enum lt_err sheet_read_xlsx(struct lt_slice file, bool (*each)(void *user, const
                             struct lt_error *err)
 {
     if (file.n > SHEET_FILE_MAX)
-        return lt_fail(err, LT_E_TOO_LARGE, NULL, "file", "20 MB", NULL);
+        return lt_fail(err, LT_E_TOO_LARGE, NULL, "file / 文件", "20 MB", NULL);
     if (!sheet_is_xlsx(file))
         return lt_fail(err, LT_E_BAD_INPUT, NULL, "not an XLSX file / 不是 XLSX 文件", NULL, NULL);
     struct xlsx *x = calloc(1, sizeof *x);
@@ -524,7 +526,7 @@ enum lt_err sheet_read_xlsx(struct lt_slice file, bool (*each)(void *user, const
     if (e == LT_OK)
         e = open_zip(file, &x->zip, err);
     if (e == LT_OK && zip_get_num_entries(x->zip, 0) > ENTRIES_MAX)
-        e = lt_fail(err, LT_E_LIMIT_SIZE, NULL, "XLSX parts", "4096", NULL);
+        e = lt_fail(err, LT_E_LIMIT_SIZE, NULL, "XLSX parts / XLSX 部件", "4096", NULL);
     if (e == LT_OK)
         e = read_parts(x);
     if (x->zip)
