@@ -1,6 +1,7 @@
 /* Items, sources, and a block of one station and day: in memory, as a blob, as a cell of airq. Pure. */
 #include "air/air_priv.h"
 #include "base/clock.h"
+#include "base/varint.h"
 
 #include <stdio.h>
 
@@ -153,16 +154,6 @@ void air_block_cell(const struct air_block *b, struct airq_cell *ret, unsigned *
  * (zigzag varints), states: runs, sources: runs. A run is a count byte and a varint; runs cover 24 hours. Values of one
  * item of a day have common trailing zeros (µg/m³ in ticks of 0.0001), so that a difference mostly takes one byte. */
 
-static uint8_t *put_varint(uint8_t *p, uint32_t v)
-{
-    while (v >= 0x80) {
-        *p++ = (uint8_t)(v | 0x80);
-        v >>= 7;
-    }
-    *p++ = (uint8_t)v;
-    return p;
-}
-
 static uint8_t *put_runs(uint8_t *p, const uint32_t v[24])
 {
     for (int i = 0; i < 24;) {
@@ -170,15 +161,10 @@ static uint8_t *put_runs(uint8_t *p, const uint32_t v[24])
         while (i + n < 24 && v[i + n] == v[i])
             n++;
         *p++ = (uint8_t)n;
-        p = put_varint(p, v[i]);
+        p = lt_varint_put(p, v[i]);
         i += n;
     }
     return p;
-}
-
-static uint32_t zigzag(int64_t d)
-{
-    return (uint32_t)(((uint64_t)d << 1) ^ (uint64_t)(d >> 63));
 }
 
 /* The largest power of ten (at most 10^6) that divides all values there are. */
@@ -209,7 +195,7 @@ static uint8_t *put_item(uint8_t *p, const struct air_block *b, int item)
         state[h] = b->state[h][item];
         source[h] = b->source[h][item];
     }
-    p = put_varint(p, mask);
+    p = lt_varint_put(p, mask);
     if (mask) {
         uint8_t power = common_power(b, item);
         int64_t before = 0;
@@ -217,7 +203,7 @@ static uint8_t *put_item(uint8_t *p, const struct air_block *b, int item)
         for (int h = 0; h < 24; h++)
             if (mask >> h & 1) {
                 int64_t v = b->value[h][item] / powers[power];
-                p = put_varint(p, zigzag(v - before));
+                p = lt_varint_put(p, lt_zigzag((uint64_t)(v - before)));
                 before = v;
             }
     }
@@ -251,16 +237,8 @@ static uint32_t get_byte(struct reader *r)
 static uint32_t get_varint(struct reader *r)
 {
     uint64_t v = 0;
-    for (unsigned shift = 0; shift < 35; shift += 7) {
-        uint32_t c = get_byte(r);
-        v |= (uint64_t)(c & 0x7f) << shift;
-        if (!(c & 0x80)) {
-            r->bad = r->bad || v > UINT32_MAX;
-            return (uint32_t)v;
-        }
-    }
-    r->bad = true;
-    return 0;
+    r->bad = r->bad || !lt_varint_get(&r->p, r->end, &v) || v > UINT32_MAX;
+    return (uint32_t)v;
 }
 
 static void get_runs(struct reader *r, uint32_t ret[24])
@@ -288,7 +266,7 @@ static void get_item(struct reader *r, struct air_block *b, int item)
     for (int h = 0; h < 24; h++)
         if (mask >> h & 1) {
             uint32_t z = get_varint(r);
-            v += (int64_t)(z >> 1) ^ -(int64_t)(z & 1);
+            v += (int64_t)lt_unzigzag(z);
             int64_t whole = v * powers[power];
             r->bad = r->bad || whole <= INT32_MIN || whole > INT32_MAX;
             b->value[h][item] = r->bad ? AIR_NONE : (int32_t)whole;

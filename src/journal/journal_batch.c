@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include "base/varint.h"
 #include "hj212/hj212.h"
 #include "journal/journal_priv.h"
 
@@ -178,20 +179,7 @@ void journal_box_clear(struct journal_box *x)
 /* ---- numbers ---- */
 static char *put_varint(char *p, uint64_t v)
 {
-    for (; v >= 0x80; v >>= 7)
-        *p++ = (char)(v | 0x80);
-    *p++ = (char)v;
-    return p;
-}
-
-static uint64_t zigzag(uint64_t d)
-{
-    return (d << 1) ^ (uint64_t) - (int64_t)(d >> 63);
-}
-
-static uint64_t unzigzag(uint64_t v)
-{
-    return (v >> 1) ^ (uint64_t) - (int64_t)(v & 1);
+    return (char *)lt_varint_put((uint8_t *)p, v);
 }
 
 struct cursor {
@@ -201,17 +189,11 @@ struct cursor {
 
 static uint64_t get_varint(struct cursor *c)
 {
+    const uint8_t *p = (const uint8_t *)c->p;
     uint64_t v = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        if (c->p == c->end)
-            break;
-        const uint8_t byte = (uint8_t)*c->p++;
-        v |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80))
-            return v;
-    }
-    c->bad = true;
-    return 0;
+    c->bad = c->bad || !lt_varint_get(&p, (const uint8_t *)c->end, &v);
+    c->p = (const char *)p;
+    return v;
 }
 
 static struct lt_slice get_bytes(struct cursor *c, uint64_t n)
@@ -257,10 +239,10 @@ static char *encode(char *p, uint64_t seq, int64_t base_at_ms, const struct jour
     const bool inside = find_mn(r->bytes, r->mn, &mn_at);
     *p++ = (char)((r->kind & 0x0fu) | (r->ref ? HAS_REF : 0) | (r->flags ? HAS_FLAGS : 0) |
                   (r->reason ? HAS_REASON : 0) | (inside ? MN_IN_BYTES : 0));
-    p = put_varint(p, zigzag((uint64_t)r->at_ms - (uint64_t)base_at_ms));
+    p = put_varint(p, lt_zigzag((uint64_t)r->at_ms - (uint64_t)base_at_ms));
     p = put_varint(p, r->conn);
     if (r->ref)
-        p = put_varint(p, zigzag(seq - r->ref));
+        p = put_varint(p, lt_zigzag(seq - r->ref));
     if (r->flags)
         p = put_varint(p, r->flags);
     if (r->reason)
@@ -339,10 +321,10 @@ static bool decode(struct cursor *c, uint64_t seq, int64_t base_at_ms, struct jo
         return false;
     const uint8_t head = (uint8_t)*c->p++;
     struct journal_record r = {.seq = seq, .kind = head & 0x0fu};
-    r.at_ms = (int64_t)((uint64_t)base_at_ms + unzigzag(get_varint(c)));
+    r.at_ms = (int64_t)((uint64_t)base_at_ms + lt_unzigzag(get_varint(c)));
     r.conn = (uint32_t)get_varint(c);
     if (head & HAS_REF)
-        r.ref = seq - unzigzag(get_varint(c));
+        r.ref = seq - lt_unzigzag(get_varint(c));
     if (head & HAS_FLAGS)
         r.flags = (uint16_t)get_varint(c);
     if (head & HAS_REASON)

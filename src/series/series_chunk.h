@@ -1,4 +1,4 @@
-/* series_chunk: the rows of one chunk in memory, their merging, and the byte form of a chunk (docs/FORMATS.md).
+/* series_chunk: the rows of one chunk in memory, their merging, and the byte form of a chunk (docs/FORMATS-series.md).
  * Pure: no files, clock, threads or globals. Private to the unit. */
 #ifndef LT_SERIES_CHUNK_H
 #define LT_SERIES_CHUNK_H

@@ -1,8 +1,9 @@
-/* The byte form of a chunk, docs/FORMATS.md "series chunk". Columns are stored apart, as deltas of integers in the
+/* The byte form of a chunk, docs/FORMATS-series.md. Columns are stored apart, as deltas of integers in the
  * column's own decimal scale, then zstd with its checksum over everything.
  *
  * Decoding trusts nothing: every count is bounded before memory is taken, every read is checked against the end. */
 #include "base/clock.h"
+#include "base/varint.h"
 #include "series/series_chunk.h"
 
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 #define SCALE_BITS    0x1F
 #define RUNS          0x20 /* values as runs (delta, length - 1) */
 #define PRESENT_SHIFT 6
-#define VARINT_MAX    10
 #define COLUMNS       65536
 
 enum { PRESENT_ALL, PRESENT_BITS, PRESENT_LIST };
@@ -100,47 +100,6 @@ static bool room_cells(struct series_codec *k, size_t n)
 
 /* ---- numbers ---- */
 
-static uint64_t zigzag(uint64_t v)
-{
-    return (v << 1) ^ (0 - (v >> 63));
-}
-
-static uint64_t unzigzag(uint64_t v)
-{
-    return (v >> 1) ^ (0 - (v & 1));
-}
-
-static uint8_t *put_varint(uint8_t *p, uint64_t v)
-{
-    while (v >= 0x80) {
-        *p++ = (uint8_t)(v | 0x80);
-        v >>= 7;
-    }
-    *p++ = (uint8_t)v;
-    return p;
-}
-
-/* False at the end of the bytes or beyond 64 bits. */
-static bool get_varint(const uint8_t **p, const uint8_t *end, uint64_t *ret)
-{
-    if (*p < end && **p < 0x80) {
-        *ret = *(*p)++;
-        return true;
-    }
-    uint64_t v = 0;
-    for (unsigned shift = 0; *p < end && shift < 64; shift += 7) {
-        uint64_t b = *(*p)++;
-        if (shift == 63 && b > 1)
-            return false;
-        v |= (b & 0x7F) << shift;
-        if (b < 0x80) {
-            *ret = v;
-            return true;
-        }
-    }
-    return false;
-}
-
 static int64_t power_of_ten(unsigned e)
 {
     int64_t v = 1;
@@ -196,19 +155,19 @@ static struct scale find_scale(const int64_t *v, uint32_t n)
 
 static void add_varint(struct lt_buf *b, uint64_t v)
 {
-    uint8_t tmp[VARINT_MAX];
-    lt_buf_add(b, tmp, (size_t)(put_varint(tmp, v) - tmp));
+    uint8_t tmp[LT_VARINT_MAX];
+    lt_buf_add(b, tmp, (size_t)(lt_varint_put(tmp, v) - tmp));
 }
 
 static void encode_times(struct lt_buf *b, const struct series_chunk *c)
 {
     uint64_t last = (uint64_t)c->key.start_ms, delta = 0;
-    uint8_t *p = (uint8_t *)lt_buf_reserve(b, (size_t)c->n_rows * VARINT_MAX), *from = p;
+    uint8_t *p = (uint8_t *)lt_buf_reserve(b, (size_t)c->n_rows * LT_VARINT_MAX), *from = p;
     if (!p)
         return;
     for (uint32_t i = 0; i < c->n_rows; i++) {
         uint64_t d = (uint64_t)c->rows[i].at_ms - last;
-        p = put_varint(p, zigzag(d - delta));
+        p = lt_varint_put(p, lt_zigzag(d - delta));
         last = (uint64_t)c->rows[i].at_ms;
         delta = d;
     }
@@ -222,12 +181,12 @@ static void encode_ranks(struct lt_buf *b, const struct series_chunk *c)
     for (uint32_t i = 0; i < c->n_rows; i++)
         given |= c->rows[i].rank_ms != 0;
     lt_buf_addc(b, given ? GIVEN : ALL_ZERO);
-    uint8_t *p = (uint8_t *)lt_buf_reserve(b, (size_t)c->n_rows * VARINT_MAX), *from = p;
+    uint8_t *p = (uint8_t *)lt_buf_reserve(b, (size_t)c->n_rows * LT_VARINT_MAX), *from = p;
     if (!given || !p)
         return;
     for (uint32_t i = 0; i < c->n_rows; i++) {
         uint64_t d = (uint64_t)c->rows[i].rank_ms - (uint64_t)c->rows[i].at_ms;
-        p = put_varint(p, zigzag(d - last));
+        p = lt_varint_put(p, lt_zigzag(d - last));
         last = d;
     }
     b->n += (size_t)(p - from);
@@ -309,19 +268,19 @@ static void encode_presence(struct lt_buf *b, const uint32_t *row_of, uint32_t n
 
 static void encode_values(struct lt_buf *b, const int64_t *v, uint32_t n, const struct scale *s, bool runs)
 {
-    uint8_t *p = (uint8_t *)lt_buf_reserve(b, (size_t)n * 2 * VARINT_MAX), *from = p;
+    uint8_t *p = (uint8_t *)lt_buf_reserve(b, (size_t)n * 2 * LT_VARINT_MAX), *from = p;
     uint64_t last = 0;
     if (!p)
         return;
     for (uint32_t i = 0, run; i < n; i += run) {
         int64_t q;
         divide(s, v[i], &q);
-        p = put_varint(p, zigzag((uint64_t)q - last));
+        p = lt_varint_put(p, lt_zigzag((uint64_t)q - last));
         last = (uint64_t)q;
         for (run = 1; runs && i + run < n && v[i + run] == v[i];)
             run++;
         if (runs)
-            p = put_varint(p, run - 1);
+            p = lt_varint_put(p, run - 1);
     }
     b->n += (size_t)(p - from);
 }
@@ -350,7 +309,7 @@ struct lt_slice series_chunk_encode_raw(struct series_codec *k, const struct ser
     add_varint(&k->head, c->key.device);
     add_varint(&k->head, c->key.kind);
     add_varint(&k->head, c->key.span);
-    add_varint(&k->head, zigzag((uint64_t)c->key.start_ms));
+    add_varint(&k->head, lt_zigzag((uint64_t)c->key.start_ms));
     add_varint(&k->head, c->n_rows);
     add_varint(&k->head, columns);
     encode_times(&k->head, c);
@@ -407,10 +366,11 @@ static int64_t span_ms(unsigned span)
 static const char *read_head(struct reading *r, const struct series_key *key)
 {
     uint64_t device, kind, span, start, rows, columns;
-    if (!get_varint(&r->p, r->end, &device) || !get_varint(&r->p, r->end, &kind) || !get_varint(&r->p, r->end, &span) ||
-        !get_varint(&r->p, r->end, &start) || !get_varint(&r->p, r->end, &rows) || !get_varint(&r->p, r->end, &columns))
+    if (!lt_varint_get(&r->p, r->end, &device) || !lt_varint_get(&r->p, r->end, &kind) ||
+        !lt_varint_get(&r->p, r->end, &span) || !lt_varint_get(&r->p, r->end, &start) ||
+        !lt_varint_get(&r->p, r->end, &rows) || !lt_varint_get(&r->p, r->end, &columns))
         return "head is cut short";
-    if (device != key->device || kind != key->kind || span != key->span || (int64_t)unzigzag(start) != key->start_ms)
+    if (device != key->device || kind != key->kind || span != key->span || (int64_t)lt_unzigzag(start) != key->start_ms)
         return "chunk of another place";
     size_t left = (size_t)(r->end - r->p);
     if (rows > SERIES_DAY_ROWS || rows > left || columns >= COLUMNS || columns > left)
@@ -427,9 +387,9 @@ static const char *read_times(struct reading *r)
     uint64_t at = (uint64_t)r->c->key.start_ms, delta = 0, z;
     int64_t start = r->c->key.start_ms, span = span_ms(r->c->key.span), last = start;
     for (uint32_t i = 0; i < r->c->n_rows; i++) {
-        if (!get_varint(&r->p, r->end, &z))
+        if (!lt_varint_get(&r->p, r->end, &z))
             return "times are cut short";
-        delta += unzigzag(z);
+        delta += lt_unzigzag(z);
         at += delta;
         int64_t t = (int64_t)at;
         if (t < last || t - start >= span)
@@ -447,9 +407,9 @@ static const char *read_ranks(struct reading *r)
     if (*r->p++ == ALL_ZERO)
         return NULL;
     for (uint32_t i = 0; i < r->c->n_rows; i++) {
-        if (!get_varint(&r->p, r->end, &z))
+        if (!lt_varint_get(&r->p, r->end, &z))
             return "ranks are cut short";
-        last += unzigzag(z);
+        last += lt_unzigzag(z);
         r->c->rows[i].rank_ms = (int64_t)((uint64_t)r->c->rows[i].at_ms + last);
     }
     return NULL;
@@ -476,7 +436,7 @@ static const char *read_directory(struct reading *r, const uint16_t *want, size_
     size_t w = 0;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < r->n_columns; i++) {
-        if (!get_varint(&r->p, r->end, &step) || !get_varint(&r->p, r->end, &bytes))
+        if (!lt_varint_get(&r->p, r->end, &step) || !lt_varint_get(&r->p, r->end, &bytes))
             return "directory is cut short";
         if ((i && !step) || step >= COLUMNS || column + step >= COLUMNS || bytes > SERIES_RAW_BYTES || !bytes)
             return "directory is out of order";
@@ -517,10 +477,10 @@ static bool read_presence(struct span *x, uint32_t n_rows, uint32_t *out)
                     out[n] = i * 8 + (uint32_t)__builtin_ctz(bits);
         p += (n_rows + 7) / 8;
     } else if (*x->p >> PRESENT_SHIFT == PRESENT_LIST) {
-        if (!get_varint(&p, x->end, &n) || n > n_rows)
+        if (!lt_varint_get(&p, x->end, &n) || n > n_rows)
             return false;
         for (uint32_t i = 0; i < n; i++, row++) {
-            if (!get_varint(&p, x->end, &step) || step >= n_rows || (row += step) >= n_rows)
+            if (!lt_varint_get(&p, x->end, &step) || step >= n_rows || (row += step) >= n_rows)
                 return false;
             if (out)
                 out[i] = (uint32_t)row;
@@ -569,9 +529,9 @@ static const char *read_values(struct series_codec *k, const struct span *x)
     int64_t unit = power_of_ten(x->mode & SCALE_BITS), *v = k->value + x->first;
     uint64_t last = 0, z, run = 0;
     for (uint32_t i = 0; i < x->n;) {
-        if (!get_varint(&p, x->end, &z) || ((x->mode & RUNS) && !get_varint(&p, x->end, &run)))
+        if (!lt_varint_get(&p, x->end, &z) || ((x->mode & RUNS) && !lt_varint_get(&p, x->end, &run)))
             return "values are cut short";
-        last += unzigzag(z);
+        last += lt_unzigzag(z);
         int64_t whole;
         if (__builtin_mul_overflow((int64_t)last, unit, &whole) || whole == LT_FIX_NONE || run >= x->n - i)
             return "value out of range";
