@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The second, independent computation of attainment, weights, dust switches, targets and dust processes: exact fractions,
+"""The second, independent computation of attainment, weights, dust switches and targets: exact fractions,
 written from the text of the rules. Prints the vectors that src/airq/airq_rules_test.c reads.
 
 usage: rules_reference.py > src/airq/testdata/rules_vectors.txt      seeded: prints the same every time"""
@@ -140,37 +140,10 @@ def days_vector(r):
     return f"days;{good};{valid};{left};{text(target)};{min(reach) if reach else left + 1};{max(bad) if bad else -1}"
 
 
-def dust_vector(r):
-    pm10, pm25, level = [], [], 0
-    for _ in range(120):
-        level = r.choice((3, 5, 9)) if level == 0 and r.random() < 0.08 else max(0, level - r.choice((0, 0, 1)))
-        base = r.randrange(60, 140)
-        pm10.append(None if r.random() < 0.04 else base * (1 + level))
-        pm25.append(None if r.random() < 0.04 else base // 2 + level * r.choice((2, 12, 30)))
-    spans, i = [], 0
-    while i < 120:
-        before = [(a, b) for a, b in zip(pm10[max(0, i - 6):i], pm25[max(0, i - 6):i]) if a is not None]
-        pairs = [(a, b) for a, b in before if b is not None]
-        starts = False
-        if len(before) >= 4 and pm10[i] is not None and pm25[i] is not None and pairs:
-            mean = F(sum(a for a, _ in before), len(before))
-            ratio = F(sum(b for _, b in pairs), sum(a for a, _ in pairs))
-            starts = pm10[i] >= 2 * mean and pm10[i] > 150 and F(pm25[i], pm10[i]) <= ratio / 2
-        if not starts:
-            i += 1
-            continue
-        ends = next((k for k in range(i + 1, min(120, i + 72)) if pm10[k] is not None and pm10[k] <= mean * F(11, 10)), None)
-        to = ends if ends is not None else min(120, i + 72)
-        spans.append(f"{i}-{to}{'' if ends is not None else '+'}")
-        i = to
-    show = lambda v: " ".join("-" if x is None else str(x) for x in v)
-    return f"dust;{show(pm10)};{show(pm25)};{' '.join(spans)}"
-
-
 def vectors():
     r = random.Random(663)
     out = []
-    for make, count in ((period_vector, 90), (left_vector, 150), (days_vector, 150), (dust_vector, 40)):
+    for make, count in ((period_vector, 90), (left_vector, 150), (days_vector, 150)):
         out += [make(r) for _ in range(count)]
     return out
 

@@ -1,5 +1,5 @@
-/* airq_rules: what is done with figures once they are there: attainment, changes in words, means over years, seasons,
- * what the days left may be, sand-dust hours, reference states and units. Pure; integers all the way.
+/* airq_rules: what is done with figures once they are there: attainment, changes in words, the season of a month,
+ * what the days left may be, reference states and units. Pure; integers all the way.
  *
  * Concentrations are millionths as in airq.h; shares and changes are millionths of a per cent. AIRQ_NONE: unknown. */
 #ifndef AIRQ_RULES_H
@@ -27,7 +27,6 @@ struct airq_attainment {
  * figure rounded once to whole µg/m3, CO 0.1. Whether the figures are valid at all is airq_gaps(). */
 void airq_attain(const struct airq_standard *s, enum airq_grade g, const struct airq_period *x,
                  struct airq_attainment *ret);
-const char *airq_verdict_name(enum airq_verdict v, bool english); /* "达标", "超标", "无法判定" */
 /* (conc-limit)/limit with two decimals, millionths; AIRQ_NONE when conc is unknown or within. */
 int64_t airq_exceed_multiple(int64_t conc, int64_t limit);
 /* n/of in per cent with one decimal; AIRQ_NONE when of is 0. */
@@ -38,17 +37,8 @@ int64_t airq_share_pct(int64_t n, int64_t of);
 /* Running mean of the n hours before now (ticks, -1 missing): 8 for O3, 24 for particles; AIRQ_NONE with fewer than
  * GB 3095 asks for (6 of 8, 20 of 24; three quarters of other lengths). Exact, to the millionth half to even. */
 int64_t airq_running_mean(enum airq_pollutant p, const int32_t *ticks, size_t n);
-/* Value of a city or county in one hour: mean of its stations' values (HJ 663), valid as a day is: 75 % of the
- * stations, 50 % when they are fewer than 4. Exact, to the millionth half to even. */
-int64_t airq_city_hour(enum airq_pollutant p, const int32_t *ticks, size_t stations);
-/* Who is sensitive to the pollutants with an index above 100 (HJ 633-2026 table 2); "" when there is none. bits as in
- * airq_result.primary, ret holds 320 bytes. */
-void airq_sensitive_text(unsigned pollutants, bool english, char ret[320]);
-
 /* ---- figures of several periods ---- */
 
-/* Mean of n published figures (three years' annual means: n = 3), rounded once; AIRQ_NONE when one is missing. */
-int64_t airq_mean_of(const int64_t *v, size_t n, unsigned decimals);
 /* C/S of one pollutant as published (sub-index of the composite), two decimals; AIRQ_NONE. */
 int64_t airq_composite_part(const struct airq_standard *s, enum airq_pollutant p, int64_t conc);
 /* Composite index of a period with weights (NULL: all 1), from the same values airq_period() took. */
@@ -70,11 +60,6 @@ void airq_change_text(enum airq_change_kind kind, int64_t before, int64_t now, b
 /* Autumn-winter (秋冬季): 1 October to 31 March. The year in which the one holding this month began; 0 from April to
  * September. */
 int airq_autumn_winter_of(int year, int month);
-/* Its first and last local day (days since 1970-01-01), year: that in which it begins. */
-void airq_autumn_winter(int year, int32_t *ret_from, int32_t *ret_to);
-enum airq_season { AIRQ_SPRING, AIRQ_SUMMER, AIRQ_AUTUMN, AIRQ_WINTER }; /* March, June, September, December */
-enum airq_season airq_season_of(int month);
-const char *airq_season_name(enum airq_season s, bool english);
 
 /* ---- targets: what the days left may be ---- */
 
@@ -109,41 +94,11 @@ int airq_days_affordable(int so_far, int target_days);
  * between neighbours) is within. E.g. O3 p90 of 365 days: 36. */
 int airq_above_allowed(int days, int percent);
 
-/* ---- sand dust ---- */
-
-/* Thresholds of the start and end of a dust process (环办监测〔2016〕120号 as practised; the numbers are set by whoever
- * applies them). Zero ratio_pct: the ratio is not asked for. */
-struct airq_dust_rule {
-    int before_h;        /* hours of the mean before: 6; at most 24 */
-    int before_valid;    /* of them with a value: 4 */
-    int start_pct;       /* PM10 at least so many per cent of the mean before: 200 */
-    int64_t start_above; /* and above: 150 µg/m3 (millionths) */
-    int ratio_pct;       /* and PM2.5/PM10 at most so many per cent of the ratio before (of the sums): 50 */
-    int end_pct;         /* ends in the first hour with PM10 at most so many per cent of the mean before: 110 */
-    int longest_h;       /* a process not ended by then is given up as such: 72 */
-};
-extern const struct airq_dust_rule airq_dust_usual;
-struct airq_dust_span {
-    size_t from, to; /* hours [from, to) */
-    int64_t before_pm10, peak_pm10;
-    bool open; /* the data end before the process does, or longest_h was reached */
-};
-/* Suggests dust processes in n consecutive hours of a city's means (ticks, -1 missing). Writes at most cap spans,
- * returns how many there are. It is a suggestion: who decides is a person. */
-size_t airq_dust_suggest(const struct airq_dust_rule *r, const int32_t *pm10, const int32_t *pm25, size_t n,
-                         struct airq_dust_span *ret, size_t cap);
-
 /* ---- reference state and units ---- */
 
 enum airq_state { AIRQ_STATE_273, AIRQ_STATE_298 }; /* gases: 273.15 K, 298.15 K; both 1013.25 hPa */
-/* Reference state of published gas values on a local day (YYYYMMDD): 273.15 K until 2018-08-31. */
-enum airq_state airq_state_on(int yyyymmdd);
 /* A gas from one state to the other, to the millionth, half to even. AIRQ_NONE stays; particles are not gases. */
 int64_t airq_gas_convert(int64_t conc, enum airq_state from, enum airq_state to);
-/* Particles between 273.15 K, 1013.25 hPa and the conditions of monitoring (t_c: °C, p_hpa: station pressure, both
- * millionths; t_c above -100, p_hpa above 0). */
-int64_t airq_particle_actual(int64_t conc_standard, int64_t t_c, int64_t p_hpa);
-int64_t airq_particle_standard(int64_t conc_actual, int64_t t_c, int64_t p_hpa);
 /* Gases at 298.15 K: µg/m3 to ppb, CO mg/m3 to ppm, and back (all millionths). AIRQ_NONE for particles. */
 int64_t airq_to_ppb(enum airq_pollutant p, int64_t conc);
 int64_t airq_from_ppb(enum airq_pollutant p, int64_t ppb);

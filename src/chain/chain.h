@@ -69,14 +69,6 @@ bool chain_path(struct chain_hasher *h, enum chain_algo a, const struct chain_pa
 /* RFC 9162, 2.1.3.2 */
 bool chain_path_holds(struct chain_hasher *h, enum chain_algo a, const uint8_t leaf[CHAIN_HASH], uint64_t index,
                       uint64_t count, uint8_t path[][CHAIN_HASH], size_t n, const uint8_t root[CHAIN_HASH]);
-/* Proof that the tree of the first m leaves is the beginning of that of all n (RFC 9162, 2.1.4.1), 0 < m <= n. */
-bool chain_consistency(struct chain_hasher *h, enum chain_algo a, const struct chain_pair *leaves, size_t m, size_t n,
-                       uint8_t ret[][CHAIN_HASH], size_t *ret_n);
-/* RFC 9162, 2.1.4.2 */
-bool chain_consistency_holds(struct chain_hasher *h, enum chain_algo a, uint64_t m, uint64_t n,
-                             const uint8_t root_m[CHAIN_HASH], const uint8_t root_n[CHAIN_HASH],
-                             uint8_t path[][CHAIN_HASH], size_t n_path);
-
 /* ---- keys ---- */
 enum chain_key_type { CHAIN_ED25519, CHAIN_SM2, CHAIN_KEY_TYPES };
 #define CHAIN_SM2_ID     "1234567812345678" /* GM/T 0009: user id when none is agreed */

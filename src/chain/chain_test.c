@@ -220,13 +220,6 @@ static void tree_of_certificate_transparency(void **state)
     assert_int_equal(n, 3);
     for (int i = 0; i < 3; i++)
         assert_hex(path[i], CHAIN_HASH, inclusion[i]);
-    static const char *const consistency[3] = {"0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
-                                               "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
-                                               "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"};
-    assert_true(chain_consistency(H, CHAIN_SHA256, leaf, 6, 8, path, &n));
-    assert_int_equal(n, 3);
-    for (int i = 0; i < 3; i++)
-        assert_hex(path[i], CHAIN_HASH, consistency[i]);
 }
 
 /* The definition itself, top down; the units under test work bottom up. */
@@ -294,26 +287,6 @@ static void trees_of_every_size(void **state)
     static const size_t sizes[] = {1023, 1024, 1025, 2047, 2048, 2049, 3071, 3072, 4097, 5000};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         check_tree(leaf, sizes[i]);
-    free(leaf);
-}
-
-static void consistency_of_every_size(void **state)
-{
-    struct chain_pair *leaf = many(40);
-    uint8_t path[CHAIN_PATH_MAX][CHAIN_HASH], old[CHAIN_HASH], new[CHAIN_HASH];
-    for (size_t n = 1; n <= 40; n++)
-        for (size_t m = 1; m <= n; m++) {
-            size_t k = 0;
-            mth(CHAIN_SM3, leaf, m, old);
-            mth(CHAIN_SM3, leaf, n, new);
-            assert_true(chain_consistency(H, CHAIN_SM3, leaf, m, n, path, &k));
-            assert_true(chain_consistency_holds(H, CHAIN_SM3, m, n, old, new, path, k));
-            old[7] ^= 1;
-            assert_false(chain_consistency_holds(H, CHAIN_SM3, m, n, old, new, path, k));
-            old[7] ^= 1;
-            new[7] ^= 1;
-            assert_false(chain_consistency_holds(H, CHAIN_SM3, m, n, old, new, path, k));
-        }
     free(leaf);
 }
 
@@ -492,7 +465,6 @@ int main(void)
         cmocka_unit_test(keys_survive_pem),
         cmocka_unit_test(tree_of_certificate_transparency),
         cmocka_unit_test(trees_of_every_size),
-        cmocka_unit_test(consistency_of_every_size),
         cmocka_unit_test(records),
         cmocka_unit_test(day_statement),
         cmocka_unit_test(package_file),

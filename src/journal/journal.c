@@ -326,11 +326,6 @@ void journal_abandon(struct journal *j)
     journal_box_clear(j->open);
 }
 
-bool journal_sick(const struct journal *j)
-{
-    return j->sick;
-}
-
 /* ---- commit ---- */
 /* While there is no dictionary, collects the bodies it will be made of. A dictionary makes batches of one or two
  * frames (the ordinary case of a small city) as small as those of hundreds; see docs/FORMATS.md for figures. */

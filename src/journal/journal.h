@@ -101,7 +101,6 @@ void journal_abandon(struct journal *j); /* empties the open batch */
  * be there after all; then it counts, and journal_last_seq has grown. LT_OK also when the journal is well.
  * journal_commit tries it by itself, but then fails once more when the numbers have moved. */
 enum lt_err journal_heal(struct journal *j, struct lt_error *err) LT_MUST_CHECK;
-bool journal_sick(const struct journal *j);
 
 /* ---- reading ---- */
 struct journal_reader;

@@ -31,11 +31,6 @@ void fault_vfs_disarm(void)
     atomic_store(&fail_to, 1 << 30);
 }
 
-int fault_vfs_calls(void)
-{
-    return atomic_load(&calls);
-}
-
 bool fault_vfs_fired(void)
 {
     return atomic_load(&fired);

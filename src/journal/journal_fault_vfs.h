@@ -12,6 +12,5 @@ void fault_vfs_install(void); /* becomes the default VFS; once per process */
 /* Lets `after` counted calls pass, then `times` of them fail. */
 void fault_vfs_arm(enum fault_kind kind, int after, int times);
 void fault_vfs_disarm(void);
-int fault_vfs_calls(void); /* counted since arming */
 bool fault_vfs_fired(void);
 #endif

@@ -21,7 +21,7 @@ struct sql_stmt {
     struct sql_stmt *next; /* of its hash chain */
     uint64_t hash, used;
     int bind_rc;
-    bool busy, cached;
+    bool busy;
 };
 
 struct sql_db {
@@ -189,7 +189,7 @@ enum lt_err sql_prepare(struct sql_db *db, const char *text, struct sql_stmt **r
         assert(!tail || !*tail || strspn(tail, " ;\n") == strlen(tail)); /* one statement only */
         if (db->n_cached >= CACHE_MAX)
             cache_evict(db);
-        *st = (struct sql_stmt){.magic = STMT_MAGIC, .db = db, .st = st->st, .hash = hash, .cached = true};
+        *st = (struct sql_stmt){.magic = STMT_MAGIC, .db = db, .st = st->st, .hash = hash};
         st->next = db->chain[hash % CACHE_MAX];
         db->chain[hash % CACHE_MAX] = st;
         db->n_cached++;
@@ -278,11 +278,6 @@ void sql_release(struct sql_stmt **st)
 int sql_cols(const struct sql_stmt *st)
 {
     return sqlite3_column_count(st->st);
-}
-
-const char *sql_col_name(struct sql_stmt *st, int col)
-{
-    return sqlite3_column_name(st->st, col);
 }
 
 bool sql_col_null(struct sql_stmt *st, int col)

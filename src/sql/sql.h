@@ -33,7 +33,6 @@ void sql_release(struct sql_stmt **st); /* back to the cache, bindings cleared; 
 void sql_rewind(struct sql_stmt *st);   /* ready for new bindings, to run again */
 
 int sql_cols(const struct sql_stmt *st);
-const char *sql_col_name(struct sql_stmt *st, int col);
 bool sql_col_null(struct sql_stmt *st, int col);            /* columns from 0 */
 int64_t sql_col_i64(struct sql_stmt *st, int col);          /* 0 for NULL */
 struct lt_slice sql_col_text(struct sql_stmt *st, int col); /* "" for NULL; valid until the next step or release */
@@ -72,6 +71,4 @@ enum lt_err sql_migrate(struct sql_db *db, const char *unit, const struct sql_mi
 /* ---- care ---- */
 /* Copy of the database while it is in use: written to "path.part", checked, then renamed to path. */
 enum lt_err sql_backup(struct sql_db *db, const char *path, struct lt_error *err) LT_MUST_CHECK;
-/* SQLite's quick check; LT_E_CORRUPT with its first finding. */
-enum lt_err sql_check(struct sql_db *db, struct lt_error *err) LT_MUST_CHECK;
 #endif

@@ -153,8 +153,3 @@ enum lt_err sql_backup(struct sql_db *db, const char *path, struct lt_error *err
         unlink(part);
     return e;
 }
-
-enum lt_err sql_check(struct sql_db *db, struct lt_error *err)
-{
-    return quick_check(sql_handle(db), "database", err);
-}

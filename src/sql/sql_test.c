@@ -85,8 +85,6 @@ static void values_and_pragmas(void **state)
     assert_int_equal(sql_col_text(st, 1).n, 21);
     assert_int_equal(sql_col_blob(st, 2).n, 3);
     assert_true(sql_col_null(st, 3));
-    assert_string_equal(sql_col_name(st, 1), "b");
-    assert_int_equal(sql_cols(st), 4);
     sql_release(&st);
     /* a wrong position is reported by the next step, not lost */
     assert_int_equal(sql_prepare(db, "SELECT ?1", &st, &err), LT_OK);
@@ -262,7 +260,6 @@ static void backup_while_writing(void **state)
     assert_int_equal(sql_backup(db, to, &err), LT_OK); /* replaces */
     assert_int_equal(sql_open(to, true, &copy, &err), LT_OK);
     assert_int_equal(count(copy), 5001);
-    assert_int_equal(sql_check(copy, &err), LT_OK);
     assert_int_equal(sql_exec(copy, "DELETE FROM t", &err), LT_E_IO); /* read-only */
     sql_close(&copy);
     assert_int_equal(sql_backup(db, "/nonexistent/x.db", &err), LT_E_IO);
