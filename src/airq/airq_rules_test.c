@@ -469,16 +469,6 @@ static void days_vector(char *line)
     assert_int_equal(airq_bad_allowed(valid - good, valid, left, target), int_of(cut(&line, ';')));
 }
 
-static size_t series(char *z, int32_t ret[200])
-{
-    size_t n = 0;
-    while (z && n < 200) {
-        const char *one = cut(&z, ' ');
-        ret[n++] = strcmp(one, "-") == 0 ? -1 : int_of(one) * UG;
-    }
-    return n;
-}
-
 static void the_second_computation_agrees(void **state)
 {
     static const struct {

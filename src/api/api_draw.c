@@ -420,8 +420,8 @@ static enum lt_err commit(struct api_call *c, const struct wish *q, const struct
         return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     randombytes_buf(seed, sizeof seed);
     draw_seed_hash(seed, hash[1]);
-    draw_hex(hash[0], DRAW_HASH, hex[0]);
-    draw_hex(hash[1], DRAW_HASH, hex[1]);
+    lt_text_hex(hash[0], DRAW_HASH, hex[0]);
+    lt_text_hex(hash[1], DRAW_HASH, hex[1]);
     draw_commitment(hash[0], hash[1], q->public_source, ret_line);
     const struct record_set set[] = {RECORD_SET_S("name", q->name),
                                      RECORD_SET_I("territory", q->territory),

@@ -65,7 +65,7 @@ static enum lt_err draw_again(struct stored *s, struct lt_slice value, struct lt
         return draw_fault_error(&f, err);
     if (!draw_result_hash(&s->list.l, s->result, hash))
         return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    draw_hex(hash, DRAW_HASH, ret_hex);
+    lt_text_hex(hash, DRAW_HASH, ret_hex);
     if (want.n && !lt_slice_is(want, ret_hex))
         return lt_fail(err, LT_E_CORRUPT, NULL, "draw", "the result does not come out again / 结果无法重现", NULL);
     return LT_OK;
@@ -88,8 +88,8 @@ static enum lt_err load(struct api_call *c, struct stored *s, struct lt_error *e
         e = read_file(c, s, err);
     if (!e && state_is(s, "revealed"))
         e = draw_again(s, record_text(&s->row, "public_value"), record_text(&s->row, "result_sha256"), hex, err);
-    if (!e && (!draw_unhex(record_text(&s->row, "list_sha256"), hash[0], DRAW_HASH) ||
-               !draw_unhex(record_text(&s->row, "seed_sha256"), hash[1], DRAW_HASH)))
+    if (!e && (!lt_text_unhex(record_text(&s->row, "list_sha256"), hash[0], DRAW_HASH) ||
+               !lt_text_unhex(record_text(&s->row, "seed_sha256"), hash[1], DRAW_HASH)))
         e = lt_fail(err, LT_E_CORRUPT, NULL, "draw", "commitment", NULL);
     if (!e)
         draw_commitment(hash[0], hash[1], record_text(&s->row, "public_source"), &s->line);
@@ -219,7 +219,7 @@ static enum lt_err write_result(struct api_call *c, const struct stored *s, stru
     if (e)
         return e;
     struct topo *t = desk_topo(c->a);
-    draw_hex(s->seed, DRAW_SEED, hex);
+    lt_text_hex(s->seed, DRAW_SEED, hex);
     jsonw_kslice(&c->w, "line", lt_buf_slice(&s->line));
     jsonw_kbool(&c->w, "revealed", s->result != NULL);
     jsonw_kstr(&c->w, "seed", s->result ? hex : NULL);
@@ -447,7 +447,7 @@ static void paper_facts(struct paper *p, const struct stored *s, bool en, int tz
     struct lt_slice source = record_text(&s->row, "public_source"), value = record_text(&s->row, "public_value"),
                     sha = record_text(&s->row, "result_sha256");
     lt_time_format_iso(record_i64(&s->row, "revealed_at", 0), tz_min, when);
-    draw_hex(s->seed, DRAW_SEED, hex);
+    lt_text_hex(s->seed, DRAW_SEED, hex);
     snprintf(text[1], sizeof text[1], "%s %s\n%.*s: %.*s\n%s %s\n%s %.*s", en ? "Revealed" : "揭晓时间", when,
              (int)source.n, source.p, (int)value.n, value.p, en ? "Seed" : "种子", hex,
              en ? "SHA-256 of the result" : "结果 SHA-256", (int)sha.n, sha.p);

@@ -228,7 +228,7 @@ static void write_registered(struct api_call *c, const struct record_row *row, s
     struct chain_pair hash;
     char hex[2 * CHAIN_HASH + 1] = "";
     if (h && chain_digest_both(h, file, &hash))
-        chain_hex(hash.h[CHAIN_SHA256], CHAIN_HASH, hex);
+        lt_text_hex(hash.h[CHAIN_SHA256], CHAIN_HASH, hex);
     chain_hasher_destroy(&h);
     bool same = lt_slice_is(record_text(row, "sha256"), hex);
     *ok = *ok && same;
@@ -358,7 +358,7 @@ HANDLER(evidence_custody_post)
 static void write_hash(struct jsonw *w, const char *key, const uint8_t h[CHAIN_HASH])
 {
     char hex[2 * CHAIN_HASH + 1];
-    chain_hex(h, CHAIN_HASH, hex);
+    lt_text_hex(h, CHAIN_HASH, hex);
     jsonw_kstr(w, key, hex);
 }
 
@@ -515,9 +515,9 @@ HANDLER(proof_keys_get)
     }
     jsonw_object(&c->w);
     jsonw_kstr(&c->w, "key", pub->id);
-    chain_hex(pub->ed25519, sizeof pub->ed25519, hex);
+    lt_text_hex(pub->ed25519, sizeof pub->ed25519, hex);
     jsonw_kstr(&c->w, "ed25519", hex);
-    chain_hex(pub->sm2, sizeof pub->sm2, hex);
+    lt_text_hex(pub->sm2, sizeof pub->sm2, hex);
     jsonw_kstr(&c->w, "sm2", hex);
     jsonw_object_end(&c->w);
     return LT_OK;

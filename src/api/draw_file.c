@@ -374,7 +374,7 @@ static void write_result(const struct draw_list *l, const struct draw_result *r,
     char hex[2 * DRAW_HASH + 1];
     if (!draw_result_hash(l, r, hash))
         w->out->failed = true; /* no memory: the answer fails as a whole */
-    draw_hex(hash, DRAW_HASH, hex);
+    lt_text_hex(hash, DRAW_HASH, hex);
     jsonw_object(w);
     jsonw_kstr(w, "sha256", hex);
     jsonw_key(w, "drawn");
@@ -404,7 +404,7 @@ void draw_file_write(const struct draw_list *l, struct lt_slice commitment, cons
     jsonw_ki64(w, "version", 1);
     jsonw_kslice(w, "commitment", commitment);
     if (seed) {
-        draw_hex(seed, DRAW_SEED, hex);
+        lt_text_hex(seed, DRAW_SEED, hex);
         jsonw_key(w, "list");
         draw_list_write(l, w);
         jsonw_kstr(w, "seed", hex);

@@ -69,8 +69,8 @@ static bool read_commitment(struct view *v)
     return s.n > tail + sizeof LINE_TAIL - 1 && memcmp(s.p, LINE_HEAD, sizeof LINE_HEAD - 1) == 0 &&
            memcmp(s.p + seed, LINE_SEED, sizeof LINE_SEED - 1) == 0 &&
            memcmp(s.p + tail, LINE_TAIL, sizeof LINE_TAIL - 1) == 0 &&
-           draw_unhex((struct lt_slice){s.p + sizeof LINE_HEAD - 1, HEX}, v->list_hash, DRAW_HASH) &&
-           draw_unhex((struct lt_slice){s.p + seed + sizeof LINE_SEED - 1, HEX}, v->seed_hash, DRAW_HASH);
+           lt_text_unhex((struct lt_slice){s.p + sizeof LINE_HEAD - 1, HEX}, v->list_hash, DRAW_HASH) &&
+           lt_text_unhex((struct lt_slice){s.p + seed + sizeof LINE_SEED - 1, HEX}, v->seed_hash, DRAW_HASH);
 }
 
 /* One entry of result.drawn; false when it cannot be read. */
@@ -139,14 +139,14 @@ static bool read_form(struct view *v, struct draw_report *r, char *why, size_t c
         return false;
     }
     snprintf(why, cap, "seed / 种子");
-    if (!draw_unhex(text_of(o, "seed"), v->seed, DRAW_SEED))
+    if (!lt_text_unhex(text_of(o, "seed"), v->seed, DRAW_SEED))
         return false;
     v->public_value = text_of(o, "public_value");
     snprintf(why, cap, "public_value / 公开数值");
     if (v->public_value.n < 1 || v->public_value.n > DRAW_TEXT_MAX)
         return false;
     snprintf(why, cap, "result");
-    if (!only(result, result_members, 2) || !draw_unhex(text_of(result, "sha256"), v->sha256, DRAW_HASH) ||
+    if (!only(result, result_members, 2) || !lt_text_unhex(text_of(result, "sha256"), v->sha256, DRAW_HASH) ||
         !json_is_array(drawn) || json_array_size(drawn) > DRAW_PICK_MAX)
         return false;
     for (size_t i = 0; i < json_array_size(drawn); i++) {
@@ -165,7 +165,7 @@ static bool check_list(const struct view *v, struct draw_report *r)
     uint8_t hash[DRAW_HASH];
     char hex[HEX + 1];
     bool ok = draw_list_hash(&v->list.l, hash) && memcmp(hash, v->list_hash, DRAW_HASH) == 0;
-    draw_hex(hash, DRAW_HASH, hex);
+    lt_text_hex(hash, DRAW_HASH, hex);
     say_en(r, "list", true, ok,
            ok ? "the list is the one committed to: SHA-256 %s"
               : "the list was changed: its SHA-256 is %s, not the one committed to",
@@ -283,7 +283,7 @@ static enum lt_err check_result(struct view *v, struct draw_report *r, struct lt
         return draw_fault_error(&f, err);
     if (!draw_result_hash(&v->list.l, &v->again, hash))
         return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    draw_hex(hash, DRAW_HASH, hex);
+    lt_text_hex(hash, DRAW_HASH, hex);
     size_t n = v->misnumbered ? v->misnumbered : v->misteamed ? v->misteamed : first_difference(v);
     bool same_hash = memcmp(hash, v->sha256, DRAW_HASH) == 0;
     if (n) {

@@ -67,3 +67,30 @@ bool lt_text_to_i64(struct lt_slice s, int64_t *ret)
     *ret = neg ? (int64_t)(0 - u) : (int64_t)u;
     return true;
 }
+
+void lt_text_hex(const uint8_t *p, size_t n, char *ret)
+{
+    for (size_t i = 0; i < n; i++) {
+        ret[2 * i] = "0123456789abcdef"[p[i] >> 4];
+        ret[2 * i + 1] = "0123456789abcdef"[p[i] & 15];
+    }
+    ret[2 * n] = '\0';
+}
+
+static int digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool lt_text_unhex(struct lt_slice s, uint8_t *ret, size_t n)
+{
+    if (s.n != 2 * n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        int a = digit(s.p[2 * i]), b = digit(s.p[2 * i + 1]);
+        if (a < 0 || b < 0)
+            return false;
+        ret[i] = (uint8_t)(a * 16 + b);
+    }
+    return true;
+}

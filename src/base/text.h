@@ -16,4 +16,9 @@ size_t lt_text_chars(struct lt_slice s);
 /* Strict whole-slice number parsing: no blanks, no '+', no overflow; false leaves *ret untouched. */
 bool lt_text_to_i64(struct lt_slice s, int64_t *ret);
 bool lt_text_to_u64(struct lt_slice s, uint64_t *ret);
+
+/* n bytes as lower-case hex, terminated: ret holds 2n + 1 bytes. Back: lower-case hex of exactly n bytes, else false.
+ */
+void lt_text_hex(const uint8_t *p, size_t n, char *ret);
+bool lt_text_unhex(struct lt_slice s, uint8_t *ret, size_t n);
 #endif

@@ -26,9 +26,6 @@ bool chain_digest_both(struct chain_hasher *h, struct lt_slice bytes, struct cha
 bool chain_begin(struct chain_hasher *h, enum chain_algo a);
 bool chain_feed(struct chain_hasher *h, enum chain_algo a, const void *p, size_t n);
 bool chain_end(struct chain_hasher *h, enum chain_algo a, uint8_t ret[CHAIN_HASH]);
-void chain_hex(const uint8_t *p, size_t n, char *ret); /* 2n + 1 bytes */
-/* Lower-case hex of exactly n bytes; false otherwise. */
-bool chain_unhex(struct lt_slice s, uint8_t *ret, size_t n);
 
 /* ---- tree (RFC 6962, 2.1) ---- */
 #define CHAIN_KEEP_LEVEL 10                       /* lowest level kept: a proof hashes at most 1,024 records again */

@@ -64,30 +64,3 @@ bool chain_digest_both(struct chain_hasher *h, struct lt_slice bytes, struct cha
     return chain_digest(h, CHAIN_SHA256, &bytes, 1, ret->h[CHAIN_SHA256]) &&
            chain_digest(h, CHAIN_SM3, &bytes, 1, ret->h[CHAIN_SM3]);
 }
-
-void chain_hex(const uint8_t *p, size_t n, char *ret)
-{
-    for (size_t i = 0; i < n; i++) {
-        ret[2 * i] = "0123456789abcdef"[p[i] >> 4];
-        ret[2 * i + 1] = "0123456789abcdef"[p[i] & 15];
-    }
-    ret[2 * n] = '\0';
-}
-
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool chain_unhex(struct lt_slice s, uint8_t *ret, size_t n)
-{
-    if (s.n != 2 * n)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        int a = digit(s.p[2 * i]), b = digit(s.p[2 * i + 1]);
-        if (a < 0 || b < 0)
-            return false;
-        ret[i] = (uint8_t)(a * 16 + b);
-    }
-    return true;
-}

@@ -1,5 +1,6 @@
 /* Ed25519 (RFC 8032) and SM2 (GB/T 32918) by OpenSSL: made, kept as PKCS #8, used on the same bytes. */
 #include "chain/chain.h"
+#include "base/text.h"
 
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
@@ -198,6 +199,6 @@ bool chain_key_id(struct chain_hasher *h, const uint8_t ed25519[32], const uint8
     const struct lt_slice parts[2] = {{(const char *)ed25519, 32}, {(const char *)sm2, 65}};
     if (!chain_digest(h, CHAIN_SHA256, parts, 2, hash))
         return false;
-    chain_hex(hash, 16, ret);
+    lt_text_hex(hash, 16, ret);
     return true;
 }

@@ -89,7 +89,7 @@ void chain_row_bytes(struct lt_buf *out, struct lt_slice s)
 static void add_hex(struct lt_buf *out, const char *before, const uint8_t *p, size_t n)
 {
     char hex[2 * 128 + 1];
-    chain_hex(p, n, hex);
+    lt_text_hex(p, n, hex);
     lt_buf_adds(out, before);
     lt_buf_adds(out, hex);
 }
@@ -159,7 +159,7 @@ static bool line_u64(struct lines *l, const char *name, uint64_t most, uint64_t 
 static bool line_hex(struct lines *l, const char *name, uint8_t *ret, size_t n)
 {
     struct lt_slice s;
-    return line(l, name, &s) && chain_unhex(s, ret, n);
+    return line(l, name, &s) && lt_text_unhex(s, ret, n);
 }
 
 static bool line_stream(struct lines *l, int i, struct chain_range *r)
@@ -167,8 +167,8 @@ static bool line_stream(struct lines *l, int i, struct chain_range *r)
     struct lt_slice s;
     return line(l, "stream", &s) && lt_slice_is(word(&s), chain_stream_name[i]) &&
            lt_text_to_u64(word(&s), &r->first) && lt_text_to_u64(word(&s), &r->last) &&
-           lt_text_to_u64(word(&s), &r->count) && chain_unhex(word(&s), r->root.h[CHAIN_SHA256], CHAIN_HASH) &&
-           chain_unhex(word(&s), r->root.h[CHAIN_SM3], CHAIN_HASH) && chain_unhex(s, r->chain, CHAIN_HASH);
+           lt_text_to_u64(word(&s), &r->count) && lt_text_unhex(word(&s), r->root.h[CHAIN_SHA256], CHAIN_HASH) &&
+           lt_text_unhex(word(&s), r->root.h[CHAIN_SM3], CHAIN_HASH) && lt_text_unhex(s, r->chain, CHAIN_HASH);
 }
 
 static bool line_sig(struct lines *l, int t, struct chain_day *d)
@@ -177,7 +177,7 @@ static bool line_sig(struct lines *l, int t, struct chain_day *d)
     if (!line(l, "sig", &s) || !lt_slice_is(word(&s), chain_key_name[t]) || s.n / 2 > CHAIN_SIG_MAX)
         return false;
     d->sig_n[t] = s.n / 2;
-    return chain_unhex(s, d->sig[t], d->sig_n[t]);
+    return lt_text_unhex(s, d->sig[t], d->sig_n[t]);
 }
 
 static bool parse_lines(struct lines *l, struct lt_slice text, struct chain_day *d)

@@ -1,5 +1,6 @@
 /* Known answers with their sources, and the properties of tree, signatures, texts and packages. */
 #include "chain/chain.h"
+#include "base/text.h"
 #include "base/rand.h"
 #include "hj212/hj212.h"
 
@@ -29,7 +30,7 @@ static size_t bytes_of(const char *hex, uint8_t *ret)
     char low[512];
     for (size_t i = 0; i <= 2 * n; i++)
         low[i] = hex[i] >= 'A' && hex[i] <= 'F' ? (char)(hex[i] + 32) : hex[i];
-    assert_true(chain_unhex((struct lt_slice){low, 2 * n}, ret, n));
+    assert_true(lt_text_unhex((struct lt_slice){low, 2 * n}, ret, n));
     return n;
 }
 

@@ -1,5 +1,6 @@
 /* Lines and hashes of a list, the draw itself, and whether a result keeps the rules. */
 #include "draw/draw_priv.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -95,36 +96,12 @@ void draw_seed_hash(const uint8_t seed[DRAW_SEED], uint8_t ret[DRAW_HASH])
     crypto_hash_sha256(ret, in, sizeof in);
 }
 
-void draw_hex(const uint8_t *p, size_t n, char *ret)
-{
-    static const char digit[] = "0123456789abcdef";
-    for (size_t i = 0; i < n; i++) {
-        ret[2 * i] = digit[p[i] >> 4];
-        ret[2 * i + 1] = digit[p[i] & 15];
-    }
-    ret[2 * n] = '\0';
-}
-
-bool draw_unhex(struct lt_slice s, uint8_t *ret, size_t n)
-{
-    if (s.n != 2 * n)
-        return false;
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-        if (v < 0)
-            return false;
-        ret[i / 2] = (uint8_t)(i % 2 ? ret[i / 2] | v : v << 4);
-    }
-    return true;
-}
-
 void draw_commitment(const uint8_t list[DRAW_HASH], const uint8_t seed[DRAW_HASH], struct lt_slice public_source,
                      struct lt_buf *out)
 {
     char a[2 * DRAW_HASH + 1], b[2 * DRAW_HASH + 1];
-    draw_hex(list, DRAW_HASH, a);
-    draw_hex(seed, DRAW_HASH, b);
+    lt_text_hex(list, DRAW_HASH, a);
+    lt_text_hex(seed, DRAW_HASH, b);
     lt_buf_addf(out, "LANTIAN-DRAW 1 list=%s seed=%s public=", a, b);
     put(out, public_source);
 }

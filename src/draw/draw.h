@@ -132,8 +132,4 @@ bool draw_keeps(const struct draw_list *l, const struct draw_result *r, enum dra
 /* Position of an id in the checked list; SIZE_MAX when there is none. */
 size_t draw_find_target(const struct draw_list *l, struct lt_slice id);
 size_t draw_find_inspector(const struct draw_list *l, struct lt_slice id);
-
-void draw_hex(const uint8_t *p, size_t n, char *ret); /* 2n + 1 bytes */
-/* Lower-case hex of exactly n bytes. */
-bool draw_unhex(struct lt_slice s, uint8_t *ret, size_t n);
 #endif

@@ -1,5 +1,6 @@
 /* The draw: canonical lines, commitments, random numbers, weights, quotas against brute force, teams, faults. */
 #include "base/rand.h"
+#include "base/text.h"
 #include "draw/draw_priv.h"
 
 #include <setjmp.h>
@@ -136,11 +137,11 @@ static void test_numbers(void **state)
         list[i] = (uint8_t)(255 - i);
     }
     draw_seed_hash(seed, hash);
-    draw_hex(hash, DRAW_HASH, hex);
+    lt_text_hex(hash, DRAW_HASH, hex);
     assert_string_equal(hex, "56109bcc4b14336a958272e52d6e250eba3e953c5e5383dbaa4e0c5ce83d40ad");
     struct draw_rand r;
     draw_rand_init(&r, list, seed, VALUE);
-    draw_hex(r.key, DRAW_HASH, hex);
+    lt_text_hex(r.key, DRAW_HASH, hex);
     assert_string_equal(hex, "3442bcfbadb7ae415ef4d3a91aff48275e1a3f8bca8e6cab3664d7a3e751b682");
     static const uint64_t want[] = {100297, 289344, 399145, 267782, 775673, 193765};
     for (size_t i = 0; i < N(want); i++)
@@ -150,11 +151,11 @@ static void test_numbers(void **state)
         assert_true(draw_below(&r, (UINT64_C(1) << 63) + 1) <= UINT64_C(1) << 63);
     assert_int_equal(r.next, 16);
     uint8_t back[DRAW_HASH];
-    assert_true(draw_unhex(S("3442bcfbadb7ae415ef4d3a91aff48275e1a3f8bca8e6cab3664d7a3e751b682"), back, DRAW_HASH));
+    assert_true(lt_text_unhex(S("3442bcfbadb7ae415ef4d3a91aff48275e1a3f8bca8e6cab3664d7a3e751b682"), back, DRAW_HASH));
     assert_memory_equal(back, r.key, DRAW_HASH);
-    assert_false(draw_unhex(S("0g"), back, 1));
-    assert_false(draw_unhex(S("0A"), back, 1));
-    assert_false(draw_unhex(S("00"), back, 2));
+    assert_false(lt_text_unhex(S("0g"), back, 1));
+    assert_false(lt_text_unhex(S("0A"), back, 1));
+    assert_false(lt_text_unhex(S("00"), back, 2));
 }
 
 static void test_same_again(void **state)

@@ -1,6 +1,7 @@
 /* lantian draw: commits to a list and a seed, draws when the public value is out, repeats and checks any draw. Works on
  * files alone; docs/FORMATS-draw.md. */
 #include "main/cmd.h"
+#include "base/text.h"
 #include "main/opt.h"
 #include "main/tell.h"
 #include "main/whole_file.h"
@@ -25,7 +26,7 @@ static enum lt_err seed_of(const char *path, bool make, uint8_t ret[DRAW_SEED], 
     char hex[2 * DRAW_SEED + 2];
     if (make) {
         randombytes_buf(ret, DRAW_SEED);
-        draw_hex(ret, DRAW_SEED, hex);
+        lt_text_hex(ret, DRAW_SEED, hex);
         hex[2 * DRAW_SEED] = '\n';
         int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0)
@@ -38,7 +39,7 @@ static enum lt_err seed_of(const char *path, bool make, uint8_t ret[DRAW_SEED], 
     struct lt_slice s = lt_buf_slice(&b);
     if (!e && s.n && s.p[s.n - 1] == '\n')
         s.n--;
-    if (!e && !draw_unhex(s, ret, DRAW_SEED))
+    if (!e && !lt_text_unhex(s, ret, DRAW_SEED))
         e = lt_fail(err, LT_E_BAD_INPUT, "--seed-file", "the seed file must hold 64 lower-case hex digits", NULL, NULL);
     if (b.p)
         sodium_memzero(b.p, b.n);

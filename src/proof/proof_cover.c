@@ -1,5 +1,6 @@
 /* The cover of a package, for people: what, where, when, how much, and how to check it; in Chinese and English. */
 #include "alarm/alarm.h"
+#include "base/text.h"
 #include "base/clock.h"
 #include "hj212/hj212.h"
 #include "paper/paper.h"
@@ -80,7 +81,7 @@ static void facts(struct paper *p, const struct gathered *g, const struct proof_
     time_text(h->to_ms, h->tz_min, b);
     snprintf(text, sizeof text, "%s — %s", a, b);
     row(p, "原始报文范围 Raw frames", text);
-    chain_hex(h->journal_hash, CHAIN_HASH, hex);
+    lt_text_hex(h->journal_hash, CHAIN_HASH, hex);
     snprintf(text, sizeof text, "%llu · %s", (unsigned long long)h->journal_seq, hex);
     row(p, "数据链位置 Place in the chain", text);
     paper_table_end(p);

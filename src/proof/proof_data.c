@@ -1,6 +1,7 @@
 /* Checking everything that is kept: statements against each other, against published lines and keys; the journal and
  * the rows of state.db against the statements; what lies behind the last statement against the live chain alone. */
 #include "base/clock.h"
+#include "base/text.h"
 #include "journal/journal.h"
 #include "proof/proof_priv.h"
 #include "record/audit.h"
@@ -255,7 +256,7 @@ static enum lt_err check_removed(struct checking *x, const struct chain_range *r
     char name[16], hex[2 * CHAIN_HASH + 1];
     bool row = false, known = false, same = false;
     snprintf(name, sizeof name, "%08d", x->day);
-    chain_hex(r->chain, CHAIN_HASH, hex);
+    lt_text_hex(r->chain, CHAIN_HASH, hex);
     enum lt_err e = x->db ? sql_prepare(x->db,
                                         "SELECT first, count, chain FROM proof_removal WHERE what = 'journal'"
                                         " AND name = ?1",

@@ -298,11 +298,11 @@ static void check_inclusion(json_t *v, enum chain_algo a, const char *name)
     json_t *o = json_object_get(v, name), *p = json_object_get(o, "path");
     struct lt_slice hex = lt_slice_of(json_string_value(json_object_get(v, "record")));
     size_t n = json_array_size(p);
-    assert_true(chain_unhex(hex, record, hex.n / 2));
+    assert_true(lt_text_unhex(hex, record, hex.n / 2));
     assert_true(chain_leaf(h, a, (struct lt_slice){(char *)record, hex.n / 2}, leaf));
-    assert_true(chain_unhex(lt_slice_of(json_string_value(json_object_get(o, "root"))), root, CHAIN_HASH));
+    assert_true(lt_text_unhex(lt_slice_of(json_string_value(json_object_get(o, "root"))), root, CHAIN_HASH));
     for (size_t i = 0; i < n; i++)
-        assert_true(chain_unhex(lt_slice_of(json_string_value(json_array_get(p, i))), path[i], CHAIN_HASH));
+        assert_true(lt_text_unhex(lt_slice_of(json_string_value(json_array_get(p, i))), path[i], CHAIN_HASH));
     uint64_t index = (uint64_t)json_integer_value(json_object_get(v, "index"));
     uint64_t count = (uint64_t)json_integer_value(json_object_get(v, "count"));
     assert_true(chain_path_holds(h, a, leaf, index, count, path, n, root));

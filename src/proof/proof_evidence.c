@@ -253,7 +253,7 @@ static enum lt_err tie(const char *dir, struct ties *ret, struct lt_error *err)
         proof_day_text(dir, &last, &ret->text, NULL) == LT_OK) {
         const struct lt_slice s = {ret->text.p, last.d.n_signed};
         if (chain_digest(h, CHAIN_SHA256, &s, 1, hash))
-            chain_hex(hash, CHAIN_HASH, ret->statement);
+            lt_text_hex(hash, CHAIN_HASH, ret->statement);
     }
     chain_hasher_destroy(&h);
     return e;
@@ -302,8 +302,8 @@ struct sealed {
 
 static void hashes_of(struct sealed *f, const struct chain_pair *hash, size_t size)
 {
-    chain_hex(hash->h[CHAIN_SHA256], CHAIN_HASH, f->sha256);
-    chain_hex(hash->h[CHAIN_SM3], CHAIN_HASH, f->sm3);
+    lt_text_hex(hash->h[CHAIN_SHA256], CHAIN_HASH, f->sha256);
+    lt_text_hex(hash->h[CHAIN_SM3], CHAIN_HASH, f->sm3);
     f->size = size;
 }
 

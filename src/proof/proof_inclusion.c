@@ -1,6 +1,7 @@
 /* The proof that one record lies in a sealed day: its block of at most 1,024 leaves is hashed again, the rest of the
  * path comes from the tree file. */
 #include "journal/journal.h"
+#include "base/text.h"
 #include "proof/proof_priv.h"
 
 #include <stdio.h>
@@ -82,16 +83,16 @@ static void write_algo(const struct asked *a, const struct proof_tree_file *t, e
         n = 0;
     jsonw_key(w, al == CHAIN_SHA256 ? "sha256" : "sm3");
     jsonw_object(w);
-    chain_hex(a->leaf[a->index % CHAIN_KEEP].h[al], CHAIN_HASH, hex);
+    lt_text_hex(a->leaf[a->index % CHAIN_KEEP].h[al], CHAIN_HASH, hex);
     jsonw_kstr(w, "leaf", hex);
     jsonw_key(w, "path");
     jsonw_array(w);
     for (size_t i = 0; i < n; i++) {
-        chain_hex(path[i], CHAIN_HASH, hex);
+        lt_text_hex(path[i], CHAIN_HASH, hex);
         jsonw_str(w, hex);
     }
     jsonw_array_end(w);
-    chain_hex(r->root.h[al], CHAIN_HASH, hex);
+    lt_text_hex(r->root.h[al], CHAIN_HASH, hex);
     jsonw_kstr(w, "root", hex);
     jsonw_object_end(w);
 }
@@ -103,7 +104,7 @@ static enum lt_err write_proof(struct asked *a, const struct proof_tree_file *t,
     enum lt_err e =
         hex ? proof_day_text(a->dir, &a->day, &text, err) : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     if (e == LT_OK) {
-        chain_hex((const uint8_t *)a->record.p, a->record.n, hex);
+        lt_text_hex((const uint8_t *)a->record.p, a->record.n, hex);
         jsonw_object(w);
         jsonw_kstr(w, "format", "lantian-inclusion");
         jsonw_ki64(w, "version", 1);

@@ -106,9 +106,9 @@ const struct proof_provider proof_key_files = {"files", files_open, files_public
 void proof_public_text(const struct proof_public *p, struct lt_buf *out)
 {
     char hex[2 * CHAIN_PUBLIC_MAX + 1];
-    chain_hex(p->ed25519, sizeof p->ed25519, hex);
+    lt_text_hex(p->ed25519, sizeof p->ed25519, hex);
     lt_buf_addf(out, "ed25519 %s\n", hex);
-    chain_hex(p->sm2, sizeof p->sm2, hex);
+    lt_text_hex(p->sm2, sizeof p->sm2, hex);
     lt_buf_addf(out, "sm2 %s\nkey %s\n", hex, p->id);
 }
 
@@ -120,8 +120,8 @@ enum lt_err proof_public_read(const char *path, struct proof_public *ret, struct
     enum lt_err e = h ? proof_read(path, &text, err) : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     if (e == LT_OK) { /* "ed25519 " 64 hex LF "sm2 " 130 hex LF "key " 32 hex LF */
         bool ok = text.n >= 8 + 64 + 1 + 4 + 130 + 1 &&
-                  chain_unhex((struct lt_slice){text.p + 8, 64}, p.ed25519, sizeof p.ed25519) &&
-                  chain_unhex((struct lt_slice){text.p + 77, 130}, p.sm2, sizeof p.sm2) &&
+                  lt_text_unhex((struct lt_slice){text.p + 8, 64}, p.ed25519, sizeof p.ed25519) &&
+                  lt_text_unhex((struct lt_slice){text.p + 77, 130}, p.sm2, sizeof p.sm2) &&
                   chain_key_id(h, p.ed25519, p.sm2, p.id);
         if (ok)
             proof_public_text(&p, &again);

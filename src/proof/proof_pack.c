@@ -115,7 +115,7 @@ static void write_ties(struct jsonw *w, const struct proof_head *h) /* to what t
     jsonw_object_end(w);
     jsonw_key(w, "journal");
     jsonw_object(w);
-    chain_hex(h->journal_hash, CHAIN_HASH, hex);
+    lt_text_hex(h->journal_hash, CHAIN_HASH, hex);
     jsonw_ku64(w, "seq", h->journal_seq);
     jsonw_kstr(w, "hash", hex);
     jsonw_object_end(w);
@@ -152,16 +152,16 @@ static bool write_entry(struct jsonw *w, struct chain_hasher *hash, const struct
     jsonw_object(w);
     jsonw_kslice(w, "name", e->name);
     jsonw_ku64(w, "size", e->data.n);
-    chain_hex(p.h[CHAIN_SHA256], CHAIN_HASH, hex);
+    lt_text_hex(p.h[CHAIN_SHA256], CHAIN_HASH, hex);
     jsonw_kstr(w, "sha256", hex);
-    chain_hex(p.h[CHAIN_SM3], CHAIN_HASH, hex);
+    lt_text_hex(p.h[CHAIN_SM3], CHAIN_HASH, hex);
     jsonw_kstr(w, "sm3", hex);
     if (lt_slice_is(e->name, "blocks.bin")) {
         jsonw_knull(w, "blocks");
     } else {
         if (!proof_blocks(hash, e->data, NULL, root))
             return false;
-        chain_hex(root, CHAIN_HASH, hex);
+        lt_text_hex(root, CHAIN_HASH, hex);
         jsonw_kstr(w, "blocks", hex);
     }
     jsonw_object_end(w);
@@ -181,9 +181,9 @@ static bool write_manifest(const struct proof_head *h, const struct proof_public
     jsonw_kstr(&w, "key", pub->id);
     jsonw_key(&w, "keys");
     jsonw_object(&w);
-    chain_hex(pub->ed25519, sizeof pub->ed25519, hex);
+    lt_text_hex(pub->ed25519, sizeof pub->ed25519, hex);
     jsonw_kstr(&w, "ed25519", hex);
-    chain_hex(pub->sm2, sizeof pub->sm2, hex);
+    lt_text_hex(pub->sm2, sizeof pub->sm2, hex);
     jsonw_kstr(&w, "sm2", hex);
     jsonw_object_end(&w);
     jsonw_kstr(&w, "type", h->type);
@@ -212,7 +212,7 @@ static bool sign(struct proof_keys *keys, enum chain_key_type t, struct lt_slice
     size_t n = 0;
     if (!proof_keys_sign(keys, t, msg, sig, &n))
         return false;
-    chain_hex(sig, n, hex);
+    lt_text_hex(sig, n, hex);
     lt_buf_adds(out, hex);
     lt_buf_addc(out, '\n');
     return !out->failed;

@@ -104,7 +104,7 @@ static struct lt_slice text_of(const json_t *o, const char *key)
 
 static bool hash_of(const json_t *o, const char *key, uint8_t ret[CHAIN_HASH])
 {
-    return chain_unhex(text_of(o, key), ret, CHAIN_HASH);
+    return lt_text_unhex(text_of(o, key), ret, CHAIN_HASH);
 }
 
 static bool manifest_shaped(const json_t *m)
@@ -290,8 +290,8 @@ static bool check_signature(struct pack *p, enum chain_key_type t)
     size_t n = text.n ? (text.n - 1) / 2 : 0;
     const json_t *keys = json_object_get(p->manifest, "keys");
     bool ok = p->manifest && n > 0 && n <= CHAIN_SIG_MAX && text.p[text.n - 1] == '\n' &&
-              chain_unhex((struct lt_slice){text.p, text.n - 1}, sig, n) &&
-              chain_unhex(text_of(keys, chain_key_name[t]), pub, chain_public_len[t]);
+              lt_text_unhex((struct lt_slice){text.p, text.n - 1}, sig, n) &&
+              lt_text_unhex(text_of(keys, chain_key_name[t]), pub, chain_public_len[t]);
     struct chain_key *k = ok ? chain_key_of_public(t, pub, chain_public_len[t]) : NULL;
     ok = k && chain_sig_holds(k, p->e[0].data, sig, n);
     chain_key_destroy(&k);
@@ -413,7 +413,7 @@ static void check_statement(struct pack *p)
         const struct lt_slice signed_bytes = {s.p, d.n_signed};
         ok = chain_digest(p->h, CHAIN_SHA256, &signed_bytes, 1, hash) && chain_day_sig_holds(p->h, &d, s, holds) &&
              strcmp(d.key, p->pub.id) == 0;
-        chain_hex(hash, CHAIN_HASH, hex);
+        lt_text_hex(hash, CHAIN_HASH, hex);
         ok = ok && lt_slice_is(want, hex);
     }
     if (!ok)
@@ -520,7 +520,7 @@ static bool branch_holds(struct chain_hasher *h, const json_t *v, enum chain_alg
         !hash_of(o, "root", told) || memcmp(told, r->root.h[a], CHAIN_HASH) != 0)
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!chain_unhex(lt_slice_of(json_string_value(json_array_get(list, i))), path[i], CHAIN_HASH))
+        if (!lt_text_unhex(lt_slice_of(json_string_value(json_array_get(list, i))), path[i], CHAIN_HASH))
             return false;
     return chain_path_holds(h, a, leaf, (uint64_t)index, (uint64_t)count, path, n, r->root.h[a]);
 }
@@ -557,7 +557,7 @@ static void inclusion(struct chain_hasher *h, json_t *v, const struct proof_veri
         chain_key_id(h, d.ed25519, d.sm2, id) && strcmp(id, d.key) == 0 && (!how->key || strcmp(how->key->id, id) == 0);
     note(r, "key", key, how->key || !key);
     uint8_t *record = malloc(hex.n / 2 + 1);
-    bool ok = record && chain_unhex(hex, record, hex.n / 2), stream = false;
+    bool ok = record && lt_text_unhex(hex, record, hex.n / 2), stream = false;
     for (int s = 0; ok && s < CHAIN_STREAMS; s++) {
         if (!lt_slice_is(text_of(v, "stream"), chain_stream_name[s]))
             continue;

@@ -172,7 +172,7 @@ static void all_hold(struct sql_db *db)
         assert_true(v.ok);
         json_decref(v.manifest);
         assert_true(h && chain_digest_both(h, lt_buf_slice(&file), &hash));
-        chain_hex(hash.h[CHAIN_SHA256], CHAIN_HASH, hex);
+        lt_text_hex(hash.h[CHAIN_SHA256], CHAIN_HASH, hex);
         struct sql_stmt *st = NULL; /* the file is the one that was registered */
         bool row = false;
         ok(sql_prepare(db, "SELECT sha256 FROM evidence WHERE id = ?1", &st, &err), &err);

@@ -275,7 +275,7 @@ static enum lt_err record_day(struct sql_db *db, int day, const struct covered *
 {
     char name[16], hex[2 * CHAIN_HASH + 1];
     snprintf(name, sizeof name, "%08d", day);
-    chain_hex(c->chain, CHAIN_HASH, hex);
+    lt_text_hex(c->chain, CHAIN_HASH, hex);
     const struct proof_removed r = {.what = "journal",
                                     .name = name,
                                     .chain = hex,

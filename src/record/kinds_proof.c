@@ -1,14 +1,14 @@
 /* What can be proved later: evidence, holds, replays, random draws. */
 #include "record/kinds.h"
 
-static choices evidence_types = {{"alarm", "Sealed at the alarm", "告警固证"},
+static choices evidence_types = {{"alarm", "Sealed at the alarm", "告警封存"},
                                  {"photo", "Photograph", "照片"},
                                  {"video", "Video", "视频"},
                                  {"inspection", "Inspection record", "检查笔录"},
                                  {"handover", "Hand-over", "移交"},
                                  {"document", "Document", "文书"},
                                  {0}};
-static choices evidence_states = {{"sealed", "Sealed", "已固定"}, {"removed", "Removed", "已清除"}, {0}};
+static choices evidence_states = {{"sealed", "Sealed", "已封存"}, {"removed", "Removed", "已清除"}, {0}};
 static const struct record_field evidence_fields[] = {
     {TEXT("name", R | U | L | Q | N, 64, "Package", "证据包")},
     {ENUM("type", R | L, evidence_types, "Type", "类型"), .dflt = "alarm"},
@@ -20,7 +20,7 @@ static const struct record_field evidence_fields[] = {
     {ENUM("rule", L, rule_codes, "Rule", "规则")},
     {TEXT("factor", L, 16, "Factor", "污染物")},
     {TIME("alarm_at_ms", L, "Alarm raised", "告警时间")},
-    {TIME("sealed_at_ms", R | L, "Sealed", "固定时间")},
+    {TIME("sealed_at_ms", R | L, "Sealed", "封存时间")},
     {INT("size", L, 0, INT64_MAX, "Size", "大小"), .unit = "B"},
     {TEXT("sha256", R | L, 64, "SHA-256", "SHA-256")},
     {TEXT("sm3", R, 64, "SM3", "SM3")},

@@ -321,7 +321,6 @@ static void add_order(struct record_sql *s, const struct record_query *q)
 
 static void cursor_write(const struct record_query *q, const struct record_row *r, struct jsonw *w)
 {
-    static const char digits[] = "0123456789abcdef";
     char plain[SORT_TEXT_MAX * 4 + 128];
     char hex[2 * sizeof plain + 1];
     const struct record_value *v = q->sort ? record_value(r, q->sort->name) : NULL;
@@ -335,10 +334,7 @@ static void cursor_write(const struct record_query *q, const struct record_row *
         memcpy(plain + len, v->s.p, v->s.n);
         len += v->s.n;
     }
-    for (size_t i = 0; i < len; i++) {
-        hex[2 * i] = digits[(unsigned char)plain[i] >> 4];
-        hex[2 * i + 1] = digits[(unsigned char)plain[i] & 15];
-    }
+    lt_text_hex((const uint8_t *)plain, len, hex);
     jsonw_kslice(w, "next", (struct lt_slice){hex, 2 * len});
 }
 
@@ -350,22 +346,13 @@ struct cursor {
 
 static bool unhex(struct lt_slice s, struct lt_buf *mem, struct lt_slice *ret)
 {
-    size_t from = mem->n;
-    if (s.n % 2 != 0 || s.n > 2 * (SORT_TEXT_MAX * 4 + 128))
+    const size_t n = s.n / 2;
+    char *p = n <= SORT_TEXT_MAX * 4 + 128 ? lt_buf_reserve(mem, n) : NULL;
+    if (!p || !lt_text_unhex(s, (uint8_t *)p, n))
         return false;
-    for (size_t i = 0; i < s.n; i += 2) {
-        int v = 0;
-        for (size_t k = i; k < i + 2; k++) {
-            char c = s.p[k];
-            int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-            if (d < 0)
-                return false;
-            v = v * 16 + d;
-        }
-        lt_buf_addc(mem, (char)v);
-    }
-    *ret = (struct lt_slice){mem->p + from, mem->n - from};
-    return !mem->failed;
+    mem->n += n;
+    *ret = (struct lt_slice){p, n};
+    return true;
 }
 
 static bool part(struct lt_slice *rest, struct lt_slice *ret)

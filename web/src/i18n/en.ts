@@ -1042,7 +1042,7 @@ export const en: Messages = {
     counted: '{targets} enterprises, {people} inspectors, {conflicts} conflicts', county: 'County', industry: 'Industry', inList: 'In the list', min: 'At least', max: 'At most', quotas: 'Quotas', ungraded: 'Not graded',
     commitment: 'Commitment', committedAt: 'Committed', revealedAt: 'Revealed', author: 'Prepared by', lineHint: 'Publish this line before the public value is known, and keep it.', seed: 'Seed', resultHash: 'SHA-256 of the result',
     reveal: 'Reveal', revealText: 'Draws with “{value}”. The result cannot be changed afterwards.', cancel: 'Cancel', why: 'Why it is cancelled', file: 'Verification file', verify: 'Verify', right: 'The draw comes out again; everything fits', wrong: 'Does not fit', result: 'Result',
-    target: 'Enterprise', risk: 'Risk', credit: 'Grade', weight: 'Weight', people: 'Inspectors', unit: 'Unit', load: 'Allotment', drawn: 'Drawn',
+    target: 'Plant', risk: 'Risk', credit: 'Grade', weight: 'Weight', people: 'Inspectors', unit: 'Unit', load: 'Allotment', drawn: 'Drawn',
     state: { committed: 'Committed', revealed: 'Revealed', cancelled: 'Cancelled' }, riskOf: { high: 'High', medium: 'Medium', low: 'Low' },
   },
   replay: {
