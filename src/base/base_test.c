@@ -136,6 +136,9 @@ static void errors_speak_both_languages(void **state)
     lt_fail(&e, LT_E_BAD_INPUT, NULL, "a / b / 中", NULL, NULL);
     lt_error_text(&e, LT_ZH, s, sizeof s);
     assert_string_equal(s, "a / b / 中");
+    assert_int_equal(lt_fail_size(&e, "file / 文件", 64u << 20), LT_E_TOO_LARGE);
+    lt_error_text(&e, LT_ZH, s, sizeof s);
+    assert_string_equal(s, "文件 超过 64 MB");
     assert_int_equal(lt_err_http(LT_E_LIMIT), 429);
     assert_int_equal(lt_err_http(LT_E_LIMIT_SIZE), 422);
     for (int code = LT_OK + 1; code < LT_E_COUNT; code++) { /* whoever meets an error is told what to do */

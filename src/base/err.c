@@ -40,6 +40,13 @@ enum lt_err lt_failf(struct lt_error *err, enum lt_err code, const char *field, 
     return lt_fail(err, code, field, text, NULL, NULL);
 }
 
+enum lt_err lt_fail_size(struct lt_error *err, const char *what, size_t limit)
+{
+    char most[32];
+    snprintf(most, sizeof most, "%zu MB", limit >> 20);
+    return lt_fail(err, LT_E_TOO_LARGE, NULL, what, most, NULL);
+}
+
 const char *lt_err_name(enum lt_err code)
 {
     return (unsigned)code < LT_E_COUNT ? errs[code].name : "INTERNAL";

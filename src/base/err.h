@@ -35,6 +35,9 @@ enum lt_err lt_fail(struct lt_error *err, enum lt_err code, const char *field, c
 enum lt_err lt_failf(struct lt_error *err, enum lt_err code, const char *field, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* LT_E_TOO_LARGE: `what` is larger than `limit` bytes, told in MB. */
+enum lt_err lt_fail_size(struct lt_error *err, const char *what, size_t limit);
+
 /* Stable name for programs, e.g. "FIELD_RANGE". */
 const char *lt_err_name(enum lt_err code);
 int lt_err_http(enum lt_err code);

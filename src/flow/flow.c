@@ -84,7 +84,7 @@ static enum lt_err read_time(const struct record_ctx *x, const struct flow_need 
     if (e != LT_OK)
         return e;
     if (n->future && (at <= x->now_ms || (n->max_ms > 0 && at > x->now_ms + n->max_ms))) {
-        snprintf(most, sizeof most, "+%lld d / +%lld 天", (long long)(n->max_ms / LT_DAY_MS),
+        snprintf(most, sizeof most, "+%lld d / 此后 %lld 天", (long long)(n->max_ms / LT_DAY_MS),
                  (long long)(n->max_ms / LT_DAY_MS));
         return lt_fail(err, LT_E_FIELD_RANGE, n->field, label(n->en, n->zh, x->who->lang), "now / 现在", most);
     }

@@ -146,6 +146,9 @@ static void moves_need_right_state_and_fields(void **state)
     record_row_fini(&r);
     id = make(c, "urgent", 1);
     assert_int_equal(move(&top, id, "suppress", "{\"until\":\"2026-11-25T07:00:00+08:00\"}", &err), LT_E_FIELD_RANGE);
+    char text[200];
+    lt_error_text(&err, LT_ZH, text, sizeof text);
+    assert_non_null(strstr(text, "应在 现在 与 此后 1 天 之间"));
     assert_int_equal(move(&top, id, "suppress", "{\"until\":\"2026-12-25T07:00:00+08:00\"}", &err), LT_E_FIELD_RANGE);
     assert_int_equal(move(&top, id, "suppress", "{\"until\":\"2026-11-25T10:00:00+08:00\"}", &err), LT_OK);
     city_free(c);

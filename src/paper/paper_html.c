@@ -231,5 +231,5 @@ enum lt_err paper_html(struct lt_slice model, struct lt_buf *out, struct lt_erro
     element(out, "<footer>", paper_str(root, "footer"), "</footer>");
     lt_buf_adds(out, "</body></html>\n");
     json_decref(root);
-    return out->failed ? lt_fail(err, LT_E_TOO_LARGE, NULL, "HTML", "", NULL) : LT_OK;
+    return out->failed ? lt_fail_size(err, "HTML", out->limit) : LT_OK;
 }

@@ -186,8 +186,7 @@ enum lt_err paper_end(struct paper *p, struct lt_error *err)
     jsonw_array_end(&p->w);
     jsonw_object_end(&p->w);
     if (p->fault || !jsonw_ok(&p->w))
-        return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "paper / 文稿",
-                       "2 MB, 400 blocks, tables of 24 columns and 5000 rows / 2 MB、400 段、表格 24 列 5000 行", NULL);
+        return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "paper / 文稿", "2 MB", NULL);
     return paper_check(lt_buf_slice(&p->json), err);
 }
 

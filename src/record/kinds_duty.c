@@ -88,9 +88,9 @@ CHECK(check_suppression)
     if (until->null || (was && was->i == until->i))
         return;
     if (!old && until->i <= now->updated_at_ms)
-        record_wrong(f, LT_E_FIELD_RANGE, "until_at", "until_at", "now / 现在", "90 d / 90 天");
+        record_wrong(f, LT_E_FIELD_RANGE, "until_at", "until_at", "now / 现在", "in 90 d / 九十天后");
     if (until->i > now->updated_at_ms + SUPPRESS_MAX_MS)
-        record_wrong(f, LT_E_FIELD_RANGE, "until_at", "until_at", "now / 现在", "90 d / 90 天");
+        record_wrong(f, LT_E_FIELD_RANGE, "until_at", "until_at", "now / 现在", "in 90 d / 九十天后");
     bool post = lt_slice_is(record_text(now, "object_kind"), "post");
     if (!post && record_i64(now, "object_id", 0) <= 0)
         record_missing(f, "object_id");

@@ -150,7 +150,7 @@ static bool export_row(void *user, const struct record_row *r)
     struct lt_buf mem;
     char id[24];
     if (++ex->rows > ROWS_MAX) {
-        ex->e = lt_fail(ex->err, LT_E_LIMIT_SIZE, NULL, "rows", "20000", NULL);
+        ex->e = lt_fail(ex->err, LT_E_LIMIT_SIZE, NULL, "rows / 行数", "20000", NULL);
         return false;
     }
     if (!record_mem_init(&mem)) {
@@ -191,7 +191,7 @@ enum lt_err record_export(const struct record_ctx *x, const struct record_kind *
         e = e == LT_OK ? end : e;
     }
     if (e == LT_OK && out->failed)
-        e = lt_fail(err, LT_E_TOO_LARGE, NULL, "export", "", NULL);
+        e = lt_fail_size(err, "export / 导出", out->limit);
     free(ex);
     return e;
 }

@@ -65,11 +65,11 @@ static enum lt_err at_cell(const struct sheet_line *l, unsigned col, enum lt_err
 enum lt_err sheet_cell_put(struct sheet_line *l, unsigned col, struct lt_slice text, struct lt_error *err)
 {
     if (l->too_long || text.n > SHEET_CELL_MAX)
-        return at_cell(l, col, LT_E_TOO_LARGE, "8192 bytes / 8192 字节", err);
+        return at_cell(l, col, LT_E_TOO_LARGE, "8192 B", err);
     if (text.n == 0)
         return LT_OK;
     if (col >= SHEET_COLS_MAX)
-        return at_cell(l, col, LT_E_LIMIT_SIZE, "64 columns / 64 列", err);
+        return at_cell(l, col, LT_E_LIMIT_SIZE, "64", err);
     for (; l->out.n <= col; l->out.n++)
         l->out.cell[l->out.n] = LT_LIT("");
     l->out.cell[col] = text;

@@ -229,7 +229,7 @@ static void XMLCALL strings_end(void *user, const char *name)
         return;
     x->in_si = false;
     if (s->n == STRINGS_MAX) {
-        fail(x, LT_E_LIMIT_SIZE, "XLSX texts / XLSX 文本", "1048576");
+        fail(x, LT_E_LIMIT_SIZE, "texts of the XLSX / 文本数（XLSX）", "1048576");
         return;
     }
     if (s->n == s->cap) {
@@ -526,7 +526,7 @@ enum lt_err sheet_read_xlsx(struct lt_slice file, bool (*each)(void *user, const
     if (e == LT_OK)
         e = open_zip(file, &x->zip, err);
     if (e == LT_OK && zip_get_num_entries(x->zip, 0) > ENTRIES_MAX)
-        e = lt_fail(err, LT_E_LIMIT_SIZE, NULL, "XLSX parts / XLSX 部件", "4096", NULL);
+        e = lt_fail(err, LT_E_LIMIT_SIZE, NULL, "parts of the XLSX / 部件数（XLSX）", "4096", NULL);
     if (e == LT_OK)
         e = read_parts(x);
     if (x->zip)

@@ -142,11 +142,8 @@ enum lt_err sheet_take_file(int fd, struct lt_buf *out, struct lt_error *err)
     if (fstat(fd, &st) != 0)
         return lt_fail(err, LT_E_IO, NULL, "XLSX", strerror(errno), NULL);
     char *p = lt_buf_reserve(out, (size_t)st.st_size);
-    if (!p) {
-        char most[24];
-        snprintf(most, sizeof most, "%zu MB", out->limit >> 20);
-        return lt_fail(err, LT_E_TOO_LARGE, NULL, "XLSX", most, NULL);
-    }
+    if (!p)
+        return lt_fail_size(err, "XLSX", out->limit);
     for (size_t got = 0; got < (size_t)st.st_size;) {
         ssize_t n = pread(fd, p + got, (size_t)st.st_size - got, (off_t)got);
         if (n <= 0)
