@@ -109,6 +109,7 @@ enum lt_err record_json(const struct record_ctx *x, const struct record_kind *k,
 
 /* ---- queries ---- */
 
+#define VALUES_MAX    16  /* of one filter: every choice of the longest list */
 #define SORT_TEXT_MAX 256 /* a cursor carries the value of the sort field: longer texts are no sort keys */
 
 static bool ends_with(struct lt_slice s, const char *end, struct lt_slice *ret)
@@ -168,7 +169,7 @@ static enum lt_err param_filter(struct record_query *q, const struct record_kind
     if (v.n == 0)
         return LT_OK; /* an empty box of a form filters nothing */
     if (q->n == RECORD_FILTERS_MAX)
-        return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "filters", "16", NULL);
+        return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "filters / 筛选条件", "16", NULL);
     q->filter[q->n++] = f;
     return LT_OK;
 }
@@ -210,7 +211,7 @@ static enum lt_err bind_filter_value(const struct record_ctx *x, struct record_s
     struct record_value v;
     if (!f->field || f->field->type == RECORD_REF) {
         if (!lt_text_to_i64(text, &n))
-            return lt_fail(err, LT_E_FIELD_TYPE, filter_name(f), filter_name(f), "number", NULL);
+            return lt_fail(err, LT_E_FIELD_TYPE, filter_name(f), filter_name(f), "number / 数字", NULL);
         record_sql_i64(s, n);
         return LT_OK;
     }
@@ -226,7 +227,7 @@ static enum lt_err bind_filter_value(const struct record_ctx *x, struct record_s
     return LT_OK;
 }
 
-/* field IN (?, ?, …) for "a,b,c"; at most eight values. */
+/* field IN (?, ?, …) for "a,b,c". */
 static enum lt_err filter_any(const struct record_ctx *x, struct record_sql *s, const struct record_filter *f,
                               struct lt_buf *mem, struct lt_error *err)
 {
@@ -239,7 +240,7 @@ static enum lt_err filter_any(const struct record_ctx *x, struct record_sql *s, 
         struct lt_slice one = {rest.p, comma ? (size_t)(comma - rest.p) : rest.n};
         size_t skip = comma ? one.n + 1 : one.n;
         rest = (struct lt_slice){rest.p + skip, rest.n - skip};
-        if (n == 16)
+        if (n == VALUES_MAX)
             return lt_fail(err, LT_E_LIMIT_SIZE, filter_name(f), filter_name(f), "16", NULL);
         lt_buf_adds(&s->text, n ? ", ?" : "?");
         enum lt_err e = bind_filter_value(x, s, f, one, mem, err);

@@ -136,8 +136,8 @@ enum lt_err record_load(const struct record_ctx *x, const struct record_kind *k,
 
 /* ---- writing ---- each call is one scope: record, history, audit together or nothing ---- */
 /* body: JSON object of fields. All faults are collected in `faults` (may be NULL), the first also in err. Texts may
- * stand for numbers ("12.5"); times are ISO 8601; null or "" clears. Refs are ids, or text: the referred record's KEY
- * field. */
+ * stand for numbers ("12.5"); times are ISO 8601; null or "" clears. Refs are ids, or text: the unique code or
+ * the name of what is referred to. */
 enum lt_err record_create(const struct record_ctx *x, const struct record_kind *k, const json_t *body, int64_t *ret_id,
                           struct record_faults *faults, struct lt_error *err) LT_MUST_CHECK;
 /* body holds the fields to change and "version". LT_E_STALE when the record moved on. */

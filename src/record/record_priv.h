@@ -6,7 +6,8 @@
 
 /* Text of SQL made from declarations, with the values to bind beside it. Only declared names (kinds_*.c) ever enter
  * the text; everything that came from outside is a bind. */
-#define RECORD_BINDS_MAX 256 /* 16 filters of up to 8 values, the scope's at most 8, cursor 3, searches 8 */
+#define RECORD_BINDS_MAX 256 /* scope, cursor and search take some 20; more filters of 16 values than fit are refused  \
+                              */
 struct record_bind {
     bool text;
     int64_t i;

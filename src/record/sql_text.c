@@ -23,7 +23,7 @@ enum lt_err record_sql_prepare(struct sql_db *db, struct record_sql *q, struct s
 {
     lt_buf_addc(&q->text, '\0');
     if (q->failed || q->text.failed)
-        return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "values in a query", "256", NULL);
+        return lt_fail(err, LT_E_LIMIT_SIZE, NULL, "values in a query / 查询中的值", "256", NULL);
     enum lt_err e = sql_prepare(db, q->text.p, ret, err);
     if (e != LT_OK)
         return e;
