@@ -341,7 +341,7 @@ static void parse_cells(struct import *im, const struct sheet_row *r, struct par
         struct lt_slice text = c < r->n ? r->cell[c] : LT_LIT("");
         int f = im->field[c];
         if (f == -1 && text.n && !lt_text_to_i64(text, &p->id)) {
-            lt_fail(&fault, LT_E_FIELD_TYPE, "id", "id", "number", NULL);
+            lt_fail(&fault, LT_E_FIELD_TYPE, "id", "id", "number / 数字", NULL);
             report(im, r->row, im->title[c], &fault);
             p->faults++;
             p->key_bad = true;
@@ -370,8 +370,7 @@ static void take_cells(struct import *im, struct parsed *p, struct record_write 
             continue;
         bool locked = (f->flags & RECORD_F_READONLY) || ((f->flags & RECORD_F_CREATE) && !create);
         if (locked && !im->x->who->system) {
-            /* a sheet that was exported shows them; taken back unchanged they are no fault, and on create they are left
-             */
+            /* an exported sheet shows them: taken back unchanged they are no fault, and on create they are left */
             if (create || record_same(f, &w->now.v[i], &p->v[i]) || f->type == RECORD_TIME)
                 continue;
             lt_fail(&fault, LT_E_FIELD_READONLY, f->name, record_label(f->en, f->zh, im->x->who->lang), NULL, NULL);
@@ -452,7 +451,7 @@ static bool import_row(void *user, const struct sheet_row *r)
         return im->sum.errors == 0;
     }
     struct lt_buf mem = p->mem; /* used again and again: 64 KB a row are not for nothing */
-    mem.n = 0;
+    lt_buf_clear(&mem);
     *p = (struct parsed){.mem = mem};
     for (size_t i = 0; i < im->k->n; i++)
         p->v[i].null = true;
