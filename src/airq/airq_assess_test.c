@@ -1,41 +1,13 @@
 /* Tests of day, city and period figures: every minimum on both sides, halves, published figures, orders. */
 #include "airq/airq_assess.h"
+#include "airq/airq_testing.h"
 #include "base/rand.h"
 #include "base/text.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
-#define ONE ((lt_i128)INT64_C(1000000000000) * INT64_C(1000000000000))
-enum { UG = 10000 /* ticks in a µg/m3 */, MG = 1000000 };
-
-static const struct airq_standard *std(const char *name)
-{
-    const struct airq_standard *s = airq_standard_find(lt_slice_of(name));
-    assert_non_null(s);
-    return s;
-}
-
-static int64_t fix(const char *z)
-{
-    int64_t v;
-    assert_true(lt_fix_parse(lt_slice_of(z), &v));
-    return v;
-}
-
-static void assert_fix(int64_t v, const char *want)
-{
-    char z[32];
-    if (v == AIRQ_NONE) {
-        assert_string_equal("none", want);
-        return;
-    }
-    lt_fix_format_short(v, z);
-    assert_string_equal(z, want);
-}
+enum { MG = 1000000 };
 
 /* All six pollutants at hour h; CO is a tenth of the number in mg. */
 static void hour(struct airq_cell *c, int h, int ug)

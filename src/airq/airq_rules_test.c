@@ -1,39 +1,12 @@
-/* Tests of attainment, changes in words, seasons, targets, dust and reference states, with published figures where
- * there are some. */
+/* Tests of attainment, changes in words, targets, the two dust switches and reference states, with published figures
+ * where there are some. */
 #include "airq/airq_rules.h"
+#include "airq/airq_testing.h"
 #include "base/rand.h"
 #include "base/text.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
-
-#define ONE ((lt_i128)INT64_C(1000000000000) * INT64_C(1000000000000))
-enum { UG = 10000 /* ticks in a µg/m3 */ };
-
-static const struct airq_standard *std(const char *name)
-{
-    const struct airq_standard *s = airq_standard_find(lt_slice_of(name));
-    assert_non_null(s);
-    return s;
-}
-
-static int64_t fix(const char *z)
-{
-    int64_t v;
-    assert_true(lt_fix_parse(lt_slice_of(z), &v));
-    return v;
-}
-
-static void assert_fix(int64_t v, const char *want)
-{
-    char z[32];
-    if (v != AIRQ_NONE)
-        lt_fix_format_short(v, z);
-    assert_string_equal(v == AIRQ_NONE ? "none" : z, want);
-}
 
 /* GB 3095-2012 and GB 3095-2026, grades I and II: SO2 NO2 CO PM10 PM2.5 O3. */
 static void limits_of_both_grades(void **state)

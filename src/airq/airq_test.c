@@ -1,19 +1,10 @@
 /* Tests of the index: published values, the vectors of the standards' users, exact ceilings, missing values. */
 #include "airq/airq.h"
+#include "airq/airq_testing.h"
 #include "base/text.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
-
-static int64_t fix(const char *z)
-{
-    int64_t v;
-    assert_true(lt_fix_parse(lt_slice_of(z), &v));
-    return v;
-}
 
 static void vectors_of_both_editions(void **state)
 {

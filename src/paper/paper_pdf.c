@@ -569,7 +569,7 @@ static struct page page_of(const json_t *root)
 static enum lt_err outcome(const struct lt_buf *out, cairo_status_t status, struct lt_error *err)
 {
     if (out->failed)
-        return lt_fail(err, LT_E_TOO_LARGE, NULL, "PDF", "", NULL);
+        return lt_fail_size(err, "PDF", out->limit);
     if (status != CAIRO_STATUS_SUCCESS)
         return lt_fail(err, LT_E_IO, NULL, "PDF", cairo_status_to_string(status), NULL);
     return LT_OK;

@@ -184,6 +184,18 @@ static void a_pdf_of_shapes_is_whole(void **state)
     paper_fini(&p);
 }
 
+static const char *part(zip_t *z, const char *name)
+{
+    static char xml[1 << 20];
+    zip_file_t *f = zip_fopen(z, name, 0);
+    assert_non_null(f);
+    zip_int64_t n = zip_fread(f, xml, sizeof xml - 1);
+    assert_true(n > 0);
+    xml[n] = '\0';
+    zip_fclose(f);
+    return xml;
+}
+
 static void xlsx_has_numbers_as_numbers(void **state)
 {
     (void)state;
@@ -194,16 +206,14 @@ static void xlsx_has_numbers_as_numbers(void **state)
     zip_source_t *src = zip_source_buffer_create(out.p, out.n, 0, &ze);
     zip_t *z = zip_open_from_source(src, ZIP_RDONLY, &ze);
     assert_non_null(z);
-    zip_file_t *f = zip_fopen(z, "xl/worksheets/sheet1.xml", 0);
-    assert_non_null(f);
-    static char xml[1 << 20];
-    zip_int64_t n = zip_fread(f, xml, sizeof xml - 1);
-    assert_true(n > 0);
-    xml[n] = '\0';
+    const char *xml = part(z, "xl/worksheets/sheet1.xml");
     assert_non_null(strstr(xml, "<v>-5.9</v>"));
     assert_non_null(strstr(xml, "<v>55.2</v>"));
+    assert_non_null(strstr(xml, "<v>48</v>"));
     assert_non_null(strstr(xml, "mergeCell"));
-    zip_fclose(f);
+    xml = part(z, "xl/styles.xml"); /* 48.0 stays 48.0, and its mark is not colour alone */
+    assert_non_null(strstr(xml, "formatCode=\"0.0\""));
+    assert_non_null(strstr(xml, "formatCode=\"&quot;▲ &quot;0.0\""));
     zip_close(z);
     lt_buf_fini(&out);
     paper_fini(&p);

@@ -12,10 +12,13 @@
 #include <unistd.h>
 #include <xlsxwriter.h>
 
+enum { MARKS = 10, SIDES = 3, DIGITS = 8 }; /* none, good, warn, bad, six levels; text, or 0 to 6 decimals */
+
 struct book {
     lxw_workbook *book;
     lxw_worksheet *sheet;
-    lxw_format *title, *org, *bold, *plain, *wrap, *note, *th, *td[3], *bad[3], *level[7];
+    lxw_format *title, *org, *bold, *plain, *note, *th;
+    lxw_format *cell[MARKS][SIDES][DIGITS]; /* made when first wanted */
     lxw_row_t row;
     lxw_col_t width; /* columns of the widest table */
 };
@@ -45,20 +48,41 @@ static void formats(struct book *b)
     format_set_font_color(b->org, 0xC00000);
     b->bold = format(b, true, false, LXW_ALIGN_LEFT);
     b->plain = format(b, false, false, LXW_ALIGN_LEFT);
-    b->wrap = format(b, false, false, LXW_ALIGN_LEFT);
     b->note = format(b, false, false, LXW_ALIGN_LEFT);
     format_set_font_size(b->note, 9);
     b->th = format(b, true, true, LXW_ALIGN_CENTER);
     format_set_bg_color(b->th, 0xEEF1F5);
-    for (unsigned i = 0; i < 3; i++) {
-        b->td[i] = format(b, false, true, sides[i]);
-        b->bad[i] = format(b, true, true, sides[i]);
+}
+
+static unsigned mark_number(const char *mark)
+{
+    static const char *const names[] = {"", "good", "warn", "bad"};
+    for (unsigned i = 0; i < 4; i++)
+        if (strcmp(mark, names[i]) == 0)
+            return i;
+    return 3 + paper_level(mark);
+}
+
+/* Of a cell with that mark. decimals -1: of a text. Numbers are shown with all their decimals and with the sign of the
+ * mark, as on paper: a spreadsheet would make 30.0 of the published figure a 30. */
+static lxw_format *cell_format(struct book *b, const char *mark, unsigned side, int decimals)
+{
+    lxw_format **f = &b->cell[mark_number(mark)][side][decimals + 1];
+    const unsigned level = paper_level(mark);
+    const char *sign = paper_mark_sign(mark), *quote = sign[0] ? "\"" : "";
+    char digits[48];
+    if (*f)
+        return *f;
+    *f = format(b, strcmp(mark, "bad") == 0, true, level ? LXW_ALIGN_CENTER : sides[side]);
+    if (level) {
+        format_set_bg_color(*f, paper_level_rgb(level));
+        format_set_font_color(*f, level >= 4 ? LXW_COLOR_WHITE : LXW_COLOR_BLACK);
     }
-    for (unsigned i = 1; i < 7; i++) {
-        b->level[i] = format(b, false, true, LXW_ALIGN_CENTER);
-        format_set_bg_color(b->level[i], paper_level_rgb(i));
-        format_set_font_color(b->level[i], i >= 4 ? LXW_COLOR_WHITE : LXW_COLOR_BLACK);
-    }
+    snprintf(digits, sizeof digits, "%s%s%s0%s%.*s", quote, sign, quote, decimals > 0 ? "." : "",
+             decimals > 0 ? decimals : 0, "000000");
+    if (decimals >= 0)
+        format_set_num_format(*f, digits);
+    return *f;
 }
 
 static lxw_col_t widest(const json_t *blocks)
@@ -85,26 +109,27 @@ static void across(struct book *b, const char *text, lxw_format *f)
     b->row++;
 }
 
-/* A decimal of at most 15 digits becomes a number shown with the digits it came with; all else stays text. */
-static bool as_number(struct book *b, lxw_col_t c, const char *text, lxw_format *f)
+/* A decimal of at most 15 digits becomes a number shown with the digits it came with; all else stays text, behind the
+ * sign of its mark. */
+static void value(struct book *b, lxw_col_t c, const char *text, const char *mark, unsigned side, bool number)
 {
+    char z[PAPER_TEXT_MAX + 16];
     int64_t v;
-    struct lt_slice s = lt_slice_of(text);
-    if (s.n > 15 || !lt_fix_parse(s, &v))
-        return false;
-    return worksheet_write_number(b->sheet, b->row, c, strtod(text, NULL), f) == LXW_NO_ERROR;
+    const char *point = strchr(text, '.');
+    const size_t n = strlen(text), decimals = point ? n - (size_t)(point - text) - 1 : 0;
+    if (number && n <= 15 && decimals <= 6 && lt_fix_parse(lt_slice_of(text), &v)) {
+        worksheet_write_number(b->sheet, b->row, c, strtod(text, NULL), cell_format(b, mark, side, (int)decimals));
+        return;
+    }
+    snprintf(z, sizeof z, "%s%s", paper_mark_sign(mark), text);
+    worksheet_write_string(b->sheet, b->row, c, z, cell_format(b, mark, side, -1));
 }
 
 static void cell(struct book *b, lxw_col_t c, const json_t *col, const json_t *v)
 {
-    char z[PAPER_TEXT_MAX + 16];
-    const char *align = paper_str(col, "align"), *mark = paper_cell_mark(v);
-    unsigned side = strcmp(align, "right") == 0 ? 1 : strcmp(align, "center") == 0 ? 2 : 0, level = paper_level(mark);
-    lxw_format *f = level ? b->level[level] : strcmp(mark, "bad") == 0 ? b->bad[side] : b->td[side];
-    if (paper_flag(col, "number") && as_number(b, c, paper_cell_text(v), f))
-        return;
-    snprintf(z, sizeof z, "%s%s", paper_mark_sign(mark), paper_cell_text(v));
-    worksheet_write_string(b->sheet, b->row, c, z, f);
+    const char *align = paper_str(col, "align");
+    const unsigned side = strcmp(align, "right") == 0 ? 1 : strcmp(align, "center") == 0 ? 2 : 0;
+    value(b, c, paper_cell_text(v), paper_cell_mark(v), side, paper_flag(col, "number"));
 }
 
 static void table_head(struct book *b, const json_t *cols)
@@ -149,15 +174,10 @@ static void figures(struct book *b, const json_t *o)
     const json_t *items = json_object_get(o, "items");
     for (size_t i = 0; i < json_array_size(items); i++, b->row++) {
         const json_t *f = json_array_get(items, i);
-        const char *value = paper_str(f, "value"), *mark = paper_str(f, "mark");
-        lxw_format *fmt = strcmp(mark, "bad") == 0 ? b->bad[1] : b->td[1];
-        char z[PAPER_TEXT_MAX + 16];
-        worksheet_write_string(b->sheet, b->row, 0, paper_str(f, "label"), b->td[0]);
-        snprintf(z, sizeof z, "%s%s", paper_mark_sign(mark), value);
-        if (!as_number(b, 1, value, fmt))
-            worksheet_write_string(b->sheet, b->row, 1, z, fmt);
-        worksheet_write_string(b->sheet, b->row, 2, paper_str(f, "unit"), b->td[0]);
-        worksheet_write_string(b->sheet, b->row, 3, paper_str(f, "note"), b->td[0]);
+        value(b, 0, paper_str(f, "label"), "", 0, false);
+        value(b, 1, paper_str(f, "value"), paper_str(f, "mark"), 1, true);
+        value(b, 2, paper_str(f, "unit"), "", 0, false);
+        value(b, 3, paper_str(f, "note"), "", 0, false);
     }
     b->row++;
 }
@@ -177,14 +197,13 @@ static void chart(struct book *b, const json_t *o)
                                b->th);
     b->row++;
     for (size_t i = 0; i < json_array_size(labels); i++, b->row++) {
-        worksheet_write_string(b->sheet, b->row, 0, json_string_value(json_array_get(labels, i)), b->td[0]);
+        value(b, 0, json_string_value(json_array_get(labels, i)), "", 0, false);
         for (size_t s = 0; s < json_array_size(series); s++) {
             const json_t *v = json_array_get(json_object_get(json_array_get(series, s), "values"), i);
             char n[32] = "";
             if (!json_is_null(v))
                 lt_fix_format(json_integer_value(v), decimals, n);
-            if (!as_number(b, (lxw_col_t)(s + 1), n, b->td[1]))
-                worksheet_write_string(b->sheet, b->row, (lxw_col_t)(s + 1), n, b->td[1]);
+            value(b, (lxw_col_t)(s + 1), n, "", 1, true);
         }
     }
     b->row++;
@@ -196,7 +215,7 @@ static void block(struct book *b, const json_t *o)
     if (strcmp(t, "heading") == 0)
         across(b, paper_str(o, "text"), b->bold);
     else if (strcmp(t, "text") == 0)
-        across(b, paper_str(o, "text"), b->wrap);
+        across(b, paper_str(o, "text"), b->plain);
     else if (strcmp(t, "note") == 0)
         across(b, paper_str(o, "text"), b->note);
     else if (strcmp(t, "figures") == 0)

@@ -499,7 +499,7 @@ enum lt_err record_import(const struct record_ctx *x, const struct record_kind *
                           struct lt_error *err)
 {
     enum lt_err e =
-        k->readonly ? lt_fail(err, LT_E_BAD_METHOD, NULL, "import", NULL, NULL) : record_need(x, k, "write", err);
+        k->readonly ? lt_fail(err, LT_E_BAD_METHOD, NULL, "import / 导入", NULL, NULL) : record_need(x, k, "write", err);
     if (e != LT_OK)
         return e;
     struct import *im = calloc(1, sizeof *im);

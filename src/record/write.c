@@ -520,7 +520,7 @@ enum lt_err record_remove(const struct record_ctx *x, const struct record_kind *
 {
     enum lt_err e = may_write(x, k, "delete", err);
     if (e == LT_OK && id == x->who->user_id && strcmp(k->name, "user") == 0)
-        e = lt_fail(err, LT_E_BAD_METHOD, NULL, "delete", NULL, NULL); /* nobody locks himself out */
+        e = lt_fail(err, LT_E_BAD_METHOD, NULL, "delete / 删除", NULL, NULL); /* nobody locks himself out */
     if (e == LT_OK)
         e = sql_begin(x->db, err);
     if (e != LT_OK)
