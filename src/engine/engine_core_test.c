@@ -460,7 +460,7 @@ static void silence_says_why(void **state)
         tick(&w, T0 + i * LT_MIN_MS);
         commit(&w, T0 + i * LT_MIN_MS);
     }
-    put(&w, JOURNAL_CONN, T0 + 9 * LT_MIN_MS + 5000, MN1, "close closed by device", 22, 0);
+    put(&w, JOURNAL_CONN, T0 + 9 * LT_MIN_MS + 5000, MN1, "close (closed by device) 10.1.2.3:4711", 38, 0);
     ticks(&w, T0 + 9 * LT_MIN_MS + 10000, T0 + 12 * LT_MIN_MS); /* two intervals and a minute: not yet */
     run(&w, 1000);
     struct engine_device d;
@@ -472,6 +472,7 @@ static void silence_says_why(void **state)
     assert_int_equal(d.silent_since_ms, T0 + 9 * LT_MIN_MS);
     assert_int_equal(d.cause, ENGINE_CLOSED);
     assert_string_equal(d.cause_en, "connection ended at 11-29 00:09 (closed by device), not seen since");
+    assert_string_equal(d.cause_zh, "连接于 11-29 00:09 断开（对方断开），此后未再连接");
     assert_true(engine_device(w.e, other, &d));
     assert_int_equal(d.cause, ENGINE_NEVER);
     assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'silence' AND active"), 2);

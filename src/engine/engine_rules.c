@@ -287,9 +287,42 @@ static void clock_text(const struct engine *e, int64_t at_ms, char ret[32])
     snprintf(ret, 32, "%02d-%02d %02d:%02d", c.month, c.day, c.hour, c.minute);
 }
 
+/* The gateway's words for the end of a connection, "(closed by device) 10.1.2.3:4711", as an officer reads them; what
+ * is not in the table stays as it is. */
+static void closed_words(const char *why, char zh[96], char en[96])
+{
+    static const struct {
+        const char *starts, *zh;
+    } words[] = {{"closed by device", "对方断开"},
+                 {"no data for", "长时间没有数据"},
+                 {"refused", "报文屡被拒收"},
+                 {"post stopped", "平台停止运行"},
+                 {"post could not store", "平台未能入库"},
+                 {"cannot read", "读取出错"},
+                 {"write failed", "发送出错"},
+                 {"too much sent at once", "一次发送过多"},
+                 {"out of memory", "平台内存不足"},
+                 {"device does not read its answers", "对方不读取应答"}};
+    const char *text = why[0] == '(' ? why + 1 : why[0] ? why : "unknown";
+    const char *end = why[0] == '(' ? strrchr(why, ')') : NULL;
+    snprintf(en, 96, "%.*s", end && end > text ? (int)(end - text) : 95, text);
+    snprintf(zh, 96, "%s", strcmp(en, "unknown") == 0 ? "原因不明" : en);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strncmp(en, words[i].starts, strlen(words[i].starts)) == 0) {
+            snprintf(zh, 96, "%s", words[i].zh);
+        }
+    }
+}
+
+/* What an officer can do something about has a word; the rest is named as the journal names it. */
+static const char *refused_word(unsigned reason)
+{
+    return reason == JOURNAL_R_PASSWORD ? "访问密码不符" : journal_reason_name(reason);
+}
+
 void eng_silence_sentence(const struct engine *e, const struct eng_device *d, char zh[200], char en[200])
 {
-    char last[32], then[32];
+    char last[32], then[32], why_zh[96], why_en[96];
     clock_text(e, d->last_data_ms, last);
     switch ((enum engine_silence)d->cause) {
     case ENGINE_NEVER:
@@ -298,9 +331,9 @@ void eng_silence_sentence(const struct engine *e, const struct eng_device *d, ch
         return;
     case ENGINE_CLOSED:
         clock_text(e, d->closed_ms, then);
-        snprintf(zh, 200, "连接于 %s 断开（%s），此后未再连接", then, d->close_why[0] ? d->close_why : "原因不明");
-        snprintf(en, 200, "connection ended at %s (%s), not seen since", then,
-                 d->close_why[0] ? d->close_why : "unknown");
+        closed_words(d->close_why, why_zh, why_en);
+        snprintf(zh, 200, "连接于 %s 断开（%s），此后未再连接", then, why_zh);
+        snprintf(en, 200, "connection ended at %s (%s), not seen since", then, why_en);
         return;
     case ENGINE_NO_DATA:
         snprintf(zh, 200, "连接仍在，但自 %s 起没有数据", last);
@@ -308,7 +341,7 @@ void eng_silence_sentence(const struct engine *e, const struct eng_device *d, ch
         return;
     case ENGINE_REFUSED:
         clock_text(e, d->reject_ms, then);
-        snprintf(zh, 200, "报文被拒收（%s），最近一次 %s", journal_reason_name(d->reject_reason), then);
+        snprintf(zh, 200, "报文被拒收（%s），最近一次 %s", refused_word(d->reject_reason), then);
         snprintf(en, 200, "frames refused (%s), last at %s", journal_reason_name(d->reject_reason), then);
         return;
     case ENGINE_SPEAKING:
