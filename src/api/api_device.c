@@ -357,7 +357,7 @@ HANDLER(device_versions)
     jsonw_object(&c->w);
     jsonw_key(&c->w, "items");
     jsonw_array(&c->w);
-    if ((e = engine_versions(c->t->db, id, http_query(c->req, "factor"), from, to, 500, write_version, c, err)))
+    if ((e = engine_versions(c->t->db, id, http_query(c->req, "factor"), from, to, true, 500, write_version, c, err)))
         return e;
     jsonw_array_end(&c->w);
     jsonw_object_end(&c->w);

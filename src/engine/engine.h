@@ -209,8 +209,9 @@ struct engine_version {
     char kind[8];               /* "hour", "day" */
     char cause[32];             /* "late_minute", "late_realtime", "report", "hour" … */
 };
-/* Oldest first, of periods in [from, to); factor "" all. At most `most` rows. db: the caller's own connection. */
+/* Oldest first (or newest), of periods in [from, to); factor "" all. At most `most` rows. db: the caller's own
+ * connection. */
 enum lt_err engine_versions(struct sql_db *db, int64_t device, struct lt_slice factor, int64_t from_ms, int64_t to_ms,
-                            unsigned most, bool (*each)(void *user, const struct engine_version *v), void *user,
-                            struct lt_error *err) LT_MUST_CHECK;
+                            bool newest_first, unsigned most, bool (*each)(void *user, const struct engine_version *v),
+                            void *user, struct lt_error *err) LT_MUST_CHECK;
 #endif

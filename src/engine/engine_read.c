@@ -155,14 +155,14 @@ static void read_version(struct sql_stmt *st, struct engine_version *v)
 }
 
 enum lt_err engine_versions(struct sql_db *db, int64_t device, struct lt_slice factor, int64_t from_ms, int64_t to_ms,
-                            unsigned most, bool (*each)(void *user, const struct engine_version *v), void *user,
-                            struct lt_error *err)
+                            bool newest_first, unsigned most, bool (*each)(void *user, const struct engine_version *v),
+                            void *user, struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
     enum lt_err r = sql_prepare(db,
                                 "SELECT id, device, factor, field, kind, period_at_ms, version, old_value, new_value, "
                                 "at_ms, seq, cause FROM value_version WHERE device = ?1 AND period_at_ms >= ?2 AND "
-                                "period_at_ms < ?3 AND (?4 = '' OR factor = ?4) ORDER BY id LIMIT ?5",
+                                "period_at_ms < ?3 AND (?4 = '' OR factor = ?4) ORDER BY id * ?6 LIMIT ?5",
                                 &st, err);
     if (r != LT_OK) {
         return r;
@@ -172,6 +172,7 @@ enum lt_err engine_versions(struct sql_db *db, int64_t device, struct lt_slice f
     sql_bind_i64(st, 3, to_ms);
     sql_bind_text(st, 4, factor.n ? factor : LT_LIT(""));
     sql_bind_i64(st, 5, most);
+    sql_bind_i64(st, 6, newest_first ? -1 : 1);
     bool row;
     while ((r = sql_step(st, &row, err)) == LT_OK && row) {
         struct engine_version v;

@@ -230,8 +230,8 @@ void gather_put_values(const struct proof_sources *s, const struct gathered *g, 
         if (e != LT_OK)
             lt_buf_adds(v.out, "{\"kind\":\"error\",\"text\":\"values could not be read\"}\n");
     }
-    if (g->device && engine_versions(s->db, g->device, lt_slice_of(g->factor), from - LT_DAY_MS, g->to_ms + 1, 200,
-                                     version_row, &v, NULL) != LT_OK)
+    if (g->device && engine_versions(s->db, g->device, lt_slice_of(g->factor), from - LT_DAY_MS, g->to_ms + 1, false,
+                                     200, version_row, &v, NULL) != LT_OK)
         lt_buf_adds(v.out, "{\"kind\":\"error\",\"text\":\"versions could not be read\"}\n");
 }
 

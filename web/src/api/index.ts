@@ -48,6 +48,7 @@ export const devices = {
   series: (id: number | string, query: Query, signal?: AbortSignal) => get<T.Series>(`device/${id}/series`, query, signal),
   frames: (id: number | string, query: Query) => get<T.Page<T.Frame>>(`device/${id}/frames`, query),
   ledger: (id: number | string, query: Query) => get<{ items: T.LedgerDay[] }>(`device/${id}/ledger`, query).then(asItems),
+  versions: (id: number | string, query: Query) => get<{ items: T.ValueVersion[] }>(`device/${id}/versions`, query).then(asItems),
   connection: (id: number | string) => get<Record<string, unknown>>(`device/${id}/connection`),
   commands: (id: number | string) => get<T.Page<T.RecordItem>>(`device/${id}/commands`),
   command: (id: number | string, body: unknown) => post<T.RecordItem>(`device/${id}/command`, body),

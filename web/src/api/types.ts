@@ -153,6 +153,8 @@ export interface Series {
 }
 export interface Frame { seq: number; at: Time; kind: string; reason: string | null; peer: string; raw: string; decoded: Record<string, unknown> | null }
 export interface LedgerDay { day: string | number; mn?: string; received: number; stored: number; duplicate: number; rejected: number; reasons?: Record<string, number> | { reason: string; n: number }[] }
+/** One change of an hour or day value after it was first made. */
+export interface ValueVersion { id: number; factor: string; field: string; kind: 'hour' | 'day'; period_at: Time; version: number; old: number | null; new: number | null; at: Time; seq: number; cause: string }
 export type PlantState = 'ok' | 'exceed' | 'alarm' | 'silent' | 'stopped' | 'unknown'
 export interface Plant { id: number; name: string; lon: number | null; lat: number | null; industry: string; territory: number | null; state: PlantState; alarms: number }
 export interface MapData {
