@@ -422,6 +422,27 @@ static void put_side(struct jsonw *w, const char *value, const char *state, cons
     jsonw_kstr(w, source, air_source_name((enum air_source)from));
 }
 
+/* A correction goes through two hands; both have names. */
+static void put_hands(struct sql_db *db, struct jsonw *w, int64_t review)
+{
+    struct sql_stmt *st = NULL;
+    struct lt_error err = {0};
+    bool row = false;
+    enum lt_err e = !review ? LT_E_NOT_FOUND
+                            : sql_prepare(db,
+                                          "SELECT a.name, d.name FROM air_review r LEFT JOIN user a ON a.id = r.author"
+                                          " LEFT JOIN user d ON d.id = r.reviewer WHERE r.id = ?1",
+                                          &st, &err);
+    if (e == LT_OK) {
+        sql_bind_i64(st, 1, review);
+        e = sql_step(st, &row, &err);
+    }
+    row = e == LT_OK && row;
+    jsonw_kslice(w, "proposed_by", row ? sql_col_text(st, 0) : LT_LIT(""));
+    jsonw_kslice(w, "decided_by", row ? sql_col_text(st, 1) : LT_LIT(""));
+    sql_release(&st);
+}
+
 static bool put_change(void *user, const struct air_change *k)
 {
     static const char *const refusals[] = {NULL, "reviewed", "rank"};
@@ -443,6 +464,7 @@ static bool put_change(void *user, const struct air_change *k)
     put_side(w, "new", "new_state", "new_source", k->item, k->new_value, k->new_state, k->new_source);
     jsonw_kstr(w, "refused", refusals[k->refused]);
     jsonw_kstr(w, "author", k->author);
+    put_hands(t->c->t->db, w, k->review);
     jsonw_kstr(w, "reason", k->reason);
     if (k->review)
         jsonw_ki64(w, "review", k->review);

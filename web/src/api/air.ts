@@ -29,7 +29,7 @@ export interface StationNow {
 }
 export interface AirNow { version: number; at: Time; hour: Time; standard: string; stations: StationNow[] }
 export interface StationHours { version: number; station: { id: number; code: string; name: string; type: string }; items: Item[]; rows: [string, (number | null)[], number[], number | null][] }
-export interface AirChange { id: number; version: number; station: number; station_name: string; at: Time; item: Item; old: number | null; new: number | null; old_state: HourState; new_state: HourState; old_source?: string; new_source?: string; refused: 'reviewed' | 'rank' | null; author: string; reason: string; review: number | null; made_at: Time }
+export interface AirChange { id: number; version: number; station: number; station_name: string; at: Time; item: Item; old: number | null; new: number | null; old_state: HourState; new_state: HourState; old_source?: string; new_source?: string; refused: 'reviewed' | 'rank' | null; author: string; proposed_by?: string; decided_by?: string; reason: string; review: number | null; made_at: Time }
 export interface AirGap { from: Time; to: Time; hours: number; item: string }
 export interface StationGaps { id: number; name: string; hours: number; missing: number; share_pct: number | null; gaps: AirGap[]; missing_by_item: Record<string, number> }
 export type ReviewAction = 'correct' | 'invalidate' | 'restore' | 'confirm'
