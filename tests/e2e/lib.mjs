@@ -9,6 +9,7 @@ const ACCOUNTS_FILE = process.env.LT_ACCOUNTS ?? ''
 const BROWSER = process.env.LT_CHROMIUM ?? '/usr/bin/chromium'
 /** Longest wait for a page: generous, because the machine may be busy with everything else. */
 const WAIT_MS = 60000
+export const PATIENCE = WAIT_MS
 export const SIZES = { wall: { width: 1920, height: 1080 }, desk: { width: 1366, height: 768 }, phone: { width: 390, height: 844 } }
 
 /** LT_ACCOUNTS names a JSON file {"login":"password"}; without it the demonstration city's accounts are used. */
