@@ -1,6 +1,5 @@
 #!/bin/sh
-# Starts a post with a small demonstration city and runs the browser tests against it, two specs at a time: the story
-# waits for the post's own clock most of its time. Prints TAP.
+# Starts a post with a small demonstration city and runs the browser tests against it. Prints TAP.
 # usage: run.sh [SPEC …]      LT_REPEAT=N: N times, each with a city of its own; a line per run, stops at the first that fails
 set -eu
 cd "$(dirname "$0")"
@@ -33,7 +32,7 @@ once() {
     LT_HJ212=$(sed -n 's/^ready .* hj212=\([^ ]*\) .*/\1/p' "$dir/out")
     export LT_URL LT_HJ212
     status=0
-    node --test --test-reporter=tap --test-concurrency=2 "$@" || status=$?
+    node --test --test-reporter=tap --test-concurrency=1 "$@" || status=$?
     [ $status = 0 ] || tail -n 40 "$dir/log" >&2
     stop
     return $status
