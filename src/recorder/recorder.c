@@ -366,8 +366,9 @@ static void count_round(struct recorder *r, const struct block_list *round, uint
     struct seen_stats seen;
     for (const struct recorder_block *b = round->first; b; b = b->next) {
         bytes += b->used;
-        for (size_t i = 0; i < b->n; i++)
-            n[b->entries[i].result]++;
+        for (size_t i = 0; i < b->n; i++) /* connections, commands and the like are kept, but are no frames received */
+            n[b->entries[i].result] +=
+                b->entries[i].result != RECORDER_STORED || b->entries[i].rec.kind == JOURNAL_FRAME;
     }
     seen_stats(r->seen, &seen);
     pthread_mutex_lock(&r->mu);
@@ -416,7 +417,7 @@ static void do_round(struct recorder *r, struct block_list *round)
         r->tick_mono_ms = 0; /* the lost tick is tried again: that also finds out when the disk works */
         return;
     }
-    journal_tail_publish(r->tail, r->journal);
+    journal_tail_publish(r->tail, r->journal, lt_mono_ms());
     count_round(r, round, journal_last_seq(r->journal) - before, lt_mono_us() - began_us);
     fault_over(r);
 }
