@@ -100,7 +100,8 @@ static void *run(void *user)
         per_second(&l, mono);
         if (r == LT_OK) {
             apply(&l, b);
-            int64_t lag = lt_wall_ms() - b->at_ms;
+            /* a wall clock put an hour forward does not make the engine an hour late */
+            int64_t lag = b->mono_ms ? lt_mono_ms() - b->mono_ms : lt_wall_ms() - b->at_ms;
             engine_note_lag(e, lag > 0 ? lag : 0, b->count);
             journal_batch_unref(&b);
             struct journal_batch *more = journal_tail_peek(e->cfg.tail, engine_next_seq(e));

@@ -61,6 +61,7 @@ struct journal_batch { /* read-only, reference counted */
     struct lt_slice body; /* encoded records */
     int64_t at_ms;        /* of the commit */
     uint8_t hash[32];
+    int64_t mono_ms; /* of the commit, monotonic clock; 0 when read from disk */
 };
 
 /* Iteration over a batch: *pos from 0; false at the end. Slices borrow from the batch. *pos is opaque. */
@@ -126,7 +127,8 @@ void journal_batch_unref(struct journal_batch **b);
 struct journal_tail;
 struct journal_tail *journal_tail_create(const char *dir);
 void journal_tail_destroy(struct journal_tail **t);
-void journal_tail_publish(struct journal_tail *t, struct journal *j); /* recorder, after each commit */
+/* Recorder, after each commit; mono_ms: now. */
+void journal_tail_publish(struct journal_tail *t, struct journal *j, int64_t mono_ms);
 /* The batch that holds seq if it is in memory, else NULL. Caller unrefs. Never reads the disk. */
 struct journal_batch *journal_tail_peek(struct journal_tail *t, uint64_t seq);
 /* Next batch holding seq, waiting at most wait_ms; LT_E_TIMEOUT when there is none yet. */

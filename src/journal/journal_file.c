@@ -571,7 +571,7 @@ enum lt_err journal_file_unpack(struct journal_file *f, const struct journal_row
         journal_batch_unref(&b);
         return e;
     }
-    x->b = (struct journal_batch){row->first_seq, row->count, {x->mem, row->raw_len}, row->at_ms, {0}};
+    x->b = (struct journal_batch){row->first_seq, row->count, {x->mem, row->raw_len}, row->at_ms, {0}, 0};
     memcpy(x->b.hash, row->hash, 32);
     *ret = x;
     return LT_OK;

@@ -71,11 +71,12 @@ static uint64_t end_of(const struct journal_batch *b)
     return b->first_seq + b->count;
 }
 
-void journal_tail_publish(struct journal_tail *t, struct journal *j)
+void journal_tail_publish(struct journal_tail *t, struct journal *j, int64_t mono_ms)
 {
     struct journal_batch *b = journal_take_done(j);
     if (!b)
         return;
+    b->mono_ms = mono_ms;
     const size_t bytes = journal_box_memory(b);
     pthread_mutex_lock(&t->mu);
     /* A gap comes about when healing found a batch that was given up: readers get that one from disk. */

@@ -301,7 +301,7 @@ static void readers_beside_the_writer(void **state)
         add_frames(j, 1 + i % 17, TEST_T0 + i * 15 * LT_MIN_MS, i);
         must_commit(j, TEST_T0 + i * 15 * LT_MIN_MS);
         atomic_store(&s.committed, journal_last_seq(j));
-        journal_tail_publish(s.tail, j);
+        journal_tail_publish(s.tail, j, 1);
     }
     atomic_store(&s.stop, true);
     for (size_t i = 0; i < 4; i++) {
@@ -331,7 +331,7 @@ static void tail_falls_back_to_disk_and_times_out(void **state)
     assert_null(journal_tail_peek(t, 3));
     add_frames(j, 2, TEST_T0, 9);
     must_commit(j, TEST_T0);
-    journal_tail_publish(t, j); /* the first commit's batch was replaced by this one: a gap before it */
+    journal_tail_publish(t, j, 1); /* the first commit's batch was replaced by this one: a gap before it */
     assert_int_equal(journal_tail_next(t, 7, 0, &b, NULL), LT_OK);
     assert_int_equal(b->first_seq, 6);
     journal_batch_unref(&b);
