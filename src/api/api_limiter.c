@@ -25,6 +25,8 @@ static size_t slot_of(struct limiter *l, uint64_t key, int64_t now_ms)
     for (size_t i = 0; i < PROBES; i++) {
         size_t s = (key + i) % LIMITER_SLOTS;
         if (l->slot[s].key == key) {
+            if (l->slot[s].at_ms > now_ms) /* the clock was put back: not shut until it gets there again */
+                l->slot[s].at_ms = now_ms;
             int64_t more = (now_ms - l->slot[s].at_ms) * 1000 / EACH_MS;
             if (more > 0) {
                 int64_t tokens = l->slot[s].tokens + more;

@@ -1286,6 +1286,10 @@ static void limiter_refills(void **state)
     assert_true(limiter_take(&l, "10.0.0.1", 1000 + 6001));
     limiter_give_back(&l, "10.0.0.1", 1000 + 6002);
     assert_true(limiter_take(&l, "10.0.0.1", 1000 + 6003));
+    /* put back an hour, the clock must not shut an address out for an hour */
+    assert_false(limiter_take(&l, "10.0.0.1", 1000 + 6004));
+    assert_false(limiter_take(&l, "10.0.0.1", 1000 - 3600000));
+    assert_true(limiter_take(&l, "10.0.0.1", 1000 - 3600000 + 6001));
     for (int i = 0; i < 20000; i++) { /* many addresses only push out the longest unused */
         char a[32];
         snprintf(a, sizeof a, "10.%d.%d.%d", i >> 16, i >> 8 & 255, i & 255);
