@@ -148,7 +148,10 @@ enum lt_err proof_file(struct sql_db *db, const char *dir, int64_t evidence, int
     if (e != LT_OK || !ret_fd)
         return e != LT_OK ? e : proof_read(path, out, err);
     *ret_fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (*ret_fd < 0 || fstat(*ret_fd, &st_buf) != 0) {
+    bool there = *ret_fd >= 0 && fstat(*ret_fd, &st_buf) == 0;
+    if (there && !S_ISREG(st_buf.st_mode))
+        errno = ENOENT; /* a directory has a size, too, but nothing to send */
+    if (!there || !S_ISREG(st_buf.st_mode)) {
         e = lt_fail(err, errno == ENOENT ? LT_E_NOT_FOUND : LT_E_IO, NULL, "evidence", strerror(errno), NULL);
         if (*ret_fd >= 0)
             close(*ret_fd);
