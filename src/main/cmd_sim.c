@@ -33,7 +33,7 @@ static int outcome(const char *to, enum lt_err e, const struct lt_error *err, co
 
 int cmd_sim(int argc, char **argv)
 {
-    const char *to = NULL, *acked = NULL, *pw = "123456", *prefix = NULL;
+    const char *to = NULL, *acked = NULL, *pw = "123456", *prefix = NULL, *load = "cems", *samples = NULL;
     int64_t devices = 1, window = 1, seed = 1, backlog_s = 0, step_s = 30, timeout_ms = 10000, drain_ms = 15000,
             sources = 0;
     double rate = 1, seconds = 10;
@@ -53,6 +53,8 @@ int cmd_sim(int argc, char **argv)
         {"--drain", OPT_INT, &drain_ms, "MS", "at the end, wait this long for answers (default 15000)"},
         {"--sources", OPT_INT, &sources, "N", "connect from 127.0.0.1 … 127.0.0.N in turn"},
         {"--city", OPT_FLAG, &city, NULL, "devices keep a real schedule and misbehave now and then; --rate is ignored"},
+        {"--load", OPT_TEXT, &load, "KIND", "what they send: cems (default), power, dust or vehicle"},
+        {"--samples", OPT_TEXT, &samples, "FILE", "a line of JSON there every 5 s: counts, latency of these 5 s"},
         {"--acked", OPT_TEXT, &acked, "FILE", "write every acknowledged frame there, one per line"},
         {"--quiet", OPT_FLAG, &quiet, NULL, "no progress on standard error"},
     };
@@ -66,21 +68,24 @@ int cmd_sim(int argc, char **argv)
         fprintf(stderr, "lantian sim: --to HOST:PORT is needed, for example --to 127.0.0.1:9012\n");
         return 2;
     }
-    if (devices < 1 || devices > 200000 || window < 1 || window > SIM_WINDOW_MAX || rate < 0 || seconds < 0 ||
-        strlen(pw) > 6 || (prefix && strlen(prefix) > 18)) {
+    enum sim_load kind;
+    if (!sim_load_kind(load, &kind) || devices < 1 || devices > 200000 || window < 1 || window > SIM_WINDOW_MAX ||
+        rate < 0 || seconds < 0 || strlen(pw) > 6 || (prefix && strlen(prefix) > 18)) {
         fprintf(stderr, "lantian sim: a value is out of range; see lantian sim --help\n");
         return 2;
     }
-    FILE *log = acked ? fopen(acked, "w") : NULL;
+    FILE *log = acked ? fopen(acked, "w") : NULL, *lines = samples ? fopen(samples, "w") : NULL;
     struct sim_device *d = calloc((size_t)devices, sizeof *d);
-    if (!d || (acked && !log)) {
-        fprintf(stderr, "lantian sim: %s\n", d ? "cannot write the file of --acked" : "out of memory");
-        free(d);
-        return 2;
+    if (!d || (acked && !log) || (samples && !lines)) {
+        fprintf(stderr, "lantian sim: %s\n", d ? "cannot write the file of --acked or --samples" : "out of memory");
+        r = 2;
+        goto end;
     }
     for (unsigned i = 0; i < (unsigned)devices; i++)
         make_device(&d[i], i, (uint64_t)seed, pw, prefix);
     struct sim_client_config cfg = {.host = host,
+                                    .load = kind,
+                                    .samples = lines,
                                     .port = port,
                                     .devices = d,
                                     .n = (unsigned)devices,
@@ -98,7 +103,10 @@ int cmd_sim(int argc, char **argv)
     struct sim_report rep;
     struct lt_error err;
     r = outcome(to, sim_client_run(&cfg, &rep, &err), &err, &rep);
+end:
     if (log && fclose(log) != 0)
+        r = 2;
+    if (lines && fclose(lines) != 0)
         r = 2;
     free(d);
     return r;

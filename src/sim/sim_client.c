@@ -18,6 +18,9 @@ enum {
     LAT_COARSE = 60000, /* 1 ms steps */
     TX_LIMIT = 1 << 20,
     RESENDS = 3,
+    STEP_US =
+        5000, /* at rates below SLOW_RATE looking at every connection more often would cost more than the frames */
+    SLOW_RATE = 20000,
 };
 
 /* ---- frames under way ---- */
@@ -36,14 +39,17 @@ static void latency_add(struct sim_client *c, int64_t us)
 {
     size_t i = us < 0 ? 0 : us < LAT_FINE * 10 ? (size_t)us / 10 : LAT_FINE + (size_t)(us / 1000 - 1000);
     size_t last = LAT_FINE + LAT_COARSE - 1;
-    c->latency[i < last ? i : last]++;
+    i = i < last ? i : last;
+    c->latency[i]++;
+    if (c->recent)
+        c->recent[i]++;
 }
 
-static double latency_at(const struct sim_client *c, double share, uint64_t total)
+static double latency_at(const uint32_t *latency, double share, uint64_t total)
 {
     uint64_t need = (uint64_t)(share * (double)total), seen = 0;
     for (size_t i = 0; i < LAT_FINE + LAT_COARSE; i++) {
-        seen += c->latency[i];
+        seen += latency[i];
         if (seen > need || (seen == total && seen))
             return i < LAT_FINE ? (double)(i + 1) / 100 : 1000 + (double)(i - LAT_FINE + 1);
     }
@@ -257,8 +263,9 @@ static bool setup(struct sim_client *c)
     c->window = cfg->window ? cfg->window < SIM_WINDOW_MAX ? cfg->window : SIM_WINDOW_MAX : 1;
     c->conns = calloc(cfg->n, sizeof *c->conns);
     c->latency = calloc(LAT_FINE + LAT_COARSE, sizeof *c->latency);
+    c->recent = cfg->samples ? calloc(LAT_FINE + LAT_COARSE, sizeof *c->recent) : NULL;
     c->ep = epoll_create1(EPOLL_CLOEXEC);
-    if (!c->conns || !c->latency || c->ep < 0)
+    if (!c->conns || !c->latency || (cfg->samples && !c->recent) || c->ep < 0)
         return false;
     for (unsigned i = 0; i < cfg->n; i++) {
         struct sim_conn *k = &c->conns[i];
@@ -290,6 +297,7 @@ static void teardown(struct sim_client *c)
     }
     free(c->conns);
     free(c->latency);
+    free(c->recent);
     sim_load_fini(c);
     if (c->ep >= 0)
         close(c->ep);
@@ -298,9 +306,11 @@ static void teardown(struct sim_client *c)
 static void step_conns(struct sim_client *c, const struct addrinfo *to, bool sending, int64_t now_us, int64_t wall_ms)
 {
     const struct sim_client_config *cfg = c->cfg;
-    unsigned opened = 0;
+    unsigned opened = 0, next = (c->turn + 1) % cfg->n;
+    bool spent = false;
     for (unsigned i = 0; i < cfg->n; i++) {
-        struct sim_conn *k = &c->conns[(c->turn + i) % cfg->n];
+        unsigned at = (c->turn + i) % cfg->n;
+        struct sim_conn *k = &c->conns[at];
         bool want = cfg->city ? sim_city_wants_connection(k, wall_ms) : true;
         if (k->fd >= 0 && !want)
             sim_conn_close(c, k, now_us);
@@ -317,8 +327,11 @@ static void step_conns(struct sim_client *c, const struct addrinfo *to, bool sen
         if (cfg->city && sending)
             sim_city_step(c, k, now_us, wall_ms);
         for (unsigned burst = 0; !cfg->city && sending && burst < 32 && sim_slot_free(c, k); burst++) {
-            if (cfg->rate > 0 && c->tokens < 1)
+            if (cfg->rate > 0 && c->tokens < 1) {
+                next = spent ? next : at; /* the first that came too late is the first of the next round */
+                spent = true;
                 break;
+            }
             if (!sim_load_one(c, k, now_us, wall_ms))
                 break;
             c->tokens -= cfg->rate > 0 ? 1 : 0;
@@ -326,7 +339,7 @@ static void step_conns(struct sim_client *c, const struct addrinfo *to, bool sen
         if (k->fd >= 0 && k->tx_n && !k->want_write)
             sim_conn_flush(c, k);
     }
-    c->turn = (c->turn + 1) % cfg->n;
+    c->turn = next;
 }
 
 static uint64_t under_way(const struct sim_client *c)
@@ -357,11 +370,31 @@ static void poll_once(struct sim_client *c, int wait_ms)
     }
 }
 
+/* One line about the time since the last one. */
+static void sample(struct sim_client *c, int64_t elapsed_us)
+{
+    const struct sim_report *r = c->rep;
+    uint64_t n = 0;
+    for (size_t i = 0; i < LAT_FINE + LAT_COARSE; i++)
+        n += c->recent[i];
+    fprintf(
+        c->cfg->samples,
+        "{\"s\":%.1f,\"sent\":%llu,\"acknowledged\":%llu,\"resent\":%llu,\"lost\":%llu,\"open\":%llu,\"answers\":%llu,"
+        "\"p50_ms\":%.2f,\"p99_ms\":%.2f,\"max_ms\":%.2f}\n",
+        (double)elapsed_us / 1e6, (unsigned long long)r->sent, (unsigned long long)r->acknowledged,
+        (unsigned long long)r->resent, (unsigned long long)r->lost, (unsigned long long)(r->connects - r->disconnects),
+        (unsigned long long)n, latency_at(c->recent, 0.50, n), latency_at(c->recent, 0.99, n),
+        latency_at(c->recent, 1.0, n));
+    fflush(c->cfg->samples);
+    memset(c->recent, 0, (LAT_FINE + LAT_COARSE) * sizeof *c->recent);
+}
+
 static void run(struct sim_client *c, const struct addrinfo *to)
 {
     const struct sim_client_config *cfg = c->cfg;
-    int64_t start = lt_mono_us(), last = start, said = start, stop_us = 0;
+    int64_t start = lt_mono_us(), last = start, said = start, sampled = start, step_us = start, stop_us = 0;
     uint64_t said_acks = 0;
+    const bool slow = !cfg->city && cfg->rate > 0 && cfg->rate < SLOW_RATE;
     for (;;) {
         int64_t now = lt_mono_us(), wall = lt_wall_ms();
         bool over =
@@ -377,8 +410,15 @@ static void run(struct sim_client *c, const struct addrinfo *to)
         if (c->tokens > cfg->rate) /* what could not be sent within a second is not caught up in a burst */
             c->tokens = cfg->rate;
         last = now;
-        step_conns(c, to, !stop_us, now, wall);
-        poll_once(c, cfg->city ? 20 : cfg->rate > 0 && cfg->rate < 20000 ? 1 : under_way(c) ? 1 : 0);
+        if (!slow || now >= step_us) {
+            step_conns(c, to, !stop_us, now, wall);
+            step_us = now + STEP_US;
+        }
+        poll_once(c, cfg->city ? 20 : slow ? (int)((step_us - now + 999) / 1000) : under_way(c) ? 1 : 0);
+        if (cfg->samples && now - sampled >= (int64_t)cfg->samples_ms * 1000) {
+            sample(c, now - start);
+            sampled = now;
+        }
         if (cfg->progress && now - said >= 1000000) {
             fprintf(stderr, "\rsim: %.0f s, %llu acknowledged (%.0f/s), %llu resent   ", (double)(now - start) / 1e6,
                     (unsigned long long)c->rep->acknowledged,
@@ -397,6 +437,8 @@ enum lt_err sim_client_run(const struct sim_client_config *cfg, struct sim_repor
     struct sim_client_config with_defaults = *cfg;
     if (!with_defaults.timeout_ms)
         with_defaults.timeout_ms = 10000;
+    if (!with_defaults.samples_ms)
+        with_defaults.samples_ms = 5000;
     if (!with_defaults.drain_ms)
         with_defaults.drain_ms = 15000;
     struct sim_client c = {.cfg = &with_defaults, .rep = ret, .ep = -1};
@@ -410,11 +452,11 @@ enum lt_err sim_client_run(const struct sim_client_config *cfg, struct sim_repor
         run(&c, to);
         ret->lost += under_way(&c);
         uint64_t n = ret->acknowledged;
-        ret->p50_ms = latency_at(&c, 0.50, n);
-        ret->p90_ms = latency_at(&c, 0.90, n);
-        ret->p99_ms = latency_at(&c, 0.99, n);
-        ret->p999_ms = latency_at(&c, 0.999, n);
-        ret->max_ms = latency_at(&c, 1.0, n);
+        ret->p50_ms = latency_at(c.latency, 0.50, n);
+        ret->p90_ms = latency_at(c.latency, 0.90, n);
+        ret->p99_ms = latency_at(c.latency, 0.99, n);
+        ret->p999_ms = latency_at(c.latency, 0.999, n);
+        ret->max_ms = latency_at(c.latency, 1.0, n);
         if (cfg->progress)
             fputc('\n', stderr);
     }

@@ -17,12 +17,16 @@
 
 #define SIM_WINDOW_MAX 64 /* unanswered frames per device */
 
+enum sim_load { SIM_LOAD_CEMS, SIM_LOAD_POWER, SIM_LOAD_DUST, SIM_LOAD_VEHICLE }; /* what LOAD sends */
+bool sim_load_kind(const char *name, enum sim_load *ret);                         /* "cems", "power", … */
+
 struct sim_client_config {
     const char *host; /* address in numbers, or a name */
     unsigned port;
     struct sim_device *devices;
     unsigned n;
     bool city;               /* CITY, else LOAD */
+    enum sim_load load;      /* LOAD: of which kind the devices are */
     double rate;             /* LOAD: frames a second of all devices together; 0: as fast as answers come */
     double seconds;          /* how long to send; 0: until *stop */
     unsigned window;         /* unanswered frames per device, 1..SIM_WINDOW_MAX (default 1) */
@@ -33,6 +37,8 @@ struct sim_client_config {
     int64_t history_from_ms; /* CITY: back-fills from here on when first connected; 0: nothing */
     unsigned sources;        /* source addresses 127.0.0.1 … 127.0.0.n for more than 20,000 connections; 0: unbound */
     FILE *acked;             /* every acknowledged frame is written here, one per line; NULL: not */
+    FILE *samples;           /* a line of JSON there every samples_ms: what was in that time; NULL: not */
+    unsigned samples_ms;     /* default 5,000 */
     atomic_bool *stop;       /* may be NULL */
     bool progress;           /* a line a second on standard error */
 };

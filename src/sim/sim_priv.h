@@ -43,6 +43,7 @@ struct sim_client {
     char *pool[SIM_POOL]; /* value texts behind "DataTime=…" */
     size_t pool_n[SIM_POOL];
     uint32_t *latency; /* histogram of 10 µs steps to 1 s, then 1 ms steps to 61 s */
+    uint32_t *recent;  /* the same since the last sample; NULL: nobody asks */
     double tokens;
     unsigned turn;
 };

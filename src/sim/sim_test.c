@@ -1,6 +1,6 @@
 /* Tests of the simulated devices: deterministic, valid frames of all editions, consistent minute and hour data, and the
  * client against a small platform of its own. */
-#include "sim/sim_client.h"
+#include "sim/sim_priv.h"
 #include "base/clock.h"
 
 #include <arpa/inet.h>
@@ -156,10 +156,45 @@ static void unanswered_frames_are_sent_again(void **state)
     close(p.fd);
 }
 
+/* Each kind of load comes out whole, under its own system and with as many values as its devices have. */
+static void every_load_is_valid(void **state)
+{
+    static const struct {
+        const char *name;
+        unsigned st, least, most;
+    } want[] = {{"cems", 31, 12, 12}, {"power", 44, 36, 40}, {"dust", 39, 8, 8}, {"vehicle", 99, 6, 6}};
+    for (size_t w = 0; w < sizeof want / sizeof want[0]; w++) {
+        struct sim_device d;
+        struct sim_report rep = {0};
+        struct sim_client_config cfg = {.devices = &d, .n = 1, .window = 1};
+        struct sim_slot slot = {.bytes = (char[SIM_FRAME_CAP]){0}};
+        struct sim_conn conn = {.dev = &d, .fd = -1, .slots = &slot};
+        struct sim_client c = {.cfg = &cfg, .rep = &rep, .conns = &conn, .window = 1};
+        assert_true(sim_load_kind(want[w].name, &cfg.load));
+        sim_device_init(&d, 1, 1, SIM_STEEL);
+        assert_true(sim_load_init(&c));
+        for (unsigned i = 0; i < SIM_POOL; i++) {
+            struct hj212_frame f;
+            unsigned values = 0;
+            conn.count = 0;
+            assert_true(sim_load_one(&c, &conn, 0, INT64_C(1770000000000)));
+            assert_int_equal(hj212_parse((struct lt_slice){slot.bytes, slot.n - 2u}, 0, &f), HJ212_E_OK);
+            assert_int_equal(f.st, want[w].st);
+            for (const char *p = f.cp.p; (p = memmem(p, (size_t)(f.cp.p + f.cp.n - p), "Rtd=", 4)) != NULL; p++)
+                values++;
+            assert_in_range(values, want[w].least, want[w].most);
+        }
+        sim_load_fini(&c);
+    }
+    enum sim_load none;
+    assert_false(sim_load_kind("steam", &none));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_are_valid_and_repeatable), cmocka_unit_test(the_memo_changes_nothing),
-        cmocka_unit_test(every_kind_of_event_happens), cmocka_unit_test(unanswered_frames_are_sent_again)};
+        cmocka_unit_test(every_kind_of_event_happens), cmocka_unit_test(unanswered_frames_are_sent_again),
+        cmocka_unit_test(every_load_is_valid)};
     return cmocka_run_group_tests_name("sim", tests, NULL, NULL);
 }
