@@ -49,6 +49,8 @@ def main() -> int:
                 bad.append(f"{rel}:{n}: {m.group(1)} is banned (CONTRIBUTING.md)")
             if re.search(r"(?<![\w.>])time\s*\(\s*(NULL|0|&)", line) and rel.parts[1] != "base":
                 bad.append(f"{rel}:{n}: time() outside base")
+            if "CLOCK_REALTIME" in line and rel.parts[1] != "base":
+                bad.append(f"{rel}:{n}: CLOCK_REALTIME outside base (waits go by lt_mono_after(), the time of day by lt_wall_ms())")
         if re.search(r"\b(TODO|FIXME|XXX)\b", text):
             bad.append(f"{rel}: a left-over mark (TODO, FIXME, XXX)")
         if path.suffix == ".c":

@@ -198,6 +198,19 @@ static void schema_in(const struct record_kind *k, struct jsonw *w)
     jsonw_object_end(w);
 }
 
+/* Whose a record is: what a program that checks permissions must know. */
+static void scope(const struct record_kind *k, struct jsonw *w)
+{
+    if (k->territory)
+        jsonw_kstr(w, "x-territory", k->territory);
+    if (k->enterprise)
+        jsonw_kstr(w, "x-enterprise", k->enterprise);
+    if (k->object)
+        jsonw_kbool(w, "x-object", true);
+    if (k->open_read)
+        jsonw_kbool(w, "x-open-read", true);
+}
+
 void record_openapi_schemas(struct jsonw *w)
 {
     char name[80];
@@ -206,6 +219,7 @@ void record_openapi_schemas(struct jsonw *w)
         jsonw_key(w, k->name);
         jsonw_object(w);
         jsonw_kstr(w, "type", "object");
+        scope(k, w);
         schema_out(k, w);
         jsonw_object_end(w);
         if (k->readonly)
