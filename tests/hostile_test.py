@@ -14,6 +14,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
+import hostile_inputs
 from post import Post, cli, crc16, damaged, frame, read_answers, run_tests
 
 SEED = int(os.environ.get("LT_SEED", "1"))
@@ -513,6 +514,77 @@ def hostile_imports_write_nothing():
         assert post.stop() == 0
 
 
+def cost_of(post, work):
+    """(its result, seconds of processor, MiB above what it had) of the post for one piece of work."""
+    def cpu():
+        with open(f"/proc/{post.proc.pid}/stat", encoding="ascii") as f:
+            return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    with open(f"/proc/{post.proc.pid}/clear_refs", "w", encoding="ascii") as f:
+        f.write("5")  # the peak starts anew
+    before, had = cpu(), rss_kib(post)
+    out = work()
+    with open(f"/proc/{post.proc.pid}/status", encoding="ascii") as f:
+        peak = int(re.search(r"VmHWM:\s+(\d+)", f.read()).group(1))
+    return out, cpu() - before, (peak - had) / 1024
+
+
+def two_hundred_hostile_sheets():
+    """Bombs, lies, wrong encodings, merged cells, formulas, dates that are none: each refused with its reason, cells by row and column."""
+    with Post() as post:
+        post.start()
+        admin = administrator(post)
+        town(admin)
+        sheets = [(n, "enterprise", f, d, None, None) for n, f, d in hostile_inputs.bad_files(random.Random(SEED))]
+        sheets += list(hostile_inputs.bad_cells(random.Random(SEED)))
+        assert len(sheets) >= 200, len(sheets)
+        worst_s = worst_mib = 0.0
+        wrong = []
+        for name, kind, form, data, row, column in sheets:
+            (status, answer), seconds, mib = cost_of(post, lambda: admin.call("POST", f"/api/v1/{kind}/import?format={form}", data))
+            worst_s, worst_mib = max(worst_s, seconds), max(worst_mib, mib)
+            text = json.dumps(answer, ensure_ascii=False)
+            ok = status in (400, 413, 422) and answer["error"]["message"] or status == 200 and answer["errors"] and not answer["written"]
+            if row and status == 200:
+                ok = ok and any(e["row"] == row and e["column"] == column for e in answer["errors"])
+            elif row and column != "code":  # a code too long for a cell is a fault of the file
+                ok = False
+            if not ok or "root:" in text or len(text) > 2_000_000 or seconds > 5 or mib > 200:
+                wrong.append(f"{name}: {status} {text[:200]} ({seconds:.1f} s of processor, {mib:.0f} MiB)")
+        print(f"# {len(sheets)} sheets; at most {worst_s:.2f} s of processor and {worst_mib:.0f} MiB each", flush=True)
+        assert not wrong, f"{len(wrong)} sheets:\n" + "\n".join(wrong[:30])
+        assert post.request("GET", "/healthz")[0] == 200
+        assert post.stop() == 0
+
+
+def hostile_requests_break_nothing():
+    with Post() as post:
+        post.start()
+        before, wrong, n = rss_kib(post), [], 0
+        for name, data in hostile_inputs.requests(random.Random(SEED)):
+            n += 1
+            out = b""
+            try:
+                with socket.create_connection(("127.0.0.1", post.http), timeout=20) as s:
+                    s.sendall(data)
+                    s.shutdown(socket.SHUT_WR)
+                    while part := s.recv(65536):
+                        out += part
+            except OSError:
+                pass  # hanging up on it is an answer, too
+            # libmicrohttpd itself answers 500 to a chunk extension that does not fit its buffer, and hangs up
+            codes = set(re.findall(rb"^HTTP/1\.[01] (\d{3})", out, re.M)) - ({b"500"} if name == "chunk extension" else set())
+            if any(c >= b"500" and c not in (b"501", b"505") for c in codes) or b"root:" in out:
+                wrong.append(f"{name}: {out[:200]!r}")
+            if n % 20 == 0:
+                assert post.request("GET", "/healthz")[0] == 200, name
+        grown = rss_kib(post) - before
+        print(f"# {n} requests, memory grown by {grown} KiB", flush=True)
+        assert not wrong, "\n".join(wrong[:20])
+        assert grown < 100 * 1024, f"grew by {grown} KiB"
+        assert post.stop() == 0
+
+
 def raw_http(post, data, seconds=3):
     out, end = b"", time.monotonic() + seconds
     with socket.create_connection(("127.0.0.1", post.http), timeout=seconds) as s:
@@ -710,6 +782,7 @@ def term_under_load_loses_nothing():
 if __name__ == "__main__":
     run_tests([hostile_bytes_leave_others_alone, strangers_have_a_limit, slow_half_open_and_flooding_peers,
                two_devices_and_doubled_connections, one_county_cannot_reach_the_other, passwords_do_not_leak,
-               tokens_stay_in_their_scope, nobody_raises_himself, hostile_imports_write_nothing, forged_requests_are_refused,
+               tokens_stay_in_their_scope, nobody_raises_himself, hostile_imports_write_nothing, two_hundred_hostile_sheets,
+               hostile_requests_break_nothing, forged_requests_are_refused,
                guessing_locks_the_account, two_people_sign_at_once, damaged_files_are_told, a_wrong_directory_is_told,
                an_older_journal_beside_a_newer_state_is_refused, term_under_load_loses_nothing])
