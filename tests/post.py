@@ -53,8 +53,8 @@ def damaged(whole: bytes) -> bytes:
 class Post:
     """A `lantian serve` process on ports of its own."""
 
-    def __init__(self, data=None, enroll="open", extra=(), env=None):
-        self.own = data is None
+    def __init__(self, data=None, enroll="open", extra=(), env=None, listen="127.0.0.1"):
+        self.own, self.listen = data is None, listen
         self.data = data or tempfile.mkdtemp(prefix="lantian-test-")
         self.http, self.hj212 = free_port(), free_port()
         self.enroll, self.extra, self.env = enroll, list(extra), {**os.environ, **(env or {})}
@@ -66,7 +66,7 @@ class Post:
         t = time.monotonic()
         self.proc = subprocess.Popen(
             [LANTIAN, "serve", "--data", self.data, "--http", f"127.0.0.1:{self.http}", "--hj212",
-             f"127.0.0.1:{self.hj212}", "--enroll", self.enroll, *self.extra],
+             f"{self.listen}:{self.hj212}", "--enroll", self.enroll, *self.extra],
             stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL, env=self.env, text=True)
         self.out = []
         while True:

@@ -147,6 +147,10 @@ def main() -> int:
                 say(f"  {'ok  ' if not bad else 'FAIL'} {path.stem}: {ok} passed{f', {bad} failed' if bad else ''} ({seconds:.0f} s)")
                 if bad:
                     say("\n".join((r.stdout + r.stderr).splitlines()[-80:]))
+    if a.long and wanted("soak"):
+        say("== an hour at ten times a city's load, with everything going wrong")
+        simple("soak", [sys.executable, "tests/soak.py", "--minutes", "60", "--csv", "build/soak.csv"], 7200,
+               {"LANTIAN": str(ROOT / "build/src/main/lantian")})
     if wanted("browser"):
         say("== in the browser")
         t = time.monotonic()
