@@ -96,6 +96,20 @@ def meson_tests(title, build, options, env, only=None):
             say("\n".join(("stdout:\n" + text + "\nstderr:\n" + (e.get("stderr") or "")).splitlines()[-80:]))
 
 
+def beside_each_other(jobs, timeout, env):
+    """Programs that print TAP, three at a time: they wait for each other's clocks more than for processors."""
+    def one(job):
+        t = time.monotonic()
+        return job[0], run(job[1], timeout, env), time.monotonic() - t
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(one, j) for j in jobs]):
+            name, r, seconds = done.result()
+            ok, bad = tap(name, r.stdout, r.returncode == 0)
+            say(f"  {'ok  ' if not bad else 'FAIL'} {name}: {ok} passed{f', {bad} failed' if bad else ''} ({seconds:.0f} s)")
+            if bad:
+                say("\n".join((r.stdout + r.stderr).splitlines()[-100:]))
+
+
 def main() -> int:
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument("--long", action="store_true", help="soak tests and 200 kill cycles")
@@ -131,34 +145,23 @@ def main() -> int:
         simple("size budget", ["npm", "run", "--silent", "budget"], cwd=ROOT / "web")
     if wanted("blackbox") or wanted("browser"):
         simple("release build", ["tools/build.sh", "build"], 1500)
+    env = {**long_env, "LANTIAN": str(ROOT / "build/src/main/lantian")}
+    jobs = []  # the longest first; each starts posts of its own on free ports, so that they can run beside each other
+    if wanted("blackbox") or wanted("browser"):
+        say("== the program from outside, and in the browser")
+    if wanted("browser"):
+        specs = sorted((ROOT / "tests/e2e/specs").glob("*.test.mjs"))
+        story = [p for p in specs if p.stem == "story.test"]  # waits for the post's clock most of the time
+        jobs += [("browser, the story", ["sh", "tests/e2e/run.sh", *map(str, story)]),
+                 ("browser, the pages", ["sh", "tests/e2e/run.sh", *(str(p) for p in specs if p not in story)])]
     if wanted("blackbox"):
-        say("== the program from outside")
-        simple("API reference made from the code", [sys.executable, "tools/gen_api.py", "--check"], 120,
-               {"LANTIAN": str(ROOT / "build/src/main/lantian")})
-        # each test starts posts of its own on free ports, so that two can run beside each other
-        def outside(path):
-            t = time.monotonic()
-            return path, run([sys.executable, str(path)], 3600 if a.long else 900,
-                             {**long_env, "LANTIAN": str(ROOT / "build/src/main/lantian")}), time.monotonic() - t
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            for done in concurrent.futures.as_completed([pool.submit(outside, p) for p in sorted((ROOT / "tests").glob("*_test.py"))]):
-                path, r, seconds = done.result()
-                ok, bad = tap(path.stem, r.stdout, r.returncode == 0)
-                say(f"  {'ok  ' if not bad else 'FAIL'} {path.stem}: {ok} passed{f', {bad} failed' if bad else ''} ({seconds:.0f} s)")
-                if bad:
-                    say("\n".join((r.stdout + r.stderr).splitlines()[-80:]))
+        simple("API reference made from the code", [sys.executable, "tools/gen_api.py", "--check"], 120, env)
+        jobs += [(p.stem, [sys.executable, str(p)]) for p in sorted((ROOT / "tests").glob("*_test.py"))]
+    beside_each_other(jobs, 3600 if a.long else 900, env)
     if a.long and wanted("soak"):
         say("== an hour at ten times a city's load, with everything going wrong")
         simple("soak", [sys.executable, "tests/soak.py", "--minutes", "60", "--csv", "build/soak.csv"], 7200,
                {"LANTIAN": str(ROOT / "build/src/main/lantian")})
-    if wanted("browser"):
-        say("== in the browser")
-        t = time.monotonic()
-        r = run(["sh", "tests/e2e/run.sh"], 900, {**long_env, "LANTIAN": str(ROOT / "build/src/main/lantian")})
-        ok, bad = tap("browser", r.stdout, r.returncode == 0)
-        say(f"  {'ok  ' if not bad else 'FAIL'} browser: {ok} passed{f', {bad} failed' if bad else ''} ({time.monotonic() - t:.0f} s)")
-        if bad:
-            say("\n".join((r.stdout + r.stderr).splitlines()[-100:]))
     for f in failures:
         say(f"failed: {f}")
     say(f"time: {(time.monotonic() - started) / 60:.1f} minutes")

@@ -5,10 +5,13 @@ set -eu
 cd "$(dirname "$0")"
 LANTIAN=${LANTIAN:-$(cd ../.. && pwd)/build/src/main/lantian}
 export LANTIAN
-[ -e node_modules/.installed ] && [ ! package-lock.json -nt node_modules/.installed ] || {
-    npm ci --no-audit --no-fund --loglevel=error >&2
-    touch node_modules/.installed
-}
+(
+    flock 9 # two may begin at once
+    [ -e node_modules/.installed ] && [ ! package-lock.json -nt node_modules/.installed ] || {
+        npm ci --no-audit --no-fund --loglevel=error >&2
+        touch node_modules/.installed
+    }
+) 9<package-lock.json
 [ $# -gt 0 ] || set -- specs/
 dir=$(mktemp -d)
 pid=""
