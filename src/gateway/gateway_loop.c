@@ -272,13 +272,15 @@ static const struct session_ops ops = {.record = op_record,
                                        .first = op_first};
 
 /* ---- connections ---- */
-/* Floods of connections must not fill the journal: so many a minute and address, the rest is counted. */
-static void record_conn(struct gw_conn *c, const char *what, struct lt_slice mn)
+/* Floods of connections must not fill the journal: so many a minute and address, the rest is counted. The end of one
+ * over which a device's frame was kept is always told: no more ends than frames, and why it is silent hangs on it. */
+static void record_conn(struct gw_conn *c, const char *what, const struct session_device *d)
 {
     struct gw_loop *l = c->loop;
+    const struct lt_slice mn = d ? d->mn : (struct lt_slice){"", 0};
     unsigned skipped = 0;
     char text[160];
-    if (!gw_addrs_record(&l->g->addrs, c->s.addr, l->env.mono_ms, &skipped))
+    if (!(d && d->seen) && !gw_addrs_record(&l->g->addrs, c->s.addr, l->env.mono_ms, &skipped))
         return;
     int n = skipped ? snprintf(text, sizeof text, "%s %s (%u not recorded)", what, c->peer, skipped)
                     : snprintf(text, sizeof text, "%s %s", what, c->peer);
@@ -304,11 +306,12 @@ static void close_conn(struct gw_conn *c, const char *cause)
     if (c->closing)
         return;
     c->closing = true;
-    const struct session_device *d = c->s.dev_n ? &c->s.dev[c->s.cur] : NULL; /* none: it never named itself */
     session_flush(&c->s, &l->env);
     snprintf(what, sizeof what, "close (%s)", cause);
-    if (!l->stopping)
-        record_conn(c, what, d ? d->mn : (struct lt_slice){"", 0});
+    for (unsigned i = 0; !l->stopping && i < c->s.dev_n; i++)
+        record_conn(c, what, &c->s.dev[i]); /* a concentrator's line ends for each device behind it */
+    if (!l->stopping && c->s.dev_n == 0)
+        record_conn(c, what, NULL); /* it never named itself */
     session_fini(&c->s, &l->env, cause);
     link_remove(&c->wait_link);
     link_remove(&c->dirty_link);
@@ -481,7 +484,7 @@ static void open_conn(struct gw_loop *l, struct gw_conn *c, const struct sockadd
     uv_tcp_keepalive(&c->tcp, 1, 60);
     count(&l->n.accepted, 1);
     count(&l->n.open, 1);
-    record_conn(c, "open", (struct lt_slice){"", 0});
+    record_conn(c, "open", NULL);
     if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) != 0)
         close_conn(c, "cannot read");
 }
