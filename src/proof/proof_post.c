@@ -29,8 +29,8 @@ struct proof {
     struct proof_config cfg;
     char dir[512], city_zh[256], city_en[256];
     struct proof_keys *keys;
-    pthread_mutex_t lock, sealing; /* sealing: one seal at a time */
-    pthread_cond_t wake;
+    pthread_mutex_t lock;
+    pthread_cond_t wake, sealed; /* sealed: one seal at a time */
     pthread_t evidence, days;
     bool evidence_runs, days_runs, stop;
     /* guarded by lock */
@@ -172,20 +172,20 @@ static enum lt_err seal(struct proof *p, struct sql_db *db, int64_t now_ms, bool
                                    .engine_seq = st.committed_seq,
                                    .go_on = go_on,
                                    .user = p};
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += PROOF_WAIT_S;
-    if (pthread_mutex_timedlock(&p->sealing, &until) !=
-        0) /* who asks stands in a queue of workers with others behind */
-        return lt_fail(err, LT_E_BUSY, NULL, "seal", NULL, NULL);
+    const int64_t until_ms = lt_mono_ms() + PROOF_WAIT_S * INT64_C(1000);
     pthread_mutex_lock(&p->lock);
+    while (p->is_sealing && lt_cond_wait_until(&p->sealed, &p->lock, until_ms)) {
+    }
+    const bool busy = p->is_sealing; /* who asks stands in a queue of workers with others behind */
     p->is_sealing = true;
     pthread_mutex_unlock(&p->lock);
+    if (busy)
+        return lt_fail(err, LT_E_BUSY, NULL, "seal", NULL, NULL);
     enum lt_err e = proof_seal(&s, now_ms, part_now, ret, err);
     pthread_mutex_lock(&p->lock);
     p->is_sealing = false;
+    pthread_cond_broadcast(&p->sealed);
     pthread_mutex_unlock(&p->lock);
-    pthread_mutex_unlock(&p->sealing);
     return e;
 }
 
@@ -344,8 +344,8 @@ enum lt_err proof_start(const struct proof_config *cfg, struct proof **ret, stru
     snprintf(p->city_zh, sizeof p->city_zh, "%s", cfg->city_zh ? cfg->city_zh : "");
     snprintf(p->city_en, sizeof p->city_en, "%s", cfg->city_en ? cfg->city_en : "");
     pthread_mutex_init(&p->lock, NULL);
-    pthread_mutex_init(&p->sealing, NULL);
     lt_cond_init(&p->wake);
+    lt_cond_init(&p->sealed);
     enum lt_err e = proof_keys_open(p->dir, cfg->provider, true, &p->keys, err);
     if (e == LT_OK) {
         p->evidence_runs = pthread_create(&p->evidence, NULL, evidence_thread, p) == 0;
@@ -376,7 +376,7 @@ void proof_stop(struct proof **pp)
         pthread_join(p->days, NULL);
     proof_keys_close(&p->keys);
     pthread_cond_destroy(&p->wake);
-    pthread_mutex_destroy(&p->sealing);
+    pthread_cond_destroy(&p->sealed);
     pthread_mutex_destroy(&p->lock);
     free(p);
 }
