@@ -30,7 +30,7 @@ struct proof {
     char dir[512], city_zh[256], city_en[256];
     struct proof_keys *keys;
     pthread_mutex_t lock;
-    pthread_cond_t wake, sealed; /* sealed: one seal at a time */
+    pthread_cond_t wake, seal_free; /* one seal at a time */
     pthread_t evidence, days;
     bool evidence_runs, days_runs, stop;
     /* guarded by lock */
@@ -174,7 +174,7 @@ static enum lt_err seal(struct proof *p, struct sql_db *db, int64_t now_ms, bool
                                    .user = p};
     const int64_t until_ms = lt_mono_ms() + PROOF_WAIT_S * INT64_C(1000);
     pthread_mutex_lock(&p->lock);
-    while (p->is_sealing && lt_cond_wait_until(&p->sealed, &p->lock, until_ms)) {
+    while (p->is_sealing && lt_cond_wait_until(&p->seal_free, &p->lock, until_ms)) {
     }
     const bool busy = p->is_sealing; /* who asks stands in a queue of workers with others behind */
     p->is_sealing = true;
@@ -184,7 +184,7 @@ static enum lt_err seal(struct proof *p, struct sql_db *db, int64_t now_ms, bool
     enum lt_err e = proof_seal(&s, now_ms, part_now, ret, err);
     pthread_mutex_lock(&p->lock);
     p->is_sealing = false;
-    pthread_cond_broadcast(&p->sealed);
+    pthread_cond_broadcast(&p->seal_free);
     pthread_mutex_unlock(&p->lock);
     return e;
 }
@@ -345,7 +345,7 @@ enum lt_err proof_start(const struct proof_config *cfg, struct proof **ret, stru
     snprintf(p->city_en, sizeof p->city_en, "%s", cfg->city_en ? cfg->city_en : "");
     pthread_mutex_init(&p->lock, NULL);
     lt_cond_init(&p->wake);
-    lt_cond_init(&p->sealed);
+    lt_cond_init(&p->seal_free);
     enum lt_err e = proof_keys_open(p->dir, cfg->provider, true, &p->keys, err);
     if (e == LT_OK) {
         p->evidence_runs = pthread_create(&p->evidence, NULL, evidence_thread, p) == 0;
@@ -376,7 +376,7 @@ void proof_stop(struct proof **pp)
         pthread_join(p->days, NULL);
     proof_keys_close(&p->keys);
     pthread_cond_destroy(&p->wake);
-    pthread_cond_destroy(&p->sealed);
+    pthread_cond_destroy(&p->seal_free);
     pthread_mutex_destroy(&p->lock);
     free(p);
 }
