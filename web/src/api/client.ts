@@ -50,6 +50,11 @@ async function readError(response: Response): Promise<ApiError> {
 
 interface Options { query?: Query | undefined; body?: unknown; raw?: Blob | undefined; signal?: AbortSignal | undefined; quiet?: boolean | undefined }
 
+/** A line that breaks has a sentence of its own; what the page itself gave up does not. */
+function lost(cause: unknown): never {
+  throw cause instanceof DOMException && cause.name === 'AbortError' ? cause : new ApiError(0, {})
+}
+
 export async function call<T>(method: string, path: string, options: Options = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' }
   const init: RequestInit = { method, headers, credentials: 'same-origin' }
@@ -62,13 +67,7 @@ export async function call<T>(method: string, path: string, options: Options = {
     headers['Content-Type'] = 'application/json'
     init.body = JSON.stringify(options.body)
   }
-  let response: Response
-  try {
-    response = await fetch(apiUrl(path, options.query), init)
-  } catch (cause) {
-    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause
-    throw new ApiError(0, {})
-  }
+  const response = await fetch(apiUrl(path, options.query), init).catch(lost)
   if (!response.ok) {
     const error = await readError(response)
     if (!options.quiet) {
@@ -78,7 +77,7 @@ export async function call<T>(method: string, path: string, options: Options = {
     throw error
   }
   if (response.status === 204) return undefined as T
-  const text = await response.text()
+  const text = await response.text().catch(lost) // the line may also break in the middle of an answer
   return (text ? JSON.parse(text) : undefined) as T
 }
 

@@ -9,6 +9,13 @@ describe('permissions', () => {
 })
 describe('talking to the server', () => {
   const answer = (status: number, body: unknown) => vi.stubGlobal('fetch', vi.fn(async () => new Response(body === undefined ? null : JSON.stringify(body), { status })))
+  it('calls a line that breaks a broken line, before the answer and in the middle of it', async () => {
+    const broken = async () => { throw new TypeError('Failed to fetch') }
+    vi.stubGlobal('fetch', vi.fn(broken))
+    await expect(call('GET', 'alarm/1')).rejects.toMatchObject({ name: 'ApiError', code: 'NETWORK' })
+    vi.stubGlobal('fetch', vi.fn(async () => Object.assign(new Response('{}'), { text: broken })))
+    await expect(call('GET', 'alarm/1')).rejects.toMatchObject({ name: 'ApiError', code: 'NETWORK' })
+  })
   it('sends the page token with every change and never with a read', async () => {
     answer(200, {})
     setCsrf('token-1')
