@@ -15,6 +15,7 @@ static struct bus *bus;
 static char address[64];
 static struct tc_reply reply;
 static atomic_int hold; /* workers wait while it is 1 */
+static atomic_int held; /* … and so many did */
 static atomic_int started_threads;
 
 static void pause_ms(int ms)
@@ -37,6 +38,7 @@ static void handle(void *user, void *thread, const struct http_request *r, struc
                     r->param[0].p, (int)r->body.n, r->body.p ? r->body.p : "", r->n_query,
                     r->lang == LT_EN ? "en" : "zh", r->address);
     } else if (strcmp(what, "hold") == 0) {
+        atomic_fetch_add(&held, 1);
         while (atomic_load(&hold))
             pause_ms(5);
         lt_buf_adds(&res->body, "held");
@@ -287,10 +289,19 @@ static void a_full_queue_says_so(void **state)
 {
     pthread_t t[HOLDERS];
     int ok = 0, busy = 0;
+    struct http_stats now, before;
+    http_stats(server, &before);
+    const int at_work = atomic_load(&held) + 1;
     atomic_store(&hold, 1);
-    for (int i = 0; i < HOLDERS; i++)
+    for (int i = 0; i < HOLDERS; i++) {
         pthread_create(&t[i], NULL, call_hold, NULL);
-    pause_ms(300);
+        while (i == 0 && atomic_load(&held) < at_work) /* the first is at work before the others come */
+            pause_ms(5);
+    }
+    do {
+        pause_ms(5);
+        http_stats(server, &now);
+    } while (now.queued_slow < 32 || now.refused_busy < before.refused_busy + HOLDERS - 33);
     call("GET", "/echo/x", "", ""); /* the other lane goes on */
     assert_int_equal(reply.status, 200);
     atomic_store(&hold, 0);
