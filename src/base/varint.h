@@ -1,9 +1,26 @@
-/* Numbers in bytes as the formats of the post write them (docs/FORMATS*.md): seven bits a byte, low bits first, the
- * high bit set on all but the last; signed ones as zigzag (0, -1, 1, -2 … are 0, 1, 2, 3 …). */
+/* Numbers in bytes as the formats of the post write them (docs/FORMATS*.md). Fixed: n bytes, little endian. Varint:
+ * seven bits a byte, low bits first, the high bit set on all but the last; signed ones as zigzag (0, -1, 1, -2 … are 0,
+ * 1, 2, 3 …). */
 #ifndef LT_BASE_VARINT_H
 #define LT_BASE_VARINT_H
 #include <stdbool.h>
 #include <stdint.h>
+
+static inline void lt_le_put(void *to, uint64_t v, unsigned n)
+{
+    uint8_t *p = (uint8_t *)to;
+    for (unsigned i = 0; i < n; i++)
+        p[i] = (uint8_t)(v >> (8 * i));
+}
+
+static inline uint64_t lt_le_get(const void *from, unsigned n)
+{
+    const uint8_t *p = (const uint8_t *)from;
+    uint64_t v = 0;
+    for (unsigned i = 0; i < n; i++)
+        v |= (uint64_t)p[i] << (8 * i);
+    return v;
+}
 
 #define LT_VARINT_MAX 10 /* bytes of the longest */
 

@@ -1,23 +1,15 @@
 /* The package's ZIP: one canonical form, written, read from either end, compared; and CRC-32 as a means to find one
  * altered byte. */
 #include "chain/chain.h"
+#include "base/varint.h"
 
 #define LOCAL   30
 #define CENTRAL 46
 #define END     22
 
-static void put(char *p, uint64_t v, unsigned n)
+static uint32_t get(const char *p, unsigned n) /* no number of a ZIP has more than four bytes */
 {
-    for (unsigned i = 0; i < n; i++)
-        p[i] = (char)(uint8_t)(v >> (8 * i));
-}
-
-static uint32_t get(const char *p, unsigned n)
-{
-    uint32_t v = 0;
-    for (unsigned i = 0; i < n; i++)
-        v |= (uint32_t)(uint8_t)p[i] << (8 * i);
-    return v;
+    return (uint32_t)lt_le_get(p, n);
 }
 
 /* ---- CRC-32 (ISO 3309, reflected, as in ZIP) ---- */
@@ -89,13 +81,13 @@ static void local_head(const struct chain_entry *e, uint32_t crc, char ret[LOCAL
 {
     memset(ret, 0, LOCAL);
     memcpy(ret, "PK\3\4", 4);
-    put(ret + 4, 20, 2);
-    put(ret + 6, 0x0800, 2);
-    put(ret + 12, 0x0021, 2);
-    put(ret + 14, crc, 4);
-    put(ret + 18, e->data.n, 4);
-    put(ret + 22, e->data.n, 4);
-    put(ret + 26, e->name.n, 2);
+    lt_le_put(ret + 4, 20, 2);
+    lt_le_put(ret + 6, 0x0800, 2);
+    lt_le_put(ret + 12, 0x0021, 2);
+    lt_le_put(ret + 14, crc, 4);
+    lt_le_put(ret + 18, e->data.n, 4);
+    lt_le_put(ret + 22, e->data.n, 4);
+    lt_le_put(ret + 26, e->name.n, 2);
 }
 
 static void central_head(const struct chain_entry *e, uint32_t crc, size_t at, char ret[CENTRAL])
@@ -104,19 +96,19 @@ static void central_head(const struct chain_entry *e, uint32_t crc, size_t at, c
     local_head(e, crc, l);
     memset(ret, 0, CENTRAL);
     memcpy(ret, "PK\1\2", 4);
-    put(ret + 4, 20, 2);
+    lt_le_put(ret + 4, 20, 2);
     memcpy(ret + 6, l + 4, 24);
-    put(ret + 42, at, 4);
+    lt_le_put(ret + 42, at, 4);
 }
 
 static void end_head(size_t n, size_t size, size_t at, char ret[END])
 {
     memset(ret, 0, END);
     memcpy(ret, "PK\5\6", 4);
-    put(ret + 8, n, 2);
-    put(ret + 10, n, 2);
-    put(ret + 12, size, 4);
-    put(ret + 16, at, 4);
+    lt_le_put(ret + 8, n, 2);
+    lt_le_put(ret + 10, n, 2);
+    lt_le_put(ret + 12, size, 4);
+    lt_le_put(ret + 16, at, 4);
 }
 
 /* The canonical file, piece by piece. */

@@ -1,18 +1,13 @@
 /* Random numbers of a draw: SHA-256 of a key and a counter; bounded without bias by rejection (section 3). */
+#include "base/varint.h"
 #include "draw/draw_priv.h"
-
-static void put_le(uint8_t *p, uint64_t v, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
-}
 
 void draw_rand_init(struct draw_rand *r, const uint8_t list[DRAW_HASH], const uint8_t seed[DRAW_SEED],
                     struct lt_slice value)
 {
     crypto_hash_sha256_state st;
     uint8_t n[4];
-    put_le(n, value.n, sizeof n);
+    lt_le_put(n, value.n, sizeof n);
     crypto_hash_sha256_init(&st);
     crypto_hash_sha256_update(&st, (const uint8_t *)"LTDK1", 5);
     crypto_hash_sha256_update(&st, list, DRAW_HASH);
@@ -28,7 +23,7 @@ static uint64_t draw_u64(struct draw_rand *r)
     uint8_t in[DRAW_HASH + 8], block[DRAW_HASH];
     uint64_t x = 0;
     memcpy(in, r->key, DRAW_HASH);
-    put_le(in + DRAW_HASH, r->next++, 8);
+    lt_le_put(in + DRAW_HASH, r->next++, 8);
     crypto_hash_sha256(block, in, sizeof in);
     for (size_t i = 8; i-- > 0;)
         x = x << 8 | block[i];

@@ -68,6 +68,8 @@ struct journal_batch { /* read-only, reference counted */
 bool journal_batch_next(const struct journal_batch *b, size_t *pos, struct journal_record *ret);
 /* The record with this number, false when the batch does not hold it. */
 bool journal_batch_find(const struct journal_batch *b, uint64_t seq, struct journal_record *ret);
+/* Its hash in the chain. False only when OpenSSL fails (memory). */
+bool journal_hash(const uint8_t prev[32], const struct journal_batch *b, uint8_t ret[32]);
 void journal_batch_ref(struct journal_batch *b); /* one more owner; each owner unrefs */
 
 /* What a record counts as: received = stored + duplicate + rejected, per device and day of receipt, follows from
@@ -191,6 +193,7 @@ enum lt_err journal_repair_look(const char *dir, const struct journal_repair_ask
 /* Repairs, when there is something to repair; see journal_repair.c. LT_E_IN_USE_DIR while a post runs. */
 enum lt_err journal_repair(const char *dir, int tz_min, const struct journal_repair_ask *ask,
                            struct journal_repair_report *ret, struct lt_error *err) LT_MUST_CHECK;
-/* Days that exist, ascending; returns how many (at most cap are written). */
+/* Days that exist, ascending, of more than cap the oldest; returns how many. */
+#define JOURNAL_DAYS_MAX 8192 /* 22 years of day files */
 size_t journal_days(const char *dir, int *ret, size_t cap);
 #endif

@@ -207,18 +207,9 @@ static struct lt_slice get_bytes(struct cursor *c, uint64_t n)
     return s;
 }
 
-static void put_u64(uint8_t *p, uint64_t v)
+static int64_t base_of(const char *body)
 {
-    for (int i = 0; i < 8; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
-}
-
-static int64_t get_i64(const char *p)
-{
-    uint64_t v = 0;
-    for (int i = 0; i < 8; i++)
-        v |= (uint64_t)(uint8_t)p[i] << (8 * i);
-    return (int64_t)v;
+    return (int64_t)lt_le_get(body, JOURNAL_HEAD);
 }
 
 /* ---- encoding ---- */
@@ -301,14 +292,14 @@ bool journal_box_add(struct journal_box *x, const struct journal_record *r)
         return false;
     }
     if (x->b.count == 0) {
-        put_u64((uint8_t *)x->mem, (uint64_t)r->at_ms);
+        lt_le_put(x->mem, (uint64_t)r->at_ms, JOURNAL_HEAD);
         x->latest_at_ms = r->at_ms;
     } else if (r->at_ms > x->latest_at_ms) {
         x->latest_at_ms = r->at_ms;
     }
     x->offs[x->b.count] = (uint32_t)at;
     x->indexed = true;
-    const char *end = encode(x->mem + at, x->b.first_seq + x->b.count, get_i64(x->mem), r);
+    const char *end = encode(x->mem + at, x->b.first_seq + x->b.count, base_of(x->mem), r);
     x->b.body = (struct lt_slice){x->mem, (size_t)(end - x->mem)};
     x->b.count++;
     return true;
@@ -349,7 +340,7 @@ static bool decode_at(const struct journal_batch *b, size_t off, size_t index, s
                       struct journal_record *ret)
 {
     struct cursor c = {b->body.p + off, b->body.p + b->body.n, false};
-    if (!decode(&c, b->first_seq + index, get_i64(b->body.p), ret))
+    if (!decode(&c, b->first_seq + index, base_of(b->body.p), ret))
         return false;
     *ret_end = (size_t)(c.p - b->body.p);
     return true;
@@ -406,10 +397,10 @@ bool journal_box_index(struct journal_box *x)
 bool journal_hash(const uint8_t prev[32], const struct journal_batch *b, uint8_t ret[32])
 {
     uint8_t head[32];
-    put_u64(head, b->first_seq);
-    put_u64(head + 8, b->count);
-    put_u64(head + 16, (uint64_t)b->at_ms);
-    put_u64(head + 24, b->body.n);
+    lt_le_put(head, b->first_seq, 8);
+    lt_le_put(head + 8, b->count, 8);
+    lt_le_put(head + 16, (uint64_t)b->at_ms, 8);
+    lt_le_put(head + 24, b->body.n, 8);
     EVP_MD_CTX *c = EVP_MD_CTX_new();
     const bool ok = c && EVP_DigestInit_ex(c, EVP_sha256(), NULL) && EVP_DigestUpdate(c, prev, 32) &&
                     EVP_DigestUpdate(c, head, sizeof head) && EVP_DigestUpdate(c, b->body.p, b->body.n) &&

@@ -61,6 +61,16 @@ static int compare_days(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* A folder is read in no order: of more days than asked for the oldest stay. */
+static void replace_newest(int *days, size_t n, int day)
+{
+    size_t most = 0;
+    for (size_t i = 1; i < n; i++)
+        most = days[i] > days[most] ? i : most;
+    if (n && day < days[most])
+        days[most] = day;
+}
+
 size_t journal_days(const char *dir, int *ret, size_t cap)
 {
     char path[JOURNAL_PATH_MAX];
@@ -69,11 +79,15 @@ size_t journal_days(const char *dir, int *ret, size_t cap)
     if (!d)
         return 0;
     size_t n = 0;
-    for (const struct dirent *e; (e = readdir(d)) && n < cap;) {
+    for (const struct dirent *e; (e = readdir(d));) {
         int64_t day;
-        if (strlen(e->d_name) == 11 && strcmp(e->d_name + 8, ".db") == 0 &&
-            lt_text_to_i64((struct lt_slice){e->d_name, 8}, &day) && day > 0)
+        if (strlen(e->d_name) != 11 || strcmp(e->d_name + 8, ".db") != 0 ||
+            !lt_text_to_i64((struct lt_slice){e->d_name, 8}, &day) || day <= 0)
+            continue;
+        if (n < cap)
             ret[n++] = (int)day;
+        else
+            replace_newest(ret, n, (int)day);
     }
     closedir(d);
     qsort(ret, n, sizeof *ret, compare_days);

@@ -9,7 +9,6 @@
 #define JOURNAL_FORMAT   1
 #define JOURNAL_PATH_MAX 1024
 #define JOURNAL_PAGE     8192 /* of a day file */
-#define JOURNAL_DAYS_MAX 8192 /* 22 years of day files */
 #define JOURNAL_DICT_MAX (64 * 1024)
 #define JOURNAL_HEAD     8 /* a body starts with the base time, int64 little endian */
 #define JOURNAL_BLOCK_MAX                                                                                              \
@@ -44,9 +43,6 @@ bool journal_box_add(struct journal_box *x, const struct journal_record *r);
 void journal_box_clear(struct journal_box *x);
 /* Notes where each record begins. False when the body is not exactly b->count well-formed records. */
 bool journal_box_index(struct journal_box *x);
-
-/* hash = SHA-256(prev || first_seq || count || at_ms || length || body), numbers little endian. */
-bool journal_hash(const uint8_t prev[32], const struct journal_batch *b, uint8_t ret[32]);
 
 /* ---- one day file ---- */
 struct journal_row {

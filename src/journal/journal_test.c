@@ -176,6 +176,27 @@ static void clock_going_back_keeps_the_day(void **state)
     scratch_remove(dir);
 }
 
+static void few_days_are_the_oldest(void **state)
+{
+    char dir[64], path[128];
+    scratch_make(dir);
+    struct journal *j = must_open(dir);
+    journal_close(&j);
+    for (int day = 20261101; day <= 20261130; day++) { /* as many as make a folder's own order unlikely to be ours */
+        snprintf(path, sizeof path, "%s/journal/%d.db", dir, day);
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        fclose(f);
+    }
+    for (size_t cap = 1; cap <= 30; cap += 4) {
+        int days[30];
+        assert_int_equal(journal_days(dir, days, cap), cap);
+        for (size_t i = 0; i < cap; i++)
+            assert_int_equal(days[i], 20261101 + (int)i);
+    }
+    scratch_remove(dir);
+}
+
 static void lock_refuses_a_second_process(void **state)
 {
     char dir[64];
@@ -366,6 +387,7 @@ int main(void)
         cmocka_unit_test(round_trip),
         cmocka_unit_test(abandoned_numbers_come_back),
         cmocka_unit_test(clock_going_back_keeps_the_day),
+        cmocka_unit_test(few_days_are_the_oldest),
         cmocka_unit_test(lock_refuses_a_second_process),
         cmocka_unit_test(seek_time_finds_the_first),
         cmocka_unit_test(readers_beside_the_writer),

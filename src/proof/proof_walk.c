@@ -178,24 +178,6 @@ static bool pool_add(struct pool *p, const struct journal_record *r)
 
 /* ---- walking ---- */
 
-static void le64(uint8_t *p, uint64_t v)
-{
-    for (int i = 0; i < 8; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
-}
-
-static bool batch_hash(struct chain_hasher *h, const uint8_t prev[CHAIN_HASH], const struct journal_batch *b,
-                       uint8_t ret[CHAIN_HASH])
-{
-    uint8_t head[32];
-    le64(head, b->first_seq);
-    le64(head + 8, b->count);
-    le64(head + 16, (uint64_t)b->at_ms);
-    le64(head + 24, b->body.n);
-    const struct lt_slice parts[3] = {{(const char *)prev, CHAIN_HASH}, {(const char *)head, sizeof head}, b->body};
-    return chain_digest(h, CHAIN_SHA256, parts, 3, ret);
-}
-
 static void bad(struct proof_walk *w, enum proof_walk_bad what, uint64_t first, uint64_t last)
 {
     w->bad_n++;
@@ -234,7 +216,7 @@ static enum lt_err walk_batch(struct proof_walk *w, struct pool *p, const struct
     if (b->at_ms < *at_ms)
         bad(w, WALK_ORDER, b->first_seq, last);
     if (w->known_prev) {
-        if (!batch_hash(p->own, w->prev, b, hash))
+        if (!journal_hash(w->prev, b, hash))
             return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
         if (memcmp(hash, b->hash, CHAIN_HASH) != 0)
             bad(w, WALK_HASH, b->first_seq, last);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/fix.h"
+#include "base/varint.h"
 #include "recorder/recorder_run.h"
 
 #define MAGIC        "LTSEEN1"
@@ -26,25 +27,11 @@ void run_path(const char *dir, int day, char ret[1024])
 
 /* ---- header: magic 8, key 16, day 4, count 4, first 8, last 8, sum of entries 8, reserved 8, minutes 1024, sum 8 ----
  */
-static void put(uint8_t *p, uint64_t v, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
-}
-
-static uint64_t get(const uint8_t *p, size_t n)
-{
-    uint64_t v = 0;
-    for (size_t i = 0; i < n; i++)
-        v |= (uint64_t)p[i] << (8 * i);
-    return v;
-}
-
 static uint64_t sum(const void *p, size_t n, const uint8_t key[RUN_KEY])
 {
     uint8_t out[8];
     crypto_shorthash(out, p, n, key);
-    return get(out, 8);
+    return lt_le_get(out, 8);
 }
 
 static void write_header(uint8_t h[HEADER], const struct run *r, const uint8_t key[RUN_KEY], uint64_t entries_sum)
@@ -52,22 +39,24 @@ static void write_header(uint8_t h[HEADER], const struct run *r, const uint8_t k
     memset(h, 0, HEADER);
     memcpy(h, MAGIC, 8);
     memcpy(h + 8, key, RUN_KEY);
-    put(h + 24, (uint64_t)r->day, 4);
-    put(h + 28, r->count, 4);
-    put(h + 32, r->first_seq, 8);
-    put(h + 40, r->last_seq, 8);
-    put(h + 48, entries_sum, 8);
+    lt_le_put(h + 24, (uint64_t)r->day, 4);
+    lt_le_put(h + 28, r->count, 4);
+    lt_le_put(h + 32, r->first_seq, 8);
+    lt_le_put(h + 40, r->last_seq, 8);
+    lt_le_put(h + 48, entries_sum, 8);
     memcpy(h + 64, r->minutes, sizeof r->minutes);
-    put(h + HEADER - 8, sum(h, HEADER - 8, key), 8);
+    lt_le_put(h + HEADER - 8, sum(h, HEADER - 8, key), 8);
 }
 
 static bool read_header(const uint8_t h[HEADER], int day, const uint8_t key[RUN_KEY], struct run *ret)
 {
     if (memcmp(h, MAGIC, 8) != 0 || memcmp(h + 8, key, RUN_KEY) != 0 ||
-        get(h + HEADER - 8, 8) != sum(h, HEADER - 8, key) || (int)get(h + 24, 4) != day)
+        lt_le_get(h + HEADER - 8, 8) != sum(h, HEADER - 8, key) || (int)lt_le_get(h + 24, 4) != day)
         return false;
-    *ret = (struct run){
-        .day = day, .count = (uint32_t)get(h + 28, 4), .first_seq = get(h + 32, 8), .last_seq = get(h + 40, 8)};
+    *ret = (struct run){.day = day,
+                        .count = (uint32_t)lt_le_get(h + 28, 4),
+                        .first_seq = lt_le_get(h + 32, 8),
+                        .last_seq = lt_le_get(h + 40, 8)};
     memcpy(ret->minutes, h + 64, sizeof ret->minutes);
     return ret->count <= COUNT_MAX && ret->last_seq >= ret->first_seq;
 }
@@ -117,7 +106,7 @@ static bool entries_good(int fd, const struct run *r, const uint8_t h[HEADER], c
 {
     const size_t n = (size_t)r->count * 8;
     uint64_t *p = malloc(n ? n : 1);
-    const bool ok = p && read_all(fd, p, n, r->at) && sum(p, n, key) == get(h + 48, 8);
+    const bool ok = p && read_all(fd, p, n, r->at) && sum(p, n, key) == lt_le_get(h + 48, 8);
     free(p);
     return ok;
 }
@@ -268,7 +257,7 @@ bool run_bloom_load(struct run *r, int fd, const uint8_t key[RUN_KEY])
     uint64_t *p = malloc(n ? n : 1);
     uint8_t h[HEADER];
     const bool ok = p && read_all(fd, h, HEADER, r->at - HEADER) && read_all(fd, p, n, r->at) &&
-                    sum(p, n, key) == get(h + 48, 8) && run_bloom_build(r, p);
+                    sum(p, n, key) == lt_le_get(h + 48, 8) && run_bloom_build(r, p);
     free(p);
     return ok;
 }

@@ -722,10 +722,10 @@ static enum lt_err load_all(struct seen *s, void (*on_replay)(void *user, const 
                             struct lt_error *err)
 {
     int days[SEEN_DAYS + 2];
-    int *all = malloc(sizeof(int) * 8192);
+    int *all = malloc(sizeof(int) * JOURNAL_DAYS_MAX);
     struct journal_reader *rd = NULL;
     enum lt_err e = all ? journal_reader_open(s->dir, &rd, err) : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    const size_t n_all = e ? 0 : journal_days(s->dir, all, 8192);
+    const size_t n_all = e ? 0 : journal_days(s->dir, all, JOURNAL_DAYS_MAX);
     const size_t n = n_all < SEEN_DAYS + 2 ? n_all : SEEN_DAYS + 2;
     if (n)
         memcpy(days, all + (n_all - n), n * sizeof(int));
