@@ -85,8 +85,10 @@ struct past {
     bool existed;
 };
 
-/* Takes one later change back. */
-static void undo(struct record_row *r, struct lt_slice action, struct lt_slice text, struct past *p)
+/* Takes one later change back. The first change after that moment tells what a field was; the others, however many, do
+ * not matter (and would not all have room in the row's memory). */
+static void undo(struct record_row *r, struct lt_slice action, struct lt_slice text, bool seen[RECORD_FIELDS_MAX],
+                 struct past *p)
 {
     json_t *o = NULL;
     if (lt_slice_is(action, "create"))
@@ -100,6 +102,9 @@ static void undo(struct record_row *r, struct lt_slice action, struct lt_slice t
         if (!f || (f->flags & (RECORD_F_SECRET | RECORD_F_QUIET)))
             continue;
         struct record_value *v = &r->v[f - r->kind->fields];
+        if (seen[f - r->kind->fields])
+            continue;
+        seen[f - r->kind->fields] = true;
         raw_to_value(f, json_array_get(json_object_iter_value(it), 0), v);
         v->s = record_keep(&r->mem, v->s);
     }
@@ -109,15 +114,16 @@ static void undo(struct record_row *r, struct lt_slice action, struct lt_slice t
 static enum lt_err rewind_row(struct past *p, struct record_row *r, struct lt_error *err)
 {
     enum lt_err e;
-    bool row = true;
+    bool row = true, seen[RECORD_FIELDS_MAX] = {false}, first = true;
     p->existed = r->created_at_ms <= p->at_ms;
     sql_rewind(p->st);
     sql_bind_str(p->st, 1, r->kind->name);
     sql_bind_i64(p->st, 2, r->id);
     sql_bind_i64(p->st, 3, p->at_ms);
     while ((e = sql_step(p->st, &row, err)) == LT_OK && row && p->existed) {
-        undo(r, sql_col_text(p->st, 0), sql_col_text(p->st, 1), p);
-        r->version = sql_col_i64(p->st, 2) - 1;
+        undo(r, sql_col_text(p->st, 0), sql_col_text(p->st, 1), seen, p);
+        r->version = first ? sql_col_i64(p->st, 2) - 1 : r->version;
+        first = false;
         if (r->mem.failed)
             return lt_fail(err, LT_E_TOO_LARGE, NULL, r->kind->name, "64 KB", NULL);
     }
@@ -143,7 +149,7 @@ enum lt_err record_each_at(struct sql_db *db, const struct record_kind *k, int64
     if (e == LT_OK)
         e = sql_prepare(db,
                         "SELECT action, change, version FROM record_history WHERE kind = ?1 AND record_id = ?2"
-                        " AND at_ms > ?3 ORDER BY id DESC",
+                        " AND at_ms > ?3 ORDER BY id",
                         &p.st, err);
     bool row = true;
     while (e == LT_OK && (e = sql_step(st, &row, err)) == LT_OK && row) {
