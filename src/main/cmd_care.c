@@ -123,7 +123,7 @@ static bool ends_with(const char *z, const char *end)
 }
 
 /* Every database (online copy) or plain file (bytes) of a directory; journals and locks have their own ways. */
-static enum lt_err copy_dir(const char *from, const char *to, bool online, struct lt_error *err)
+static enum lt_err copy_dir(const char *from, const char *to, struct lt_error *err)
 {
     DIR *d = opendir(from);
     if (!d)
@@ -134,12 +134,12 @@ static enum lt_err copy_dir(const char *from, const char *to, bool online, struc
     while (e == LT_OK && (entry = readdir(d))) {
         char a[1024], b[1024];
         struct stat st;
-        snprintf(a, sizeof a, "%s/%s", from, entry->d_name);
-        snprintf(b, sizeof b, "%s/%s", to, entry->d_name);
+        snprintf(a, sizeof a, "%.760s/%s", from, entry->d_name);
+        snprintf(b, sizeof b, "%.760s/%s", to, entry->d_name);
         if (entry->d_name[0] == '.' || stat(a, &st) != 0 || !S_ISREG(st.st_mode) ||
             strcmp(entry->d_name, "lock") == 0 || ends_with(a, "-wal") || ends_with(a, "-shm"))
             continue;
-        e = online && ends_with(a, ".db") ? copy_db(a, b, err) : copy_plain(a, b, err);
+        e = ends_with(a, ".db") ? copy_db(a, b, err) : copy_plain(a, b, err);
     }
     closedir(d);
     return e;
@@ -176,19 +176,18 @@ static enum lt_err copy_tree(const char *from, const char *to, int depth, struct
 
 static enum lt_err copy_post(const char *from, const char *to, struct lt_error *err)
 {
-    static const char *const trees[] = {"keys", "proof", "evidence"};
+    static const struct {
+        const char *name;
+        bool files; /* whole trees of files; else the databases of one directory */
+    } parts[] = {{"keys", true}, {"proof", true}, {"", false}, {"series", false}, {"evidence", true}};
     char a[1024], b[1024];
-    /* The order matters: what depends on the journal is copied first, so that the copy's journal reaches at least as
-     * far as the copy's cursor. */
-    enum lt_err e = copy_dir(from, to, true, err);
-    snprintf(a, sizeof a, "%s/series", from);
-    snprintf(b, sizeof b, "%s/series", to);
-    if (e == LT_OK)
-        e = copy_dir(a, b, true, err);
-    for (size_t i = 0; e == LT_OK && i < sizeof trees / sizeof trees[0]; i++) {
-        snprintf(a, sizeof a, "%.1000s/%s", from, trees[i]);
-        snprintf(b, sizeof b, "%.1000s/%s", to, trees[i]);
-        e = copy_tree(a, b, 2, err);
+    /* The order matters. Each part speaks only of what is copied after it: statements of rows of state.db, rows of
+     * packages, cursors of the journal. The other way round a day sealed meanwhile would cover rows the copy lacks. */
+    enum lt_err e = LT_OK;
+    for (size_t i = 0; e == LT_OK && i < sizeof parts / sizeof parts[0]; i++) {
+        snprintf(a, sizeof a, "%.1000s/%s", from, parts[i].name);
+        snprintf(b, sizeof b, "%.1000s/%s", to, parts[i].name);
+        e = parts[i].files ? copy_tree(a, b, 2, err) : copy_dir(a, b, err);
     }
     return e == LT_OK ? journal_backup(from, to, err) : e;
 }

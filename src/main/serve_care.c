@@ -14,7 +14,7 @@
 
 #include <stdio.h>
 
-enum { SHORT_MS = 10000, FEED_MS = 20000, NIGHT_HOUR = 2, COMPACT_STEP = 200, DAYS_MAX = 40000 };
+enum { SHORT_MS = 10000, FEED_MS = 20000, NIGHT_HOUR = 2, COMPACT_STEP = 200 };
 
 static void note(const char *what, enum lt_err e, const struct lt_error *err)
 {
@@ -44,11 +44,13 @@ static enum lt_err reviews_overdue(struct serve *s, int64_t wall_ms, struct lt_e
 
 static void recompress(struct serve *s, int64_t wall_ms)
 {
-    static int days[DAYS_MAX]; /* only the main thread comes here */
+    static int days[JOURNAL_DAYS_MAX]; /* only the main thread comes here */
     struct lt_error err;
-    size_t n = journal_days(s->cfg.data, days, DAYS_MAX);
+    size_t n = journal_days(s->cfg.data, days, JOURNAL_DAYS_MAX);
     int before = lt_day_number(wall_ms - s->cfg.recompress_after_days * LT_DAY_MS, (int)s->cfg.tz_min);
-    for (size_t i = n > 8 ? n - 8 : 0; i < n && days[i] < before; i++) {
+    while (n && days[n - 1] >= before)
+        n--;
+    for (size_t i = n > 8 ? n - 8 : 0; i < n; i++) { /* some nights may have found a reader in the way */
         struct proof_sum_bad bad; /* damage must be seen before this work makes the file another one */
         if (proof_sum_check(s->cfg.data, days[i], &bad, &err) == LT_E_CORRUPT) {
             note("day file is damaged", LT_E_CORRUPT, &err);
