@@ -222,7 +222,7 @@ def journal_record(b: bytes):
     if len(b) < 42 or b[:4] != b"LTJ1":
         return None
     seq, at, ref, conn, flags, kind, reason, m, n = struct.unpack_from("<QqQIHBBHI", b, 4)
-    if len(b) != 42 + m + n:
+    if len(b) != 42 + m + n or m > 255 or n > 65536:
         return None
     return {"seq": seq, "at_ms": at, "ref": ref, "conn": conn, "flags": flags, "kind": kind, "reason": reason,
             "mn": b[42:42 + m], "bytes": b[42 + m:]}
@@ -254,8 +254,29 @@ def chained(previous: bytes, values) -> bytes:
 # ---- keys and statements (sections 3, 4) ----
 
 
-def is_hex(s, n=None) -> bool:
-    return isinstance(s, str) and re.fullmatch("(?:[0-9a-f]{2})+", s) is not None and (n is None or len(s) == n)
+def is_hex(s) -> bool:
+    return isinstance(s, str) and re.fullmatch("(?:[0-9a-f]{2})+", s) is not None
+
+
+def unhex(s) -> bytes:
+    if not is_hex(s):
+        raise ValueError("not lower-case hex")
+    return bytes.fromhex(s)
+
+
+def strict_json(data: bytes):
+    """UTF-8 and nothing else; no name twice, no NaN, no U+0000."""
+    def once(pairs):
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("a name stands twice")
+        return dict(pairs)
+
+    def never(name):
+        raise ValueError(name)
+
+    if b"\\u0000" in data:
+        raise ValueError("U+0000")
+    return json.loads(data.decode("utf-8"), object_pairs_hook=once, parse_constant=never)
 
 
 def key_id(ed: bytes, sm: bytes) -> str:
@@ -284,7 +305,7 @@ def parse_statement(data: bytes):
         s[name] = int(m[1]) if name in ("n", "part", "tz_min", "sealed_at_ms") else m[1]
     for line, name in zip(lines[11:15], STREAMS):
         m = re.fullmatch(rf"stream {name} (\d+) (\d+) (\d+) ([0-9a-f]{{64}}) ([0-9a-f]{{64}}) ([0-9a-f]{{64}})", line)
-        if not m or any(str(int(x)) != x for x in m.groups()[:3]):
+        if not m or any(str(int(x)) != x or int(x) >= 1 << 64 for x in m.groups()[:3]):
             return f"line '{line[:40]}' is not 'stream {name} …'"
         first, last, count = (int(x) for x in m.groups()[:3])
         s["streams"][name] = {"first": first, "last": last, "count": count, "sha256": m[4], "sm3": m[5], "hash": m[6]}
@@ -293,6 +314,8 @@ def parse_statement(data: bytes):
         if not m:
             return f"line '{line[:40]}' is not 'sig {name} …'"
         s["sig_" + name] = bytes.fromhex(m[1])
+    if s["n"] >= 1 << 64 or s["part"] > 1000000 or abs(s["tz_min"]) > 1440 or s["sealed_at_ms"] >= 1 << 63:
+        return "a number is out of its range"
     s["signed"] = data[:data.index(b"\nsig ") + 1]
     return s
 
@@ -313,7 +336,7 @@ def statement_faults(data: bytes):
         if t["count"] == 0 and (t["first"] or t["last"] or t["sha256"] != sha256(b"").hex() or t["sm3"] != sm3(b"").hex()
                                 or t["hash"] != "0" * 64):
             bad.append(f"stream {name}: empty, yet something is said of it")
-        if t["count"] and (t["first"] > t["last"] or t["last"] - t["first"] + 1 < t["count"]
+        if t["count"] and (not 1 <= t["first"] <= t["last"] or t["last"] - t["first"] + 1 < t["count"]
                            or (name == "journal" and t["last"] - t["first"] + 1 != t["count"])):
             bad.append(f"stream {name}: first, last and count do not agree")
     return s, bad
@@ -324,10 +347,14 @@ def publication_line(s) -> str:
             f"sm3={sm3(s['signed']).hex()}")
 
 
+def lines_of(roots: str) -> list:
+    return [line.removesuffix("\r") for line in roots.split("\n")]
+
+
 def chain_faults(files: list, roots: str = ""):
     """Statements in order of n: each for itself, the chain, and the published lines if there are any."""
     bad, previous, last = [], None, {}
-    published = set(roots.split("\n")) if roots else None
+    published = set(lines_of(roots)) if roots else None
     for n, data in enumerate(files, 1):
         s, faults = statement_faults(data)
         bad += [f"{n}: {f}" for f in faults]
@@ -375,8 +402,7 @@ def proof_faults(p: dict):
             bad.append(f"{name}: leaf is not that of the record")
         if q["root"] != t[name]:
             bad.append(f"{name}: root is not that of the statement")
-        if not inclusion_holds(h, bytes.fromhex(q["leaf"]), p["index"], p["count"], [bytes.fromhex(x) for x in q["path"]],
-                               bytes.fromhex(q["root"])):
+        if not inclusion_holds(h, unhex(q["leaf"]), p["index"], p["count"], [unhex(x) for x in q["path"]], unhex(q["root"])):
             bad.append(f"{name}: path does not lead to the root")
     if p["count"] != t["count"]:
         bad.append("count is not that of the statement")
@@ -521,14 +547,14 @@ class Report:
 
 
 def name_ok(name: str) -> bool:
-    return (re.fullmatch(r"[A-Za-z0-9._/-]{1,100}", name) is not None and all(p not in ("", "..") for p in name.split("/")))
+    return re.fullmatch(r"[A-Za-z0-9._/-]{1,100}", name) is not None and all(p not in ("", ".", "..") for p in name.split("/"))
 
 
 def signatures_hold(manifest: bytes, ed: bytes, sm: bytes):
     """The two signature entries over the manifest, with the keys the manifest names: (ed ok, sm ok)."""
     try:
-        keys = json.loads(manifest)["keys"]
-        ked, ksm = bytes.fromhex(keys["ed25519"]), bytes.fromhex(keys["sm2"])
+        keys = strict_json(manifest)["keys"]
+        ked, ksm = unhex(keys["ed25519"]), unhex(keys["sm2"])
     except (ValueError, KeyError, TypeError):
         return False, False
 
@@ -602,18 +628,17 @@ def check_frames(entries: dict):
             return f"frames.bin byte {at}: not a record"
         seqs.append(rec["seq"])
         at += 4 + n
-    if any(x >= y for x, y in zip(seqs, seqs[1:])):
+    if any(x >= y for x, y in zip([0] + seqs, seqs)):
         return "frames.bin: not ascending"
-    try:
-        decoded = [json.loads(x)["seq"] for x in entries.get("decoded.jsonl", (b"",))[0].decode().splitlines()]
-    except (ValueError, KeyError, TypeError) as e:
-        return f"decoded.jsonl: {e}"
-    return "" if decoded == seqs else "decoded.jsonl and frames.bin do not agree"
+    lines = entries.get("decoded.jsonl", (b"",))[0].split(b"\n")
+    fits = len(lines) == len(seqs) + 1 and lines[-1] == b"" and "frames.bin" in entries and "decoded.jsonl" in entries
+    fits = fits and all(re.match(rb'\{"seq":%d[,}]' % n, line) for n, line in zip(seqs, lines))
+    return "" if fits else "decoded.jsonl and frames.bin do not agree"
 
 
 def verify_package(data: bytes, key: str = "", roots: str = "") -> Report:
     r = Report()
-    readings = [x for x in (read_front(data), read_directory(data)) if x]
+    readings = [x for x in (read_front(data), read_directory(data)) if x and len(x) <= 128 and len(data) <= 256 << 20]
     r.say("read", readings, "" if readings else "neither from the front nor by the directory")
     if not readings:
         r.bad(0 if data[:4] != LOCAL else len(data), None, None, "not a package, or cut short")
@@ -622,7 +647,7 @@ def verify_package(data: bytes, key: str = "", roots: str = "") -> Report:
     def misfits(reading):
         want, names = build([(n, c) for n, c, _, _ in reading]), [x[0] for x in reading]
         try:
-            listed = [e["name"] for e in json.loads(reading[0][1])["entries"]]
+            listed = [e["name"] for e in strict_json(reading[0][1])["entries"]]
         except (ValueError, KeyError, TypeError):
             listed = None
         return (len(want) != len(data), names != ["manifest.json", "signature.ed25519", "signature.sm2"] + (listed or []),
@@ -639,10 +664,17 @@ def verify_package(data: bytes, key: str = "", roots: str = "") -> Report:
     if not (ed and sm):
         trio = repair_signed(r, entries) or trio
     try:
-        m = json.loads(trio[0])
+        m = strict_json(trio[0])
         listed = [e["name"] for e in m["entries"]]
+        if len(trio[0]) > 256 << 10 or not all(type(m[k]) is t for k, t in (("name", str), ("type", str), ("sealed_at_ms", int),
+                                                                            ("subject", dict), ("version", int))):
+            raise ValueError("not a manifest")
+        if not (m["statement"] is None or type(m["statement"]) is str):
+            raise ValueError("statement")
+        if not all(type(e["size"]) is int and 0 <= e["size"] <= len(data) and "blocks" in e for e in m["entries"]):
+            raise ValueError("not a list of entries")
         good_key = (m["format"] == "lantian-evidence" and m["version"] == 1
-                    and key_id(bytes.fromhex(m["keys"]["ed25519"]), bytes.fromhex(m["keys"]["sm2"])) == m["key"])
+                    and key_id(unhex(m["keys"]["ed25519"]), unhex(m["keys"]["sm2"])) == m["key"])
     except (ValueError, KeyError, TypeError) as e:
         r.say("key", False, f"manifest.json: {e}")
         compare(r, data, [(n, c) for n, c, _, _ in reading]) if not r.first_bad else None
@@ -666,17 +698,19 @@ def verify_package(data: bytes, key: str = "", roots: str = "") -> Report:
         hashes = hashes and was == content
         fixed[e["name"]] = content if was is None else was
     r.say("hashes", hashes)
-    r.say("blocks", b"".join(b"".join(blocks_of(entries[e["name"]][0])) for e in m["entries"] if e["name"] in entries
+    r.say("blocks", "blocks.bin" in entries and b"".join(b"".join(blocks_of(entries[e["name"]][0])) for e in m["entries"] if e["name"] in entries
                              and e["name"] != "blocks.bin") == lb)
     text = check_frames(entries)
     r.say("frames", not text, text)
-    if "statement.day" in entries or m.get("statement"):
+    if "statement.day" in entries or m["statement"] is not None:
         s, faults = statement_faults(entries.get("statement.day", empty)[0])
         if s and (s["key"] != m["key"] or sha256(s["signed"]).hex() != m["statement"]):
             faults.append("not the statement the manifest names")
-        if s and roots and publication_line(s) not in roots.split("\n"):
+        if s and roots and publication_line(s) not in lines_of(roots):
             faults.append("not among the published lines")
         r.say("statement", not faults, "; ".join(faults))
+    elif roots:
+        r.say("published", any(line.startswith(f"LANTIAN {m['key']} ") for line in lines_of(roots)), "")
     r.say("bytes", compare(Report(), data, [(n, entries[n][0]) for n in names]))
     if set(order) <= set(fixed) and (r.first_bad is None or r.first_bad["was"] is not None):
         # with the altered byte undone (if there was one) the rest must fit too; the first place counts
@@ -705,7 +739,7 @@ def main() -> int:
         print("\n".join(bad) if bad else "the statement holds")
         return 1 if bad else 0
     if data[:1] == b"{":
-        bad = proof_faults(json.loads(data))
+        bad = proof_faults(strict_json(data))
         print("\n".join(bad) if bad else "the record is included")
         return 1 if bad else 0
     r = verify_package(data, key, roots)

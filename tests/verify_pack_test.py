@@ -269,6 +269,7 @@ def another_key():
     entries = [(n, c) for n, c, _, _ in v.read_front(T["pack"]) if n != "statement.day"]
     m = json.loads(entries[0][1])
     m.update(key=v.key_id(pe, ps), keys={"ed25519": pe.hex(), "sm2": ps.hex()}, statement=None)
+    m["subject"]["mn"] = "\x1b[8m\u009b8m\nit holds"  # would hide on a terminal what is said of it
     leaves = b"".join(b"".join(v.blocks_of(c)) for n, c in entries[3:] if n != "blocks.bin")
     entries = [(n, leaves if n == "blocks.bin" else c) for n, c in entries]
     m["entries"] = [{"name": n, "size": len(c), "sha256": v.sha256(c).hex(), "sm3": v.sm3(c).hex(),
@@ -282,6 +283,7 @@ def another_key():
     assert v.verify_package(forged).ok, v.verify_package(forged).checks
     assert v.verify_package(forged, T["key"]).failed() == ["key"]
     path = put("forged.zip", forged)
+    assert not re.search("[\0-\x09\x0b-\x1f\x7f-\x9f]", told(path)[2]) and len(re.findall("^it holds$", told(path)[2], re.M)) == 1
     assert told(path)[0] == 0, told(path)  # both read the page alike: what is well formed and signed holds …
     assert told(path, "--key", T["public_path"])[0] == 1  # … until the key is known
 

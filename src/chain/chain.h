@@ -109,6 +109,7 @@ void chain_row_bytes(struct lt_buf *out, struct lt_slice s);
 /* ---- day statement ---- */
 enum chain_stream { CHAIN_JOURNAL, CHAIN_AUDIT, CHAIN_VERDICT, CHAIN_REMOVAL, CHAIN_STREAMS };
 extern const char *const chain_stream_name[CHAIN_STREAMS];
+extern const char chain_stream_letter[CHAIN_STREAMS]; /* of its records: "LT", letter, "1" */
 struct chain_range {
     uint64_t first, last, count;
     struct chain_pair root;
@@ -132,7 +133,8 @@ struct chain_day {
 #define CHAIN_DAY_MAX 4096 /* bytes of a statement; it has about 1,900 */
 void chain_day_write_signed(const struct chain_day *d, struct lt_buf *out);
 void chain_day_write_sigs(const struct chain_day *d, struct lt_buf *out);
-/* Strict: what is accepted is exactly what the writers make. False: *ret_line (from 1) does not fit. */
+/* Strict: what is accepted is exactly what the writers make, and its numbers agree. False: *ret_line (from 1) does not
+ * fit. */
 bool chain_day_parse(struct lt_slice text, struct chain_day *ret, unsigned *ret_line);
 /* Signatures with the keys of the statement itself, and its key id. */
 bool chain_day_sig_holds(struct chain_hasher *h, const struct chain_day *d, struct lt_slice text,

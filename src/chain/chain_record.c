@@ -1,37 +1,25 @@
 /* Canonical bytes of records and the text of a day statement: writers, and readers that accept nothing else. */
 #include "chain/chain.h"
 #include "base/text.h"
+#include "base/varint.h"
 
 const char *const chain_stream_name[CHAIN_STREAMS] = {"journal", "audit", "verdict", "removal"};
-
-static void put(uint8_t *p, uint64_t v, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
-}
-
-static uint64_t get(const uint8_t *p, unsigned n)
-{
-    uint64_t v = 0;
-    for (unsigned i = 0; i < n; i++)
-        v |= (uint64_t)p[i] << (8 * i);
-    return v;
-}
+const char chain_stream_letter[CHAIN_STREAMS] = {'J', 'A', 'V', 'R'};
 
 size_t chain_record_write(const struct chain_record *r, uint8_t *mem)
 {
     if (r->mn.n > 255 || r->bytes.n > 65536)
         return 0;
     memcpy(mem, "LTJ1", 4);
-    put(mem + 4, r->seq, 8);
-    put(mem + 12, (uint64_t)r->at_ms, 8);
-    put(mem + 20, r->ref, 8);
-    put(mem + 28, r->conn, 4);
-    put(mem + 32, r->flags, 2);
+    lt_le_put(mem + 4, r->seq, 8);
+    lt_le_put(mem + 12, (uint64_t)r->at_ms, 8);
+    lt_le_put(mem + 20, r->ref, 8);
+    lt_le_put(mem + 28, r->conn, 4);
+    lt_le_put(mem + 32, r->flags, 2);
     mem[34] = r->kind;
     mem[35] = r->reason;
-    put(mem + 36, r->mn.n, 2);
-    put(mem + 38, r->bytes.n, 4);
+    lt_le_put(mem + 36, r->mn.n, 2);
+    lt_le_put(mem + 38, r->bytes.n, 4);
     if (r->mn.n)
         memcpy(mem + CHAIN_RECORD_HEAD, r->mn.p, r->mn.n);
     if (r->bytes.n)
@@ -45,15 +33,15 @@ bool chain_record_read(struct lt_slice s, struct chain_record *ret)
         return false;
     uint8_t m[CHAIN_RECORD_HEAD];
     memcpy(m, s.p, sizeof m);
-    struct chain_record r = {.seq = get(m + 4, 8),
-                             .at_ms = (int64_t)get(m + 12, 8),
-                             .ref = get(m + 20, 8),
-                             .conn = (uint32_t)get(m + 28, 4),
-                             .flags = (uint16_t)get(m + 32, 2),
+    struct chain_record r = {.seq = lt_le_get(m + 4, 8),
+                             .at_ms = (int64_t)lt_le_get(m + 12, 8),
+                             .ref = lt_le_get(m + 20, 8),
+                             .conn = (uint32_t)lt_le_get(m + 28, 4),
+                             .flags = (uint16_t)lt_le_get(m + 32, 2),
                              .kind = m[34],
                              .reason = m[35],
-                             .mn.n = (size_t)get(m + 36, 2),
-                             .bytes.n = (size_t)get(m + 38, 4)};
+                             .mn.n = (size_t)lt_le_get(m + 36, 2),
+                             .bytes.n = (size_t)lt_le_get(m + 38, 4)};
     if (r.mn.n > 255 || r.bytes.n > 65536 || s.n != CHAIN_RECORD_HEAD + r.mn.n + r.bytes.n)
         return false;
     r.mn.p = s.p + CHAIN_RECORD_HEAD;
@@ -72,14 +60,14 @@ void chain_row_begin(struct lt_buf *out, char letter)
 void chain_row_i64(struct lt_buf *out, int64_t v)
 {
     uint8_t b[8];
-    put(b, (uint64_t)v, 8);
+    lt_le_put(b, (uint64_t)v, 8);
     lt_buf_add(out, b, sizeof b);
 }
 
 void chain_row_bytes(struct lt_buf *out, struct lt_slice s)
 {
     uint8_t b[4];
-    put(b, s.n, 4);
+    lt_le_put(b, s.n, 4);
     lt_buf_add(out, b, sizeof b);
     lt_buf_add(out, s.p, s.n);
 }
@@ -150,10 +138,10 @@ static struct lt_slice word(struct lt_slice *s)
     return w;
 }
 
-static bool line_u64(struct lines *l, const char *name, uint64_t most, uint64_t *ret)
+static bool line_u64(struct lines *l, const char *name, uint64_t least, uint64_t most, uint64_t *ret)
 {
     struct lt_slice s;
-    return line(l, name, &s) && lt_text_to_u64(s, ret) && *ret <= most;
+    return line(l, name, &s) && lt_text_to_u64(s, ret) && *ret >= least && *ret <= most;
 }
 
 static bool line_hex(struct lines *l, const char *name, uint8_t *ret, size_t n)
@@ -162,13 +150,33 @@ static bool line_hex(struct lines *l, const char *name, uint8_t *ret, size_t n)
     return line(l, name, &s) && lt_text_unhex(s, ret, n);
 }
 
+/* Of an empty stream nothing is said; else the numbers agree with each other. */
+static bool range_agrees(int stream, const struct chain_range *r)
+{
+    static const char *const nothing[CHAIN_ALGOS] = {
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "1ab21d8355cfa17f8e61194831e81a8f22bec8c728fefb747ed035eb5082aa2b"};
+    static const uint8_t zero[CHAIN_HASH];
+    if (r->count)
+        return r->first >= 1 && r->first <= r->last && r->last - r->first >= r->count - 1 &&
+               (stream != CHAIN_JOURNAL || r->last - r->first == r->count - 1);
+    bool ok = r->first == 0 && r->last == 0 && memcmp(r->chain, zero, CHAIN_HASH) == 0;
+    for (int a = 0; a < CHAIN_ALGOS; a++) {
+        char hex[2 * CHAIN_HASH + 1];
+        lt_text_hex(r->root.h[a], CHAIN_HASH, hex);
+        ok = ok && strcmp(hex, nothing[a]) == 0;
+    }
+    return ok;
+}
+
 static bool line_stream(struct lines *l, int i, struct chain_range *r)
 {
     struct lt_slice s;
     return line(l, "stream", &s) && lt_slice_is(word(&s), chain_stream_name[i]) &&
            lt_text_to_u64(word(&s), &r->first) && lt_text_to_u64(word(&s), &r->last) &&
            lt_text_to_u64(word(&s), &r->count) && lt_text_unhex(word(&s), r->root.h[CHAIN_SHA256], CHAIN_HASH) &&
-           lt_text_unhex(word(&s), r->root.h[CHAIN_SM3], CHAIN_HASH) && lt_text_unhex(s, r->chain, CHAIN_HASH);
+           lt_text_unhex(word(&s), r->root.h[CHAIN_SM3], CHAIN_HASH) && lt_text_unhex(s, r->chain, CHAIN_HASH) &&
+           range_agrees(i, r);
 }
 
 static bool line_sig(struct lines *l, int t, struct chain_day *d)
@@ -189,14 +197,15 @@ static bool parse_lines(struct lines *l, struct lt_slice text, struct chain_day 
         return false;
     lt_text_copy_slice(d->key, sizeof d->key, s);
     if (!line_hex(l, "ed25519", d->ed25519, sizeof d->ed25519) || !line_hex(l, "sm2", d->sm2, sizeof d->sm2) ||
-        !line_u64(l, "n", UINT64_MAX, &d->n) || !line_u64(l, "day", 99991231, &day) ||
-        !line_u64(l, "part", 1000000, &part) || !line(l, "final", &s))
+        !line_u64(l, "n", 1, UINT64_MAX, &d->n) || !line_u64(l, "day", 1, 99991231, &day) ||
+        !line_u64(l, "part", 1, 1000000, &part) || !line(l, "final", &s))
         return false;
     d->day = (int)day;
     d->part = (unsigned)part;
     d->final = lt_slice_is(s, "yes");
     if (!line(l, "tz_min", &s) || !lt_text_to_i64(s, &tz) || tz < -1440 || tz > 1440 || !line(l, "sealed_at_ms", &s) ||
-        !lt_text_to_i64(s, &d->sealed_at_ms) || !line_hex(l, "previous", d->previous, CHAIN_HASH))
+        !lt_text_to_i64(s, &d->sealed_at_ms) || d->sealed_at_ms < 0 ||
+        !line_hex(l, "previous", d->previous, CHAIN_HASH))
         return false;
     d->tz_min = (int)tz;
     for (int i = 0; i < CHAIN_STREAMS; i++)

@@ -335,7 +335,7 @@ static void records(void **state)
     lt_buf_fini(&row);
 }
 
-static void make_day(struct lt_buf *text)
+static void make_day(struct lt_buf *text, void (*spoil)(struct chain_day *d))
 {
     struct chain_day d = {
         .n = 17, .day = 20261125, .part = 1, .final = true, .tz_min = 480, .sealed_at_ms = 1795564800000};
@@ -345,7 +345,11 @@ static void make_day(struct lt_buf *text)
     memcpy(d.ed25519, pub, 32);
     assert_int_equal(chain_key_public(k[1], d.sm2), 65);
     assert_true(chain_key_id(H, d.ed25519, d.sm2, d.key));
+    for (int i = 1; i < CHAIN_STREAMS; i++)
+        assert_true(chain_digest_both(H, LT_LIT(""), &d.stream[i].root));
     d.stream[0] = (struct chain_range){.first = 1, .last = 9, .count = 9};
+    if (spoil)
+        spoil(&d);
     chain_day_write_signed(&d, text);
     for (int t = 0; t < 2; t++)
         assert_true(chain_sign(k[t], lt_buf_slice(text), d.sig[t], &d.sig_n[t]));
@@ -360,7 +364,7 @@ static void day_statement(void **state)
     struct chain_day d, bad;
     unsigned at = 0;
     bool holds[2];
-    make_day(&text);
+    make_day(&text, NULL);
     assert_true(chain_day_parse(lt_buf_slice(&text), &d, &at));
     assert_true(d.n == 17 && d.day == 20261125 && d.final && d.stream[0].count == 9);
     assert_true(chain_day_sig_holds(H, &d, lt_buf_slice(&text), holds));
@@ -379,6 +383,61 @@ static void day_statement(void **state)
     }
     lt_buf_fini(&line);
     lt_buf_fini(&text);
+}
+
+static void no_number(struct chain_day *d)
+{
+    d->n = 0;
+}
+
+static void no_part(struct chain_day *d)
+{
+    d->part = 0;
+}
+
+static void before_1970(struct chain_day *d)
+{
+    d->sealed_at_ms = -1;
+}
+
+static void fewer_than_numbers(struct chain_day *d)
+{
+    d->stream[CHAIN_JOURNAL].last = 10;
+}
+
+static void backward(struct chain_day *d)
+{
+    d->stream[CHAIN_AUDIT] = (struct chain_range){.first = 9, .last = 3, .count = 2};
+}
+
+static void more_than_numbers(struct chain_day *d)
+{
+    d->stream[CHAIN_AUDIT] = (struct chain_range){.first = 3, .last = 9, .count = 8};
+}
+
+static void empty_with_numbers(struct chain_day *d)
+{
+    d->stream[CHAIN_VERDICT].last = 5;
+}
+
+static void empty_with_a_root(struct chain_day *d)
+{
+    d->stream[CHAIN_REMOVAL].root.h[CHAIN_SM3][3] ^= 1;
+}
+
+/* Whoever has the keys can sign such a statement; records would fall between two of them unseen. */
+static void a_signed_statement_whose_numbers_disagree(void **state)
+{
+    void (*const spoil[])(struct chain_day *) = {no_number, no_part,           before_1970,        fewer_than_numbers,
+                                                 backward,  more_than_numbers, empty_with_numbers, empty_with_a_root};
+    for (size_t i = 0; i < sizeof spoil / sizeof spoil[0]; i++) {
+        struct lt_buf text = LT_BUF_INIT(CHAIN_DAY_MAX);
+        struct chain_day d;
+        unsigned at = 0;
+        make_day(&text, spoil[i]);
+        assert_false(chain_day_parse(lt_buf_slice(&text), &d, &at));
+        lt_buf_fini(&text);
+    }
 }
 
 static bool hit(void *user, size_t at, uint8_t was)
@@ -468,6 +527,7 @@ int main(void)
         cmocka_unit_test(trees_of_every_size),
         cmocka_unit_test(records),
         cmocka_unit_test(day_statement),
+        cmocka_unit_test(a_signed_statement_whose_numbers_disagree),
         cmocka_unit_test(package_file),
         cmocka_unit_test(crc_finds_a_byte),
     };

@@ -37,6 +37,18 @@ static bool read_all(const char *path, struct lt_buf *out)
     return e == LT_OK;
 }
 
+/* Words out of a package whose signer is not known yet: no control characters, or it could paint over what is said of
+ * it on a terminal. */
+static void print_words(const char *before, const char *z)
+{
+    printf("%s: ", before);
+    for (const unsigned char *p = (const unsigned char *)(z ? z : ""); *p; p++) {
+        bool c1 = p[0] == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0; /* U+0080 to U+009F; JSON is UTF-8 */
+        putchar(*p < 0x20 || *p == 0x7F || c1 ? '?' : *p);
+        p += c1;
+    }
+}
+
 static void print_subject(const struct wanted *o, const json_t *m)
 {
     static const struct {
@@ -53,14 +65,18 @@ static void print_subject(const struct wanted *o, const json_t *m)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const json_t *from = rows[i].group ? json_object_get(m, rows[i].group) : m;
         const char *text = json_string_value(json_object_get(from, rows[i].key));
-        if (text)
-            printf("%s: %s\n", say(o, rows[i].zh, rows[i].en), text);
+        if (!text)
+            continue;
+        print_words(say(o, rows[i].zh, rows[i].en), text);
+        putchar('\n');
     }
     size_t k;
     const json_t *left;
     json_array_foreach(json_object_get(m, "left_out"), k, left)
-        printf("%s: %s × %lld\n", say(o, "未收入", "left out"), json_string_value(json_object_get(left, "what")),
-               (long long)json_integer_value(json_object_get(left, "n")));
+    {
+        print_words(say(o, "未收入", "left out"), json_string_value(json_object_get(left, "what")));
+        printf(" × %lld\n", (long long)json_integer_value(json_object_get(left, "n")));
+    }
 }
 
 static void print_place(const struct wanted *o, const struct proof_verdict *v)
@@ -154,8 +170,12 @@ static int verify_data(struct wanted *o, const struct proof_verify *how)
             "%llu day statements, %llu raw records in %llu batches, %llu rows, %llu day files by their sums, %.1f s\n"),
         (unsigned long long)r.statements, (unsigned long long)r.records, (unsigned long long)r.batches,
         (unsigned long long)r.rows, (unsigned long long)r.files, s);
-    if (r.stamps)
+    if (r.stamps && o->ts_ca)
         printf(say(o, "时间戳 %llu 个\n", "%llu time stamps\n"), (unsigned long long)r.stamps);
+    else if (r.stamps)
+        printf(say(o, "时间戳 %llu 个，未核对是谁所签（需 --ts-ca）\n",
+                   "%llu time stamps; by whom was not checked (that needs --ts-ca)\n"),
+               (unsigned long long)r.stamps);
     if (r.removed_days)
         printf(say(o, "%llu 日已按规定清除并有记录\n", "%llu days were removed, as recorded\n"),
                (unsigned long long)r.removed_days);

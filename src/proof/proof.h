@@ -30,8 +30,8 @@ struct proof_public {
     char id[33];
 };
 struct proof_keys;
-/* provider NULL: files. Writes DIR/keys/public.txt when keys are made. LT_E_CORRUPT: a key file is damaged, or open to
- * others than its owner. */
+/* provider NULL: files. Writes DIR/keys/public.txt when keys are made. LT_E_CORRUPT: a key file is damaged, open to
+ * others than its owner, gone though public.txt is there, or another than public.txt names. */
 enum lt_err proof_keys_open(const char *dir, const struct proof_provider *provider, bool make, struct proof_keys **ret,
                             struct lt_error *err) LT_MUST_CHECK;
 void proof_keys_close(struct proof_keys **k);
@@ -137,7 +137,8 @@ struct proof_sum_bad {
 };
 /* After a kill between statement and sum: makes what is missing of finished, sealed days, and roots.txt. */
 enum lt_err proof_complete(const char *dir, struct lt_error *err) LT_MUST_CHECK;
-/* LT_E_CORRUPT: *ret says where; LT_E_NOT_FOUND: no sum. Opens the day file through SQLite only. */
+/* LT_E_CORRUPT: *ret says where; LT_E_NOT_FOUND: no sum; LT_E_BAD_INPUT: the sum file is none. Opens the day file
+ * through SQLite only. */
 enum lt_err proof_sum_check(const char *dir, int day, struct proof_sum_bad *ret, struct lt_error *err) LT_MUST_CHECK;
 
 /* ---- removal and holds ---- */

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DAYS_MAX 8192
-
 struct checking {
     const struct proof_check *c;
     struct proof_checked *r;
@@ -23,8 +21,7 @@ struct checking {
     struct sql_db *db;
     const struct proof_day *now; /* statement being compared */
     int day;
-    uint64_t base;    /* records of earlier walks, for progress */
-    uint64_t told_to; /* end of the last finding of the walk */
+    uint64_t base; /* records of earlier walks, for progress */
 };
 
 static void found(struct checking *x, const char *code, uint64_t first, uint64_t last, const char *zh, const char *en)
@@ -105,6 +102,19 @@ static void damaged(struct checking *x, const struct proof_day *day, struct lt_b
     found(x, day->bad_line ? "statement" : "signature", 0, 0, zh, en);
 }
 
+/* A stream goes on where the statements before ended; of the journal nothing lies in between. */
+static void check_ranges(struct checking *x, const struct proof_day *d)
+{
+    uint64_t last[CHAIN_STREAMS];
+    proof_last(x->days, (size_t)(d - x->days), last);
+    for (int s = 0; s < CHAIN_STREAMS; s++) {
+        const struct chain_range *r = &d->d.stream[s];
+        if (last[s] && r->count && (r->first <= last[s] || (s == CHAIN_JOURNAL && r->first != last[s] + 1)))
+            found(x, "order", r->first, r->last, "封存范围未承接此前的封存",
+                  "does not go on where the statements before ended");
+    }
+}
+
 static void check_order(struct checking *x, const struct proof_day *before, const struct proof_day *d,
                         const uint8_t before_hash[CHAIN_HASH])
 {
@@ -123,19 +133,6 @@ static void check_order(struct checking *x, const struct proof_day *before, cons
     bool same_day = !before->d.final && d->d.day == before->d.day && d->d.part == before->d.part + 1;
     if (!same_day && (d->d.day <= before->d.day || !before->d.final || d->d.part != 1))
         found(x, "order", 0, 0, "日期顺序错误", "days are out of order");
-}
-
-static bool has_line(struct lt_slice lines, struct lt_slice line)
-{
-    while (lines.n) {
-        const char *end = memchr(lines.p, '\n', lines.n);
-        size_t n = end ? (size_t)(end - lines.p) : lines.n, m = n && lines.p[n - 1] == '\r' ? n - 1 : n;
-        if (lt_slice_eq((struct lt_slice){lines.p, m}, line))
-            return true;
-        n = end ? n + 1 : n;
-        lines = (struct lt_slice){lines.p + n, lines.n - n};
-    }
-    return false;
 }
 
 /* Lines that speak of statements which do not exist here. */
@@ -186,11 +183,14 @@ static enum lt_err check_statement(struct checking *x, size_t i, uint8_t hash[CH
     } else if (e == LT_OK && (d->bad_line || !chain_day_sig_holds(x->h, &d->d, all, holds))) {
         damaged(x, d, &text);
     } else if (e == LT_OK) {
-        if (!before || !before->bad_line)
+        if (!before || !before->bad_line) {
             check_order(x, before, d, before_hash);
+            check_ranges(x, d);
+        }
         if (x->c->key && strcmp(x->c->key->id, d->d.key) != 0)
             found(x, "key", 0, 0, "不是给定的公钥", "not signed with the given key");
-        if (x->c->lines.n && chain_day_line(x->h, &d->d, all, &line) && !has_line(x->c->lines, lt_buf_slice(&line)))
+        if (x->c->lines.n && chain_day_line(x->h, &d->d, all, &line) &&
+            !proof_has_line(x->c->lines, lt_buf_slice(&line), false))
             found(x, "published", 0, 0, "与已公布的根不符", "is not among the published lines");
         if (!chain_digest(x->h, CHAIN_SHA256, &signed_bytes, 1, hash))
             e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
@@ -237,7 +237,6 @@ static void walk_bad(void *user, enum proof_walk_bad what, uint64_t first, uint6
         [WALK_ORDER] = {"journal_order", "批次时间倒退：顺序被改动", "time runs backward: batches were reordered"},
     };
     struct checking *x = user;
-    x->told_to = last;
     found(x, words[what].code, first, last, words[what].zh, words[what].en);
 }
 
@@ -464,6 +463,10 @@ static enum lt_err check_sums(struct checking *x, struct lt_error *err)
         enum lt_err e = proof_sum_check(x->c->dir, x->day, &bad, err);
         if (e == LT_E_NOT_FOUND)
             continue;
+        if (e == LT_E_BAD_INPUT) {
+            found(x, "sum", 0, 0, "日文件的校验表损坏", "the list of sums of the day file is damaged");
+            continue;
+        }
         if (e != LT_OK && e != LT_E_CORRUPT)
             return e;
         x->r->files++;
@@ -514,6 +517,18 @@ static enum lt_err check_rows_of(struct checking *x, const struct proof_day *d, 
     return e;
 }
 
+static bool table_there(struct checking *x, const char *name)
+{
+    struct sql_stmt *st = NULL;
+    bool row = false;
+    if (sql_prepare(x->db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", &st, NULL) != LT_OK)
+        return false;
+    sql_bind_str(st, 1, name);
+    bool there = sql_step(st, &row, NULL) == LT_OK && row;
+    sql_release(&st);
+    return there;
+}
+
 static enum lt_err check_chains(struct checking *x, struct lt_error *err)
 {
     int64_t rows = 0, bad = 0;
@@ -524,8 +539,10 @@ static enum lt_err check_chains(struct checking *x, struct lt_error *err)
         found(x, "audit_hash", (uint64_t)bad, (uint64_t)bad, "审计记录被改动", "a row of the audit trail was altered");
         e = LT_OK;
     }
-    if (e == LT_OK)
+    if (e == LT_OK && table_there(x, "proof_removal"))
         e = proof_removal_verify(x->db, &rows, &bad, err);
+    else if (e == LT_OK && x->n_days) /* a post that has never sealed may be older than the table */
+        found(x, "removal_hash", 0, 0, "清除记录表缺失", "the table of removals is gone");
     if (e == LT_E_CORRUPT) {
         found(x, "removal_hash", (uint64_t)bad, (uint64_t)bad, "清除记录被改动", "a row of the removals was altered");
         e = LT_OK;
@@ -535,10 +552,8 @@ static enum lt_err check_chains(struct checking *x, struct lt_error *err)
 
 static enum lt_err check_state(struct checking *x, struct lt_error *err)
 {
-    int64_t one = 0;
-    enum lt_err e = LT_OK;
-    if (sql_get_i64(x->db, "SELECT count(*) FROM proof_removal", NULL, &one, NULL) == LT_OK &&
-        (e = sql_begin_read(x->db, err)) == LT_OK) { /* one view of it, while a running post adds rows */
+    enum lt_err e = sql_begin_read(x->db, err); /* one view of it, while a running post adds rows */
+    if (e == LT_OK) {
         e = check_chains(x, err);
         sql_rollback(x->db);
     }
@@ -574,10 +589,10 @@ static enum lt_err open_all(struct checking *x, struct lt_error *err)
 {
     char path[PROOF_PATH];
     x->h = chain_hasher_create();
-    x->files = malloc(DAYS_MAX * sizeof *x->files);
+    x->files = malloc(JOURNAL_DAYS_MAX * sizeof *x->files);
     if (!x->h || !x->files)
         return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    x->n_files = journal_days(x->c->dir, x->files, DAYS_MAX);
+    x->n_files = journal_days(x->c->dir, x->files, JOURNAL_DAYS_MAX);
     enum lt_err e = proof_days(x->c->dir, &x->days, &x->n_days, err);
     snprintf(path, sizeof path, "%.900s/state.db", x->c->dir);
     if (e == LT_OK && !x->c->no_state)

@@ -1,5 +1,6 @@
 /* Statements on disk: listed by number, read, named; publication lines; tree files. */
 #include "base/text.h"
+#include "base/varint.h"
 #include "proof/proof_priv.h"
 
 #include <dirent.h>
@@ -56,7 +57,7 @@ static enum lt_err load(const char *dir, struct proof_day *d, struct lt_error *e
     return e == LT_E_TOO_LARGE ? LT_OK : e;
 }
 
-/* Names only; proof_day_load() reads one. */
+/* Names only; load() reads one. */
 static enum lt_err names(const char *dir, struct proof_day **ret, size_t *ret_n, struct lt_error *err)
 {
     char path[PROOF_PATH];
@@ -167,6 +168,19 @@ void proof_last(const struct proof_day *days, size_t n, uint64_t ret[CHAIN_STREA
 
 /* ---- publication lines ---- */
 
+bool proof_has_line(struct lt_slice lines, struct lt_slice line, bool begins)
+{
+    while (lines.n) {
+        const char *end = memchr(lines.p, '\n', lines.n);
+        size_t n = end ? (size_t)(end - lines.p) : lines.n, m = n && lines.p[n - 1] == '\r' ? n - 1 : n;
+        if (lt_slice_eq((struct lt_slice){lines.p, begins && m > line.n ? line.n : m}, line))
+            return true;
+        n = end ? n + 1 : n;
+        lines = (struct lt_slice){lines.p + n, lines.n - n};
+    }
+    return false;
+}
+
 enum lt_err proof_lines(const char *dir, struct lt_buf *out, struct lt_error *err)
 {
     struct proof_day *days = NULL;
@@ -201,20 +215,12 @@ enum lt_err proof_lines_file(const char *dir, struct lt_error *err)
 
 /* ---- tree files ---- */
 
-static uint64_t le(const char *p, unsigned n)
-{
-    uint64_t v = 0;
-    for (unsigned i = 0; i < n; i++)
-        v |= (uint64_t)(uint8_t)p[i] << (8 * i);
-    return v;
-}
-
 static bool tree_sections(struct proof_tree_file *t)
 {
     const size_t head = 16 + 48u * CHAIN_STREAMS;
     const char *p = t->mem.p;
-    if (t->mem.n < head || memcmp(p, "LTTREE1", 8) != 0 || le(p + 8, 4) != CHAIN_KEEP_LEVEL ||
-        le(p + 12, 4) != CHAIN_STREAMS || (t->mem.n - head) % sizeof(struct chain_pair) != 0)
+    if (t->mem.n < head || memcmp(p, "LTTREE1", 8) != 0 || lt_le_get(p + 8, 4) != CHAIN_KEEP_LEVEL ||
+        lt_le_get(p + 12, 4) != CHAIN_STREAMS || (t->mem.n - head) % sizeof(struct chain_pair) != 0)
         return false;
     size_t n = (t->mem.n - head) / sizeof(struct chain_pair), used = 0;
     t->all = malloc(n ? n * sizeof *t->all : 1);
@@ -225,11 +231,11 @@ static bool tree_sections(struct proof_tree_file *t)
         const char *q = p + 16 + 48 * s;
         char name[16] = "";
         lt_text_copy(name, sizeof name, chain_stream_name[s]);
-        uint64_t count = le(q + 24, 8), nodes = le(q + 32, 8), at = le(q + 40, 8);
+        uint64_t count = lt_le_get(q + 24, 8), nodes = lt_le_get(q + 32, 8), at = lt_le_get(q + 40, 8);
         if (strncmp(q, name, 16) != 0 || nodes != chain_tree_nodes(count) || nodes > n - used ||
             at != head + used * sizeof(struct chain_pair))
             return false;
-        t->section[s].first = le(q + 16, 8);
+        t->section[s].first = lt_le_get(q + 16, 8);
         t->section[s].count = count;
         t->section[s].nodes = nodes;
         t->section[s].node = t->all + used;

@@ -34,7 +34,7 @@ struct lt_buf *proof_pack_entry(struct proof_pack *p, const char *name)
     return &p->e[i].data;
 }
 
-static int by_name(const void *a, const void *b)
+int proof_by_name(const void *a, const void *b)
 {
     const struct chain_entry *x = a, *y = b;
     size_t n = x->name.n < y->name.n ? x->name.n : y->name.n;
@@ -230,7 +230,7 @@ static enum lt_err finish(struct proof_pack *p, const struct proof_head *h, stru
         ok = ok && !p->e[i].data.failed;
         e[3 + i] = (struct chain_entry){.name = lt_slice_of(p->e[i].name), .data = lt_buf_slice(&p->e[i].data)};
     }
-    qsort(e + 3, p->n, sizeof *e, by_name);
+    qsort(e + 3, p->n, sizeof *e, proof_by_name);
     for (size_t i = 3; ok && i < p->n + 3; i++)
         if (!lt_slice_is(e[i].name, "blocks.bin"))
             ok = proof_blocks(hash, e[i].data, blocks, root);

@@ -294,6 +294,193 @@ static void written_anew(void **state)
     rewritten(no_signature, "signature_sm2", "signature.sm2");
 }
 
+/* ---- signed by the post's own keys, and yet not as FORMATS-proof.md says ---- */
+
+static json_t *list_of(struct chain_hasher *h, struct chain_entry *e, size_t n, struct lt_buf *leaves)
+{
+    json_t *list = json_array();
+    uint8_t root[CHAIN_HASH];
+    char hex[2 * CHAIN_HASH + 1];
+    for (size_t i = 3; i < n; i++)
+        if (!lt_slice_is(e[i].name, "blocks.bin"))
+            assert_true(proof_blocks(h, e[i].data, leaves, root));
+    for (size_t i = 3; i < n; i++) {
+        struct chain_pair p;
+        json_t *o = json_object();
+        bool blocks = lt_slice_is(e[i].name, "blocks.bin");
+        if (blocks)
+            e[i].data = lt_buf_slice(leaves);
+        assert_true(chain_digest_both(h, e[i].data, &p) && proof_blocks(h, e[i].data, NULL, root));
+        json_object_set_new(o, "name", json_stringn(e[i].name.p, e[i].name.n));
+        json_object_set_new(o, "size", json_integer((json_int_t)e[i].data.n));
+        lt_text_hex(p.h[CHAIN_SHA256], CHAIN_HASH, hex);
+        json_object_set_new(o, "sha256", json_string(hex));
+        lt_text_hex(p.h[CHAIN_SM3], CHAIN_HASH, hex);
+        json_object_set_new(o, "sm3", json_string(hex));
+        lt_text_hex(root, CHAIN_HASH, hex);
+        json_object_set_new(o, "blocks", blocks ? json_null() : json_string(hex));
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
+/* The package with other entries, and another manifest: listed, hashed and signed anew. */
+static void sign_anew(void (*spoil)(struct chain_entry *e, size_t *n), void (*twist)(json_t *m), const char *end,
+                      struct lt_buf *out)
+{
+    struct chain_entry *e = calloc(CHAIN_ZIP_ENTRIES, sizeof *e);
+    struct chain_hasher *h = chain_hasher_create();
+    struct lt_buf leaves = LT_BUF_INIT(1 << 20), head[3] = {LT_BUF_INIT(1 << 20), LT_BUF_INIT(1000), LT_BUF_INIT(1000)};
+    size_t n = 0, at = 0;
+    json_t *m = NULL;
+    assert_true(chain_zip_read(lt_buf_slice(&file), false, e, &n, &at));
+    if (spoil)
+        spoil(e, &n);
+    ok(jsonr_object(e[0].data, 1 << 20, &m, &err));
+    json_object_set_new(m, "entries", list_of(h, e, n, &leaves));
+    if (twist)
+        twist(m);
+    char *text = json_dumps(m, JSON_COMPACT);
+    lt_buf_adds(&head[0], text);
+    lt_buf_adds(&head[0], end);
+    for (int t = 0; t < CHAIN_KEY_TYPES; t++) {
+        uint8_t sig[CHAIN_SIG_MAX];
+        char hex[2 * CHAIN_SIG_MAX + 1];
+        size_t len = 0;
+        assert_true(proof_keys_sign(keys, (enum chain_key_type)t, lt_buf_slice(&head[0]), sig, &len));
+        lt_text_hex(sig, len, hex);
+        lt_buf_adds(&head[1 + t], hex);
+        lt_buf_addc(&head[1 + t], '\n');
+    }
+    for (int i = 0; i < 3; i++)
+        e[i].data = lt_buf_slice(&head[i]);
+    assert_true(chain_zip_write(e, n, out));
+    free(text);
+    json_decref(m);
+    for (int i = 0; i < 3; i++)
+        lt_buf_fini(&head[i]);
+    lt_buf_fini(&leaves);
+    chain_hasher_destroy(&h);
+    free(e);
+}
+
+static void twice(struct chain_entry *e, size_t *n)
+{
+    e[*n] = e[*n - 1];
+    ++*n;
+}
+
+static void second_manifest(struct chain_entry *e, size_t *n)
+{
+    e[(*n)++] = (struct chain_entry){.name = LT_LIT("manifest.json"), .data = LT_LIT("{}\n")};
+}
+
+static void other_seq(struct chain_entry *e, size_t *n)
+{
+    static char copy[2000];
+    for (size_t i = 3; i < *n; i++)
+        if (lt_slice_is(e[i].name, "decoded.jsonl")) {
+            memcpy(copy, e[i].data.p, e[i].data.n);
+            assert_memory_equal(copy, "{\"seq\":100}", 11);
+            copy[8] = '7';
+            e[i].data.p = copy;
+        }
+}
+
+static void not_decoded(struct chain_entry *e, size_t *n)
+{
+    for (size_t i = 3; i < *n; i++)
+        if (lt_slice_is(e[i].name, "decoded.jsonl")) {
+            memmove(e + i, e + i + 1, (--*n - i) * sizeof *e);
+            return;
+        }
+}
+
+static json_t *entry_named(json_t *m, const char *name)
+{
+    size_t i;
+    json_t *o;
+    json_array_foreach(json_object_get(m, "entries"), i,
+                       o) if (strcmp(json_string_value(json_object_get(o, "name")), name) == 0) return o;
+    return NULL;
+}
+
+static void blocks_of_blocks(json_t *m)
+{
+    json_object_set_new(entry_named(m, "blocks.bin"), "blocks", json_string("00"));
+}
+
+static void statement_a_number(json_t *m)
+{
+    json_object_set_new(m, "statement", json_integer(5));
+}
+
+static void signed_but_not_in_the_form(void **state)
+{
+    static const struct {
+        void (*spoil)(struct chain_entry *e, size_t *n);
+        void (*twist)(json_t *m);
+        const char *end, *code;
+    } v[] = {{twice, NULL, "\n", "entries"},
+             {exchange, NULL, "\n", "entries"},
+             {second_manifest, NULL, "\n", "entries"},
+             {other_seq, NULL, "\n", "frames"},
+             {not_decoded, NULL, "\n", "frames"},
+             {NULL, blocks_of_blocks, "\n", "blocks"},
+             {NULL, statement_a_number, "\n", "signature_ed25519"},
+             {NULL, NULL, " \n", "signature_ed25519"}};
+    struct lt_buf out = LT_BUF_INIT(CHAIN_ZIP_MAX);
+    struct proof_verdict r;
+    sign_anew(NULL, NULL, "\n", &out);
+    assert_true(verify(lt_buf_slice(&out), false, &r)); /* what the others differ from */
+    json_decref(r.manifest);
+    for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
+        lt_buf_clear(&out);
+        sign_anew(v[i].spoil, v[i].twist, v[i].end, &out);
+        assert_false(verify(lt_buf_slice(&out), false, &r));
+        if (!says(&r, v[i].code, false))
+            fail_msg("case %zu: %s holds", i, v[i].code);
+        json_decref(r.manifest);
+    }
+    lt_buf_fini(&out);
+}
+
+static void nine_more(struct chain_entry *e, size_t *n)
+{
+    static const char *const names[] = {"x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "z"};
+    for (size_t i = 0; i < 9; i++)
+        e[(*n)++] = (struct chain_entry){.name = lt_slice_of(names[i]), .data = LT_LIT("some bytes")};
+}
+
+/* Sizes whose blocks, counted together, come round to a small number again. */
+static void sizes_come_round(json_t *m)
+{
+    size_t i;
+    json_t *o;
+    json_array_foreach(json_object_get(m, "entries"), i, o) json_object_set_new(o, "size", json_integer(0));
+    for (const char *k = "1234567"; *k; k++) {
+        const char name[3] = {'x', *k, '\0'};
+        json_object_set_new(entry_named(m, name), "size", json_integer(-256));
+    }
+    json_object_set_new(entry_named(m, "x8"), "size", json_integer(9 * 256));
+    json_object_set_new(entry_named(m, "z"), "size", json_integer(-256));
+}
+
+static void a_manifest_that_lies_about_sizes(void **state)
+{
+    struct lt_buf out = LT_BUF_INIT(CHAIN_ZIP_MAX);
+    struct proof_verdict r;
+    struct lt_slice z;
+    sign_anew(nine_more, sizes_come_round, "\n", &out);
+    assert_true(proof_pack_find(lt_buf_slice(&out), "z", &z));
+    out.p[z.p - out.p + 2] ^= 1; /* two bytes: no single one explains them, so the blocks are asked for the place */
+    out.p[z.p - out.p + 5] ^= 1;
+    assert_false(verify(lt_buf_slice(&out), false, &r));
+    assert_true(says(&r, "bytes", false));
+    json_decref(r.manifest);
+    lt_buf_fini(&out);
+}
+
 static void another_key(void **state)
 {
     char other[64] = "/tmp/proof_pack_XXXXXX";
@@ -378,6 +565,8 @@ int main(void)
         cmocka_unit_test(a_flip_fails_every_way_of_checking),
         cmocka_unit_test(cut_and_lengthened),
         cmocka_unit_test(written_anew),
+        cmocka_unit_test(signed_but_not_in_the_form),
+        cmocka_unit_test(a_manifest_that_lies_about_sizes),
         cmocka_unit_test(another_key),
         cmocka_unit_test(limits),
         cmocka_unit_test(any_bytes),

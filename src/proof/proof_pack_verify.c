@@ -2,6 +2,7 @@
  * manifest, the manifest from two signatures. Where something does not fit, the first place is named; for one altered
  * byte the CRC-32 of the ZIP tells where it is and what it was. */
 #include "base/text.h"
+#include "base/varint.h"
 #include "proof/proof_priv.h"
 
 #include <stdio.h>
@@ -109,7 +110,9 @@ static bool hash_of(const json_t *o, const char *key, uint8_t ret[CHAIN_HASH])
 
 static bool manifest_shaped(const json_t *m)
 {
-    return lt_slice_is(text_of(m, "format"), "lantian-evidence") &&
+    const json_t *statement = json_object_get(m, "statement");
+    return (json_is_null(statement) || json_is_string(statement)) &&
+           lt_slice_is(text_of(m, "format"), "lantian-evidence") &&
            json_integer_value(json_object_get(m, "version")) == 1 && json_is_array(json_object_get(m, "entries")) &&
            json_is_string(json_object_get(m, "name")) && json_is_string(json_object_get(m, "type")) &&
            json_is_integer(json_object_get(m, "sealed_at_ms")) && json_is_object(json_object_get(m, "subject"));
@@ -118,14 +121,25 @@ static bool manifest_shaped(const json_t *m)
 static void load_manifest(struct pack *p)
 {
     p->manifest = NULL;
-    if (p->n < SIGNED || !lt_slice_is(p->e[0].name, "manifest.json") || p->e[0].data.n == 0 ||
-        p->e[0].data.p[p->e[0].data.n - 1] != '\n' ||
-        jsonr_object(p->e[0].data, MANIFEST_MAX, &p->manifest, NULL) != LT_OK)
+    const struct lt_slice text = p->n < SIGNED ? (struct lt_slice){0} : p->e[0].data;
+    if (text.n < 2 || !lt_slice_is(p->e[0].name, "manifest.json") || memcmp(text.p + text.n - 2, "}\n", 2) != 0 ||
+        jsonr_object(text, MANIFEST_MAX, &p->manifest, NULL) != LT_OK)
         return;
     if (!manifest_shaped(p->manifest)) {
         json_decref(p->manifest);
         p->manifest = NULL;
     }
+}
+
+static const char *const signed_name[SIGNED] = {"manifest.json", "signature.ed25519", "signature.sm2"};
+
+/* Ascending, so none comes twice. */
+static bool in_order(const struct pack *p, size_t i)
+{
+    for (size_t k = 0; k < SIGNED; k++)
+        if (lt_slice_is(p->e[i].name, signed_name[k]))
+            return false;
+    return i == SIGNED || proof_by_name(&p->e[i - 1], &p->e[i]) < 0;
 }
 
 /* Names, order and sizes are those of the manifest; *ret_bad: the first entry that is not. */
@@ -134,10 +148,9 @@ static bool entries_fit(const struct pack *p, size_t *ret_bad)
     size_t n = json_array_size(json_object_get(p->manifest, "entries"));
     *ret_bad = p->n;
     for (size_t i = 0; i < p->n; i++) {
-        static const char *const head[SIGNED] = {"manifest.json", "signature.ed25519", "signature.sm2"};
         const json_t *o = i < SIGNED ? NULL : listed(p, i - SIGNED);
-        bool fits = i < SIGNED ? lt_slice_is(p->e[i].name, head[i])
-                               : o && lt_slice_eq(text_of(o, "name"), p->e[i].name) &&
+        bool fits = i < SIGNED ? lt_slice_is(p->e[i].name, signed_name[i])
+                               : o && in_order(p, i) && lt_slice_eq(text_of(o, "name"), p->e[i].name) &&
                                      json_integer_value(json_object_get(o, "size")) == (json_int_t)p->e[i].data.n;
         if (!fits) {
             *ret_bad = i;
@@ -232,8 +245,10 @@ static bool bad_block(struct pack *p, size_t i, size_t *ret_at)
             list = m;
             continue;
         }
-        size_t blocks =
-            ((size_t)json_integer_value(json_object_get(listed(p, m - SIGNED), "size")) + BLOCK - 1) / BLOCK;
+        const json_int_t size = json_integer_value(json_object_get(listed(p, m - SIGNED), "size"));
+        if (size < 0 || size > (json_int_t)CHAIN_ZIP_MAX) /* nobody vouches for the manifest yet */
+            return false;
+        size_t blocks = ((size_t)size + BLOCK - 1) / BLOCK;
         before += m < i ? blocks : 0;
         k = m == i ? blocks : k;
     }
@@ -338,6 +353,7 @@ static bool check_blocks(struct pack *p)
         uint8_t want[CHAIN_HASH], root[CHAIN_HASH];
         if (lt_slice_is(p->e[i].name, "blocks.bin")) {
             list = p->e[i].data;
+            ok = json_is_null(json_object_get(listed(p, i - SIGNED), "blocks"));
             continue;
         }
         ok = hash_of(listed(p, i - SIGNED), "blocks", want) && proof_blocks(p->h, p->e[i].data, &leaves, root) &&
@@ -360,44 +376,41 @@ static struct lt_slice entry_of(const struct pack *p, const char *name, size_t *
     return (struct lt_slice){0};
 }
 
-static size_t line_count(struct lt_slice s)
+/* Takes the line {"seq":SEQ …} off the beginning of *lines. */
+static bool take_line(struct lt_slice *lines, uint64_t seq)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += s.p[i] == '\n';
-    return n;
+    char want[40];
+    const size_t n = (size_t)snprintf(want, sizeof want, "{\"seq\":%llu", (unsigned long long)seq);
+    const char *end = lines->n ? memchr(lines->p, '\n', lines->n) : NULL;
+    if (!end || (size_t)(end - lines->p) <= n || memcmp(lines->p, want, n) != 0 ||
+        (lines->p[n] != ',' && lines->p[n] != '}'))
+        return false;
+    *lines = (struct lt_slice){end + 1, lines->n - (size_t)(end + 1 - lines->p)};
+    return true;
 }
 
 static bool check_frames(struct pack *p)
 {
-    size_t at = 0, n = 0, i = 0, k = 0;
+    size_t at = 0, i = 0, k = 0;
     struct lt_slice f = entry_of(p, "frames.bin", &i), d = entry_of(p, "decoded.jsonl", &k);
     uint64_t last = 0;
-    bool ok = true;
-    if (!f.p)
+    bool ok = f.p && d.p;
+    if (!f.p && !d.p)
         return note(p->r, "frames", true, false);
     while (ok && at < f.n) {
-        size_t len = 0;
         struct chain_record r;
-        for (size_t b = 0; b < 4 && f.n - at >= 4; b++)
-            len |= (size_t)(uint8_t)f.p[at + b] << (8 * b);
+        const size_t len = f.n - at >= 4 ? (size_t)lt_le_get(f.p + at, 4) : f.n;
         ok = f.n - at >= 4 && len <= f.n - at - 4 && chain_record_read((struct lt_slice){f.p + at + 4, len}, &r) &&
-             r.seq > last;
+             r.seq > last && take_line(&d, r.seq);
         if (ok) {
             last = r.seq;
             at += 4 + len;
-            n++;
         }
     }
-    ok = ok && line_count(d) == n;
+    ok = ok && d.n == 0;
     if (!ok)
-        place_in(p, i, at, -1, false);
+        place_in(p, f.p ? i : k, f.p ? at : 0, -1, false);
     return note(p->r, "frames", ok, true);
-}
-
-static bool in_lines(struct lt_slice lines, struct lt_slice what)
-{
-    return what.n && memmem(lines.p, lines.n, what.p, what.n);
 }
 
 static void check_statement(struct pack *p)
@@ -419,11 +432,14 @@ static void check_statement(struct pack *p)
     if (!ok)
         place_in(p, s.p ? i : 0, 0, -1, false);
     note(p->r, "statement", ok, s.p || !ok);
-    if (p->v->lines.n) { /* the lines know the key, and the day the package is tied to */
-        char key[64];
-        int n = snprintf(key, sizeof key, "LANTIAN %s ", p->pub.id);
-        bool known = in_lines(p->v->lines, (struct lt_slice){key, (size_t)n}) &&
-                     (!s.p || in_lines(p->v->lines, (struct lt_slice){hex, 2 * CHAIN_HASH}));
+    if (p->v->lines.n) { /* the day the package is tied to; without one, the lines must know the key at least */
+        struct lt_buf text = LT_BUF_INIT(1000);
+        if (s.p && ok)
+            chain_day_line(p->h, &d, s, &text);
+        else
+            lt_buf_addf(&text, "LANTIAN %s ", p->pub.id);
+        bool known = !text.failed && text.n && proof_has_line(p->v->lines, lt_buf_slice(&text), !s.p);
+        lt_buf_fini(&text);
         if (!known)
             place_in(p, 0, 0, -1, false);
         note(p->r, "published", known, true);
@@ -528,15 +544,8 @@ static bool branch_holds(struct chain_hasher *h, const json_t *v, enum chain_alg
 /* Is this the record the proof speaks of: of its stream, and with its number as the first column? */
 static bool is_record(struct lt_slice bytes, int stream, json_int_t seq)
 {
-    static const char letter[CHAIN_STREAMS] = {
-        [CHAIN_JOURNAL] = 'J', [CHAIN_AUDIT] = 'A', [CHAIN_VERDICT] = 'V', [CHAIN_REMOVAL] = 'R'};
-    const char head[4] = {'L', 'T', letter[stream], '1'};
-    uint64_t number = 0;
-    if (bytes.n < 12 || memcmp(bytes.p, head, sizeof head) != 0)
-        return false;
-    for (size_t i = 12; i-- > 4;)
-        number = number << 8 | (uint8_t)bytes.p[i];
-    return number == (uint64_t)seq;
+    const char head[4] = {'L', 'T', chain_stream_letter[stream], '1'};
+    return bytes.n >= 12 && memcmp(bytes.p, head, sizeof head) == 0 && lt_le_get(bytes.p + 4, 8) == (uint64_t)seq;
 }
 
 static void inclusion(struct chain_hasher *h, json_t *v, const struct proof_verify *how, struct proof_verdict *r)
@@ -575,7 +584,7 @@ static void inclusion(struct chain_hasher *h, json_t *v, const struct proof_veri
     note(r, "hashes", ok && stream, true);
     if (how->lines.n) {
         struct lt_buf text = LT_BUF_INIT(1000);
-        bool known = chain_day_line(h, &d, statement, &text) && in_lines(how->lines, lt_buf_slice(&text));
+        bool known = chain_day_line(h, &d, statement, &text) && proof_has_line(how->lines, lt_buf_slice(&text), false);
         note(r, "published", known, true);
         lt_buf_fini(&text);
     }

@@ -23,14 +23,14 @@ struct proof_rows {              /* what a range of rows came to */
     int64_t newest_ms;
     uint8_t chain[CHAIN_HASH];
 };
-/* Number of the last row of a part: the one before the first that is at or after end_ms, and not above `most`
- * (INT64_MAX); `after` when there is none. */
+/* Number of the last row of a part: the one before the first that is at or after end_ms; `after` when there is none. */
 enum lt_err proof_rows_end(struct sql_db *db, enum chain_stream s, uint64_t after, int64_t end_ms, uint64_t *ret,
                            struct lt_error *err) LT_MUST_CHECK;
-/* Adds the rows after < number <= to as leaves; calls row() (may be NULL) with the canonical bytes of each. */
+/* Adds the rows after < number <= to as leaves. */
 enum lt_err proof_rows_tree(struct sql_db *db, enum chain_stream s, uint64_t after, uint64_t to,
                             struct chain_tree *tree, struct proof_rows *ret, struct lt_error *err) LT_MUST_CHECK;
-/* The canonical bytes of rows in order: at most CHAIN_KEEP leaves from leaf number `skip` on, those behind `after`. */
+/* n leaves of the rows after < number <= to, from the `skip`th on; the canonical bytes of row wanted_seq are appended
+ * to ret_record. */
 enum lt_err proof_rows_block(struct sql_db *db, enum chain_stream s, uint64_t after, uint64_t to, uint64_t skip,
                              struct chain_hasher *h, struct chain_pair *leaves, size_t n, uint64_t wanted_seq,
                              struct lt_buf *ret_record, struct lt_error *err) LT_MUST_CHECK;
@@ -75,8 +75,11 @@ void proof_tree_fini(struct proof_tree_file *t);
 /* SHA-256 root over blocks of 256 bytes; their leaves are appended to `leaves` when it is not NULL. */
 bool proof_blocks(struct chain_hasher *h, struct lt_slice data, struct lt_buf *leaves, uint8_t ret_root[CHAIN_HASH]);
 
+int proof_by_name(const void *a, const void *b); /* order of struct chain_entry in a package, for qsort */
+
+/* Is that one of the published lines (each ends with LF, or CR LF)? begins: or the beginning of one. */
+bool proof_has_line(struct lt_slice lines, struct lt_slice line, bool begins);
 void proof_name(uint64_t n, int day, unsigned part, char ret[40]);
 /* first number each stream goes on with after these statements: the newest earlier one with records; 0 none. */
 void proof_last(const struct proof_day *days, size_t n, uint64_t ret[CHAIN_STREAMS]);
-extern const char *const proof_stream_letter; /* "JAVR" */
 #endif

@@ -3,48 +3,36 @@
 
 #include <assert.h>
 
-const char *const proof_stream_letter = "JAVR";
+#define NUMBERED(table, id, columns)                                                                                   \
+    .select = "SELECT " columns " FROM " table " WHERE " id " > ?1 AND " id " <= ?2 ORDER BY " id,                     \
+    .end = "SELECT coalesce((SELECT min(" id ") - 1 FROM " table " WHERE " id " > ?1 AND at_ms >= ?2),"                \
+           " (SELECT max(" id ") FROM " table "), 0)",                                                                 \
+    .index = "SELECT count(*), max(" id ") FROM " table " WHERE " id " > ?1 AND " id " <= ?2"
 
 /* what: i integer, t text, b blob; the first column is the number, `time` the index of at_ms. `hash`: index of the
  * chain column, -1 none. */
 static const struct stream {
-    const char *table, *select, *end, *index, *what;
+    const char *select, *end, *index, *what;
     int time, hash;
 } streams[CHAIN_STREAMS] = {
-    [CHAIN_AUDIT] = {.select = "SELECT seq, at_ms, user_id, user_name, address, action, kind, record_id, detail, hash"
-                               " FROM audit WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
-                     .end = "SELECT coalesce((SELECT min(seq) - 1 FROM audit WHERE seq > ?1 AND at_ms >= ?2),"
-                            " (SELECT max(seq) FROM audit), 0)",
-                     .index = "SELECT count(*), max(seq) FROM audit WHERE seq > ?1 AND seq <= ?2",
-                     .what = "iiittttitb",
-                     .time = 1,
-                     .hash = 9},
-    [CHAIN_VERDICT] = {.select = "SELECT id, alarm_key, rule, rule_version, at_ms, seq, outcome, inputs FROM verdict"
-                                 " WHERE id > ?1 AND id <= ?2 ORDER BY id",
-                       .end = "SELECT coalesce((SELECT min(id) - 1 FROM verdict WHERE id > ?1 AND at_ms >= ?2),"
-                              " (SELECT max(id) FROM verdict), 0)",
-                       .index = "SELECT count(*), max(id) FROM verdict WHERE id > ?1 AND id <= ?2",
-                       .what = "ittiiitt",
-                       .time = 4,
-                       .hash = -1},
-    [CHAIN_REMOVAL] = {.select = "SELECT seq, at_ms, what, name, first, count, chain, reason, author, hash"
-                                 " FROM proof_removal WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
-                       .end = "SELECT coalesce((SELECT min(seq) - 1 FROM proof_removal WHERE seq > ?1 AND at_ms >= ?2),"
-                              " (SELECT max(seq) FROM proof_removal), 0)",
-                       .index = "SELECT count(*), max(seq) FROM proof_removal WHERE seq > ?1 AND seq <= ?2",
-                       .what = "iittiitttb",
-                       .time = 1,
-                       .hash = 9},
+    [CHAIN_AUDIT] = {NUMBERED("audit", "seq",
+                              "seq, at_ms, user_id, user_name, address, action, kind, record_id, detail, hash"),
+                     .what = "iiittttitb", .time = 1, .hash = 9},
+    [CHAIN_VERDICT] = {NUMBERED("verdict", "id", "id, alarm_key, rule, rule_version, at_ms, seq, outcome, inputs"),
+                       .what = "ittiiitt", .time = 4, .hash = -1},
+    [CHAIN_REMOVAL] = {NUMBERED("proof_removal", "seq",
+                                "seq, at_ms, what, name, first, count, chain, reason, author, hash"),
+                       .what = "iittiitttb", .time = 1, .hash = 9},
 };
 
-static enum lt_err ranged(struct sql_db *db, const char *text, uint64_t a, int64_t b, struct sql_stmt **ret,
+static enum lt_err ranged(struct sql_db *db, const char *text, uint64_t a, uint64_t b, struct sql_stmt **ret,
                           struct lt_error *err)
 {
     enum lt_err e = sql_prepare(db, text, ret, err);
     if (e != LT_OK)
         return e;
     sql_bind_i64(*ret, 1, a > INT64_MAX ? INT64_MAX : (int64_t)a);
-    sql_bind_i64(*ret, 2, b);
+    sql_bind_i64(*ret, 2, b > INT64_MAX ? INT64_MAX : (int64_t)b);
     return LT_OK;
 }
 
@@ -54,7 +42,7 @@ enum lt_err proof_rows_end(struct sql_db *db, enum chain_stream s, uint64_t afte
     assert(s != CHAIN_JOURNAL);
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e = ranged(db, streams[s].end, after, end_ms, &st, err);
+    enum lt_err e = ranged(db, streams[s].end, after, end_ms > 0 ? (uint64_t)end_ms : 0, &st, err);
     if (e == LT_OK)
         e = sql_step(st, &row, err);
     if (e == LT_OK) {
@@ -70,7 +58,7 @@ static bool row_bytes(struct sql_stmt *st, enum chain_stream s, struct lt_buf *o
 {
     lt_buf_clear(out);
     lt_buf_addc(out, '\0');
-    chain_row_begin(out, proof_stream_letter[s]);
+    chain_row_begin(out, chain_stream_letter[s]);
     for (int i = 0; streams[s].what[i]; i++) {
         if (streams[s].what[i] == 'i')
             chain_row_i64(out, sql_col_i64(st, i));
@@ -92,7 +80,7 @@ enum lt_err proof_rows_tree(struct sql_db *db, enum chain_stream s, uint64_t aft
     struct lt_buf mem = LT_BUF_INIT(PROOF_ROW_MAX);
     bool row = false;
     *ret = (struct proof_rows){0};
-    enum lt_err e = ranged(db, streams[s].select, after, to > INT64_MAX ? INT64_MAX : (int64_t)to, &st, err);
+    enum lt_err e = ranged(db, streams[s].select, after, to, &st, err);
     while (e == LT_OK && (e = sql_step(st, &row, err)) == LT_OK && row) {
         struct chain_pair leaf;
         if (!row_bytes(st, s, &mem) || !chain_leaf_both(tree->h, (uint8_t *)mem.p, mem.n - 1, &leaf)) {
@@ -121,7 +109,7 @@ enum lt_err proof_rows_index(struct sql_db *db, enum chain_stream s, uint64_t af
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e = ranged(db, streams[s].index, after, seq > INT64_MAX ? INT64_MAX : (int64_t)seq, &st, err);
+    enum lt_err e = ranged(db, streams[s].index, after, seq, &st, err);
     if (e == LT_OK)
         e = sql_step(st, &row, err);
     if (e == LT_OK && (!row || sql_col_i64(st, 0) == 0 || (uint64_t)sql_col_i64(st, 1) != seq))
@@ -140,7 +128,7 @@ enum lt_err proof_rows_block(struct sql_db *db, enum chain_stream s, uint64_t af
     struct lt_buf mem = LT_BUF_INIT(PROOF_ROW_MAX);
     bool row = false;
     size_t got = 0;
-    enum lt_err e = ranged(db, streams[s].select, after, to > INT64_MAX ? INT64_MAX : (int64_t)to, &st, err);
+    enum lt_err e = ranged(db, streams[s].select, after, to, &st, err);
     while (e == LT_OK && got < n && (e = sql_step(st, &row, err)) == LT_OK && row) {
         if (skip) {
             skip--;

@@ -1,5 +1,6 @@
 /* Sums of a finished day file, for the bytes in it that carry no record. The file is read through SQLite's own handle:
  * closing a plain descriptor of a database drops the locks SQLite holds on it in the same process (POSIX). */
+#include "base/varint.h"
 #include "proof/proof_priv.h"
 
 #include <sqlite3.h>
@@ -46,20 +47,6 @@ static void sum_path(const char *dir, int day, char ret[PROOF_PATH])
     snprintf(ret, PROOF_PATH, "%.900s/proof/files/%08d.sum", dir, day);
 }
 
-static void put_le(char *p, uint64_t v, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++)
-        p[i] = (char)(uint8_t)(v >> (8 * i));
-}
-
-static uint64_t get_le(const char *p, unsigned n)
-{
-    uint64_t v = 0;
-    for (unsigned i = 0; i < n; i++)
-        v |= (uint64_t)(uint8_t)p[i] << (8 * i);
-    return v;
-}
-
 static bool sum_block(struct chain_hasher *h, struct raw *r, sqlite3_int64 at, char block[BLOCK], size_t *ret_n,
                       char entry[ENTRY])
 {
@@ -69,7 +56,7 @@ static bool sum_block(struct chain_hasher *h, struct raw *r, sqlite3_int64 at, c
     if (r->f->pMethods->xRead(r->f, block, (int)n, at) != SQLITE_OK || !chain_digest(h, CHAIN_SHA256, &s, 1, hash))
         return false;
     memcpy(entry, hash, CHAIN_HASH);
-    put_le(entry + CHAIN_HASH, chain_crc32(s), 4);
+    lt_le_put(entry + CHAIN_HASH, chain_crc32(s), 4);
     *ret_n = n;
     return true;
 }
@@ -83,7 +70,7 @@ enum lt_err proof_sum_write(const char *dir, int day, struct lt_error *err)
     if (e != LT_OK)
         return e;
     struct chain_hasher *h = chain_hasher_create();
-    put_le(head + 8, (uint64_t)r.size, 8);
+    lt_le_put(head + 8, (uint64_t)r.size, 8);
     lt_buf_add(&out, head, HEAD);
     size_t n = 0;
     bool ok = h;
@@ -135,7 +122,7 @@ static enum lt_err bad_block(struct chain_hasher *h, char *block, size_t n, cons
                              struct proof_sum_bad *ret, struct lt_error *err)
 {
     struct place p = {h, block, n, entry, ret};
-    chain_crc_places((struct lt_slice){block, n}, (uint32_t)get_le(entry + CHAIN_HASH, 4), try_place, &p);
+    chain_crc_places((struct lt_slice){block, n}, (uint32_t)lt_le_get(entry + CHAIN_HASH, 4), try_place, &p);
     return lt_failf(err, LT_E_CORRUPT, NULL, "byte %llu", (unsigned long long)ret->at);
 }
 
@@ -148,7 +135,7 @@ enum lt_err proof_sum_check(const char *dir, int day, struct proof_sum_bad *ret,
     sum_path(dir, day, path);
     enum lt_err e = proof_read(path, &sums, err);
     if (e == LT_OK && (sums.n < HEAD || (sums.n - HEAD) % ENTRY != 0 || memcmp(sums.p, "LTSUM1\0", 8) != 0))
-        e = lt_fail(err, LT_E_IO, NULL, path, "not a list of sums", NULL);
+        e = lt_fail(err, LT_E_BAD_INPUT, NULL, path, "not a list of sums", NULL);
     if (e == LT_OK)
         e = raw_open(dir, day, &r, err);
     if (e != LT_OK) {
@@ -156,9 +143,11 @@ enum lt_err proof_sum_check(const char *dir, int day, struct proof_sum_bad *ret,
         return e;
     }
     struct chain_hasher *h = chain_hasher_create();
-    uint64_t size = get_le(sums.p + 8, 8), blocks = (sums.n - HEAD) / ENTRY;
+    if (!h)
+        e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    uint64_t size = lt_le_get(sums.p + 8, 8), blocks = (sums.n - HEAD) / ENTRY;
     size_t n = 0;
-    for (uint64_t i = 0; h && e == LT_OK && i < blocks && (sqlite3_int64)(i * BLOCK) < r.size; i++) {
+    for (uint64_t i = 0; e == LT_OK && i < blocks && (sqlite3_int64)(i * BLOCK) < r.size; i++) {
         const char *want = sums.p + HEAD + i * ENTRY;
         ret->at = i * BLOCK;
         if (!sum_block(h, &r, (sqlite3_int64)(i * BLOCK), block, &n, entry))
