@@ -147,8 +147,8 @@ static void write_paper(struct paper *p, const struct proof_sources *s, const st
                                     .date = date,
                                     .footer = h->name};
     paper_begin(p, &head);
-    paper_text(p, g->text[LT_ZH].n ? g->text[LT_ZH].p : "");
-    paper_text(p, g->text[LT_EN].n ? g->text[LT_EN].p : "");
+    for (int lang = LT_ZH; lang <= LT_EN; lang++)
+        paper_text(p, g->text[lang].failed ? "" : g->text[lang].p);
     figures(p, g);
     facts(p, g, h);
     chart(p, s, g);

@@ -244,6 +244,20 @@ static void keys_are_made_once_and_kept_close(void **state)
     assert_int_equal(chmod(path, 0644), 0);
     assert_int_equal(proof_keys_open(dir, NULL, true, &a, &err), LT_E_CORRUPT);
     assert_int_equal(chmod(path, 0600), 0);
+    char aside[220];
+    snprintf(aside, sizeof aside, "%s.x", path);
+    run("mv", "-f", path, aside); /* one of the two is gone: not made anew, or the post had another name from then on */
+    assert_int_equal(proof_keys_open(dir, NULL, true, &a, &err), LT_E_CORRUPT);
+    assert_int_equal(access(path, F_OK), -1);
+    run("mv", "-f", aside, path);
+    char other[120], theirs[200];
+    snprintf(other, sizeof other, "%s/other", base);
+    snprintf(theirs, sizeof theirs, "%s/keys/sm2.pem", other);
+    assert_int_equal(mkdir(other, 0750), 0);
+    ok(proof_keys_open(other, NULL, true, &b, &err));
+    proof_keys_close(&b);
+    run("mv", "-f", theirs, path); /* nor is another one taken for it */
+    assert_int_equal(proof_keys_open(dir, NULL, true, &a, &err), LT_E_CORRUPT);
     assert_int_equal(truncate(path, 40), 0);
     assert_int_equal(proof_keys_open(dir, NULL, true, &a, &err), LT_E_CORRUPT); /* never made anew over a damaged one */
 }
@@ -374,7 +388,6 @@ static void rechain(const char *dir)
     int days[16];
     size_t n = journal_days(dir, days, 16);
     uint8_t prev[CHAIN_HASH] = {0};
-    struct chain_hasher *h = chain_hasher_create();
     for (size_t i = 0; i < n; i++) {
         char path[200];
         sqlite3 *db = NULL;
@@ -394,12 +407,8 @@ static void rechain(const char *dir)
         ok(journal_reader_open(dir, &r, &err));
         while (sqlite3_step(st) == SQLITE_ROW) {
             struct journal_batch *b = NULL;
-            uint8_t head[32];
             ok(journal_reader_next(r, (uint64_t)sqlite3_column_int64(st, 0), &b, &err));
-            const uint64_t f[4] = {b->first_seq, b->count, (uint64_t)b->at_ms, b->body.n};
-            memcpy(head, f, sizeof head); /* little endian machines only, like the test */
-            const struct lt_slice parts[3] = {{(char *)prev, 32}, {(char *)head, 32}, b->body};
-            assert_true(chain_digest(h, CHAIN_SHA256, parts, 3, prev));
+            assert_true(journal_hash(prev, b, prev));
             sqlite3_bind_blob(up, 1, prev, CHAIN_HASH, SQLITE_TRANSIENT);
             sqlite3_bind_int64(up, 2, (sqlite3_int64)b->first_seq);
             assert_int_equal(sqlite3_step(up), SQLITE_DONE);
@@ -412,7 +421,6 @@ static void rechain(const char *dir)
         sqlite3_finalize(up);
         sqlite3_close(db);
     }
-    chain_hasher_destroy(&h);
 }
 
 static void journal_altered(void **state)
@@ -579,6 +587,51 @@ static void keys_and_times_altered(void **state)
     free(days);
 }
 
+/* Signed by the post itself, so only the numbers tell that records were left out between two statements. */
+static void records_between_statements(void **state)
+{
+    struct proof_day *days = NULL;
+    size_t n = 0;
+    struct proof_keys *keys = NULL;
+    const char *dir = copy();
+    ok(proof_days(dir, &days, &n, &err));
+    ok(proof_keys_open(dir, NULL, false, &keys, &err));
+    struct chain_day d = days[2].d;
+    d.stream[CHAIN_JOURNAL].first++;
+    d.stream[CHAIN_JOURNAL].count--;
+    sign_again(dir, keys, &d, days[2].name);
+    struct proof_checked r;
+    const struct proof_check c = {.dir = dir, .no_journal = true, .no_state = true, .found = on_found};
+    got.n = 0;
+    ok(proof_check_data(&c, &r, &err));
+    assert_found("order");
+    d = days[2].d;
+    d.stream[CHAIN_AUDIT].first = days[1].d.stream[CHAIN_AUDIT].last; /* a row for the second time */
+    sign_again(dir, keys, &d, days[2].name);
+    got.n = 0;
+    ok(proof_check_data(&c, &r, &err));
+    assert_found("order");
+    proof_keys_close(&keys);
+    free(days);
+}
+
+static void what_checks_is_gone_or_damaged(void **state)
+{
+    const char *dir = copy();
+    char path[200];
+    sql(dir, "state.db", "DROP TABLE proof_removal"); /* and with it, once, went the check of the audit trail */
+    sql(dir, "state.db", "UPDATE audit SET detail='{\"a\":1}' WHERE seq=(SELECT max(seq) FROM audit)");
+    check(dir, LT_LIT(""), NULL);
+    assert_found("removal_hash");
+    assert_found("audit_hash");
+    dir = copy();
+    snprintf(path, sizeof path, "%s/proof/files/20261121.sum", dir);
+    assert_int_equal(truncate(path, 100), 0);
+    check(dir, LT_LIT(""), NULL);
+    assert_found("sum");
+    assert_int_equal(got.n, 1); /* and everything else was looked at all the same */
+}
+
 /* Random bits of the day files: found and placed to the byte, also where no record lies. */
 static void bits_of_day_files(void **state)
 {
@@ -696,9 +749,75 @@ static void sealing_leaves_all_or_nothing(void **state)
     sql_close(&db);
 }
 
+/* A post that was killed between opening and renaming leaves a read-only part of a file; its user must get over it. */
+static void a_part_left_behind_is_no_obstacle(void **state)
+{
+    char at[120], path[200], part[220];
+    struct stat st;
+    snprintf(at, sizeof at, "%s/left", base);
+    snprintf(path, sizeof path, "%s/x.zip", at);
+    snprintf(part, sizeof part, "%s.part", path);
+    assert_int_equal(mkdir(at, 0777), 0);
+    const bool root = geteuid() == 0; /* root may write into anything: be somebody else */
+    if (root) {
+        assert_int_equal(chmod(base, 0755), 0);
+        assert_int_equal(chown(at, 65534, 65534), 0);
+        assert_int_equal(seteuid(65534), 0);
+    }
+    int fd = open(part, O_WRONLY | O_CREAT, 0440);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "half of it", 10), 10);
+    close(fd);
+    const enum lt_err e = proof_write(path, 0440, LT_LIT("whole"), &err);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    ok(e);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size == 5 && (st.st_mode & 0777) == 0440);
+    assert_int_equal(access(part, F_OK), -1);
+}
+
+/* Retention must not stop at packages that are held: 510 of them, then one that is not. */
+static void held_packages_do_not_keep_the_others(void **state)
+{
+    const char *dir = copy();
+    struct sql_db *db = state_of(dir);
+    const struct auth_ctx who = auth_system("tester");
+    const struct record_ctx x = {.db = db, .who = &who, .now_ms = start_ms(), .tz_min = TZ};
+    int64_t id = 0, device = 0, left = 0;
+    unsigned n = 0;
+    const struct record_set mn[] = {RECORD_SET_Z("mn", "HELD0001"), RECORD_SET_Z("name", "held")};
+    ok(record_insert(&x, record_kind_find(LT_LIT("device")), mn, 2, &device, &err));
+    ok(sql_begin(db, &err));
+    for (int i = 0; i <= 510; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "20261120-A%06d-0", i);
+        const struct record_set set[] = {RECORD_SET_Z("name", name),
+                                         RECORD_SET_Z("type", "alarm"),
+                                         i < 510 ? RECORD_SET_I("device", device) : RECORD_SET_NULL("device"),
+                                         RECORD_SET_I("sealed_at_ms", start_ms()),
+                                         RECORD_SET_I("alarm_at_ms", start_ms()),
+                                         RECORD_SET_Z("sha256", "00"),
+                                         RECORD_SET_Z("sm3", "00"),
+                                         RECORD_SET_Z("path", "2026/11/none.zip")};
+        ok(record_insert(&x, record_kind_find(LT_LIT("evidence")), set, sizeof set / sizeof set[0], &id, &err));
+    }
+    ok(sql_end(db, LT_OK, &err));
+    const struct record_set hold[] = {RECORD_SET_Z("object_kind", "device"), RECORD_SET_I("object_id", device),
+                                      RECORD_SET_Z("reason", "court")};
+    ok(record_insert(&x, record_kind_find(LT_LIT("legal_hold")), hold, 3, &id, &err));
+    ok(proof_expire_evidence(db, dir, TZ, start_ms() + 1, start_ms() + LT_DAY_MS, &n, &err));
+    assert_int_equal(n, 1);
+    ok(sql_get_i64(db, "SELECT count(*) FROM evidence WHERE state = 'sealed'", NULL, &left, &err));
+    assert_int_equal(left, 510);
+    sql_close(&db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_part_left_behind_is_no_obstacle),
+        cmocka_unit_test(held_packages_do_not_keep_the_others),
         cmocka_unit_test(keys_are_made_once_and_kept_close),
         cmocka_unit_test(a_whole_post_is_whole),
         cmocka_unit_test(one_record_is_proved),
@@ -706,6 +825,8 @@ int main(void)
         cmocka_unit_test(journal_altered),
         cmocka_unit_test(statements_altered),
         cmocka_unit_test(keys_and_times_altered),
+        cmocka_unit_test(records_between_statements),
+        cmocka_unit_test(what_checks_is_gone_or_damaged),
         cmocka_unit_test(bits_of_day_files),
         cmocka_unit_test(removal_is_recorded_and_holds_keep),
         cmocka_unit_test(sealing_leaves_all_or_nothing),

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/varint.h"
 #include "proof/proof_gather.h"
 #include "record/audit.h"
 
@@ -114,13 +115,11 @@ static enum lt_err make_dirs(const char *dir, int64_t at_ms, int tz_min, char re
     char path[PROOF_PATH];
     struct lt_civil c = lt_civil_of(at_ms, tz_min);
     snprintf(ret, 32, "%04d/%02d", c.year, c.month);
-    const char *const tails[] = {"", "/%04d", "/%04d/%02d"};
+    static const int parts[] = {0, 4, 7}; /* letters of YYYY/MM */
     enum lt_err e = LT_OK;
     for (int i = 0; e == LT_OK && i < 3; i++) {
-        int n = snprintf(path, sizeof path, "%.900s/evidence", dir);
-        if (i > 0)
-            snprintf(path + n, sizeof path - (size_t)n, "/%.*s", i == 1 ? 4 : 7, ret);
-        e = tails[i] ? proof_mkdir(path, 0750, err) : LT_OK;
+        snprintf(path, sizeof path, "%.900s/evidence/%.*s", dir, parts[i], ret);
+        e = proof_mkdir(path, 0750, err);
     }
     return e;
 }
@@ -149,9 +148,11 @@ enum lt_err proof_file(struct sql_db *db, const char *dir, int64_t evidence, int
         return e != LT_OK ? e : proof_read(path, out, err);
     *ret_fd = open(path, O_RDONLY | O_CLOEXEC);
     bool there = *ret_fd >= 0 && fstat(*ret_fd, &st_buf) == 0;
-    if (there && !S_ISREG(st_buf.st_mode))
-        errno = ENOENT; /* a directory has a size, too, but nothing to send */
-    if (!there || !S_ISREG(st_buf.st_mode)) {
+    if (there && !S_ISREG(st_buf.st_mode)) { /* a directory has a size, too, but nothing to send */
+        errno = ENOENT;
+        there = false;
+    }
+    if (!there) {
         e = lt_fail(err, errno == ENOENT ? LT_E_NOT_FOUND : LT_E_IO, NULL, "evidence", strerror(errno), NULL);
         if (*ret_fd >= 0)
             close(*ret_fd);
@@ -177,14 +178,6 @@ static bool read_at(int fd, uint64_t at, char *to, size_t n)
     return true;
 }
 
-static uint32_t le(const char *p, int n)
-{
-    uint32_t v = 0;
-    while (n-- > 0)
-        v = v << 8 | (unsigned char)p[n];
-    return v;
-}
-
 /* Along the local headers, as they are drawn in FORMATS-proof.md. */
 static enum lt_err find_entry(int fd, uint64_t size, const char *name, struct lt_buf *out, struct lt_error *err)
 {
@@ -195,7 +188,7 @@ static enum lt_err find_entry(int fd, uint64_t size, const char *name, struct lt
             break;
         if (memcmp(head, "PK\3\4", 4) != 0)
             return lt_fail(err, LT_E_NOT_FOUND, NULL, "entry", name, NULL); /* the directory begins */
-        uint32_t n = le(head + 22, 4), name_n = le(head + 26, 2), extra = le(head + 28, 2);
+        uint64_t n = lt_le_get(head + 22, 4), name_n = lt_le_get(head + 26, 2), extra = lt_le_get(head + 28, 2);
         uint64_t data = at + sizeof head + name_n + extra;
         if (name_n > sizeof z || data > size || n > size - data || !read_at(fd, at + sizeof head, z, name_n))
             break;
@@ -395,6 +388,15 @@ static bool adopt(const char *path, const struct proof_sources *s, const struct 
     return ok;
 }
 
+static void leave_out(struct proof_head *h, const char *what, const char *why, uint64_t n)
+{
+    if (!n)
+        return;
+    h->left_out[h->n_left_out].what = what;
+    h->left_out[h->n_left_out].why = why;
+    h->left_out[h->n_left_out++].n = n;
+}
+
 static enum lt_err build(const struct proof_sources *s, struct gathered *g, const struct ties *t, struct sealed *f,
                          int64_t now_ms, struct lt_buf *out, struct lt_error *err)
 {
@@ -412,22 +414,11 @@ static enum lt_err build(const struct proof_sources *s, struct gathered *g, cons
     put_statement(t, p);
     lt_buf_addf(proof_pack_entry(p, "custody.jsonl"), "{\"at_ms\":%lld,\"user\":\"proof\",\"action\":\"sealed\"}\n",
                 (long long)now_ms);
-    if (g->dropped) {
-        h.left_out[h.n_left_out].what = "frames";
-        h.left_out[h.n_left_out].why = "older than those kept; size limit";
-        h.left_out[h.n_left_out++].n = g->dropped;
-    }
-    if (g->unsearched) {
-        h.left_out[h.n_left_out].what = "journal records not searched";
-        h.left_out[h.n_left_out].why = "time limit; they are in the journal";
-        h.left_out[h.n_left_out++].n = g->unsearched;
-    }
+    leave_out(&h, "frames", "older than those kept; size limit", g->dropped);
+    leave_out(&h, "journal records not searched", "time limit; they are in the journal", g->unsearched);
+    leave_out(&h, "journal records not searched", "the journal cannot be read there", g->unreadable);
     struct lt_error why;
-    if (gather_put_cover(s, g, &h, p, &why) != LT_OK) {
-        h.left_out[h.n_left_out].what = "cover";
-        h.left_out[h.n_left_out].why = "could not be drawn";
-        h.left_out[h.n_left_out++].n = 1;
-    }
+    leave_out(&h, "cover", "could not be drawn", gather_put_cover(s, g, &h, p, &why) != LT_OK);
     enum lt_err e = proof_pack_seal(p, &h, s->keys, out, &hash, err);
     if (e == LT_OK)
         hashes_of(f, &hash, out->n);
@@ -605,8 +596,7 @@ static const struct {
 struct parent {
     int64_t alarm;
     char name[65], sha256[65], sm3[65];
-    int64_t n; /* follow-ups of the alarm's package so far */
-    int64_t root;
+    int64_t n; /* packages of the alarm so far */
 };
 
 static enum lt_err load_parent(struct sql_db *db, int64_t id, struct parent *ret, struct lt_error *err)
@@ -687,11 +677,7 @@ static enum lt_err build_follow_up(const struct proof_sources *s, const struct r
         custody_rows(s->db, f->parent, s->tz_min, false, NULL, proof_pack_entry(p, "custody.jsonl"));
         put_statement(&t, p);
         struct lt_error why;
-        if (gather_put_cover(s, g, &h, p, &why) != LT_OK) {
-            h.left_out[0].what = "cover";
-            h.left_out[0].why = "could not be drawn";
-            h.left_out[0].n = h.n_left_out = 1;
-        }
+        leave_out(&h, "cover", "could not be drawn", gather_put_cover(s, g, &h, p, &why) != LT_OK);
         e = proof_pack_seal(p, &h, s->keys, out, &hash, err);
     }
     if (e == LT_OK)

@@ -9,9 +9,9 @@
 
 enum lt_err proof_mkdir(const char *path, unsigned mode, struct lt_error *err)
 {
-    if (mkdir(path, (mode_t)mode) == 0 || errno == EEXIST)
-        return LT_OK;
-    return lt_fail(err, LT_E_IO, NULL, path, strerror(errno), NULL);
+    if (mkdir(path, (mode_t)mode) == 0)
+        return proof_sync_parent(path, err); /* or a file in it is durable in a directory that is not */
+    return errno == EEXIST ? LT_OK : lt_fail(err, LT_E_IO, NULL, path, strerror(errno), NULL);
 }
 
 enum lt_err proof_read(const char *path, struct lt_buf *out, struct lt_error *err)
@@ -67,7 +67,8 @@ enum lt_err proof_write_unsynced(const char *path, unsigned mode, struct lt_slic
 {
     char part[PROOF_PATH];
     snprintf(part, sizeof part, "%.1000s.part", path);
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
+    unlink(part); /* of a post that was killed: perhaps read-only, which its owner could not open for writing */
+    int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
     bool ok = fd >= 0;
     for (size_t at = 0; ok && at < bytes.n;) {
         ssize_t n = write(fd, bytes.p + at, bytes.n - at);

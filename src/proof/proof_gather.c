@@ -113,7 +113,7 @@ static void keep(struct gathered *g, const struct journal_record *r)
     static _Thread_local uint8_t mem[CHAIN_RECORD_MAX];
     if (!g->frame)
         g->frame = malloc(GATHER_FRAMES_MAX * sizeof *g->frame);
-    if (!g->frame || g->n_frame == GATHER_FRAMES_MAX) {
+    if (!g->frame || g->n_newer == GATHER_FRAMES_MAX) {
         g->dropped++;
         return;
     }
@@ -126,13 +126,24 @@ static void keep(struct gathered *g, const struct journal_record *r)
         g->dropped++;
         return;
     }
-    g->frame[g->n_frame++] = (struct gathered_frame){r->seq, (uint32_t)at, (uint32_t)n};
+    struct gathered_frame *to = &g->frame[g->n_frame];
+    if (g->n_frame == GATHER_FRAMES_MAX) { /* records of a window ascend: the oldest of them gives way */
+        to = &g->frame[g->n_newer + g->turn++ % (GATHER_FRAMES_MAX - g->n_newer)];
+        g->dropped++;
+    } else {
+        g->n_frame++;
+    }
+    *to = (struct gathered_frame){r->seq, (uint32_t)at, (uint32_t)n};
 }
 
 static enum lt_err window(struct journal_reader *j, uint64_t lo, uint64_t hi, struct gathered *const *g, size_t n,
                           struct lt_error *err)
 {
     uint64_t at = lo;
+    for (size_t i = 0; i < n; i++) {
+        g[i]->n_newer = g[i]->n_frame;
+        g[i]->turn = 0;
+    }
     while (at < hi) {
         struct journal_batch *b = NULL;
         enum lt_err e = journal_reader_next(j, at, &b, err);
@@ -172,19 +183,30 @@ enum lt_err gather_frames(const struct proof_sources *s, struct gathered *const 
     if (e == LT_OK && (e = journal_reader_seek_time(j, from, &first, err)) == LT_E_NOT_FOUND) {
         first = last + 1;
         e = LT_OK;
+    } else if (e == LT_E_CORRUPT) { /* the records at that time are what is damaged: as far back as they can be read */
+        e = LT_OK;
     }
     uint64_t hi = last + 1;
     /* what waited longer than a minute (the post was off) is in no hurry any more: rather whole than at once */
-    bool late = n && s->late;
-    while (e == LT_OK && hi > first && lt_mono_ms() - begun < (late ? 20 : 1) * GATHER_SCAN_MS) {
-        uint64_t lo = hi - first > WINDOW ? hi - WINDOW : first;
+    bool late = n && s->late, damaged = false;
+    uint64_t step = WINDOW;
+    while (e == LT_OK && !damaged && hi > first && lt_mono_ms() - begun < (late ? 20 : 1) * GATHER_SCAN_MS) {
+        uint64_t lo = hi - first > step ? hi - step : first;
         e = window(j, lo, hi, g, n, err);
-        hi = lo;
+        if (e == LT_E_CORRUPT) { /* what is newer than the damage; a package without the rest is better than none */
+            e = LT_OK;
+            damaged = hi - lo == 1;
+            step = (hi - lo) / 2;
+            for (size_t i = 0; i < n; i++)
+                g[i]->n_frame = g[i]->n_newer;
+        } else {
+            hi = lo;
+        }
     }
     if (j)
         journal_reader_close(&j);
     for (size_t i = 0; i < n; i++) {
-        g[i]->unsearched = hi > first ? hi - first : 0;
+        *(damaged ? &g[i]->unreadable : &g[i]->unsearched) = hi > first ? hi - first : 0;
         if (g[i]->n_frame)
             qsort(g[i]->frame, g[i]->n_frame, sizeof *g[i]->frame, by_seq);
     }

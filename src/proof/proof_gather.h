@@ -24,14 +24,15 @@ struct gathered {
     struct lt_buf params, text[2]; /* sentence by enum lt_lang */
     int64_t from_ms, to_ms;        /* of the frames */
     struct gathered_frame *frame;
-    size_t n_frame;
+    size_t n_frame, n_newer, turn; /* n_newer: of windows before this one; turn: place of the oldest of this one */
     struct lt_buf mem;
-    uint64_t dropped, unsearched;
+    uint64_t dropped, unsearched, unreadable;
 };
 /* Alarm, names, sentence. LT_E_NOT_FOUND. */
 enum lt_err gather_alarm(const struct proof_sources *s, int64_t id, int64_t now_ms, struct gathered *ret,
                          struct lt_error *err) LT_MUST_CHECK;
-/* One pass for all of them, newest records first, until GATHER_SCAN_MS are over. */
+/* One pass for all of them, newest records first, until GATHER_SCAN_MS are over or the journal cannot be read: what
+ * lies beyond is counted. */
 enum lt_err gather_frames(const struct proof_sources *s, struct gathered *const *g, size_t n,
                           struct lt_error *err) LT_MUST_CHECK;
 void gather_fini(struct gathered *g);

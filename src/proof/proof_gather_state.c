@@ -330,8 +330,9 @@ void gather_put_state(const struct proof_sources *s, const struct gathered *g, i
     int day = lt_day_number(g->first_at_ms, s->tz_min);
     if (s->engine && g->mn[0] && engine_ledger(s->engine, day, lt_slice_of(g->mn), ledger_row, ledger, NULL) != LT_OK)
         lt_buf_clear(ledger);
-    lt_buf_adds(ledger, ledger->n ? "" : "{}");
-    if (ledger->p[ledger->n - 1] != '\n')
+    if (ledger->n == 0)
+        lt_buf_adds(ledger, "{}");
+    if (ledger->n && ledger->p[ledger->n - 1] != '\n')
         lt_buf_addc(ledger, '\n');
 }
 
@@ -493,7 +494,7 @@ void gather_put_audit(const struct proof_sources *s, const struct gathered *g, s
     struct sql_stmt *st = NULL;
     bool row = false;
     if (sql_prepare(s->db,
-                    "SELECT seq, at_ms, user_name, '', action, kind, record_id, detail FROM (SELECT * FROM audit"
+                    "SELECT seq, at_ms, user_name, action, kind, record_id, detail FROM (SELECT * FROM audit"
                     " WHERE (kind = 'alarm' AND record_id = ?1) OR (kind = 'device' AND record_id = ?2) OR (kind ="
                     " 'outlet' AND record_id = ?3) OR (kind = 'rule' AND record_id = (SELECT id FROM rule WHERE code ="
                     " ?4 AND deleted = 0)) ORDER BY seq DESC LIMIT ?5) ORDER BY seq",
@@ -511,10 +512,10 @@ void gather_put_audit(const struct proof_sources *s, const struct gathered *g, s
         jsonw_ki64(&w, "seq", sql_col_i64(st, 0));
         jsonw_ktime(&w, "at", sql_col_i64(st, 1), s->tz_min);
         jsonw_kslice(&w, "user", sql_col_text(st, 2));
-        jsonw_kslice(&w, "action", sql_col_text(st, 4));
-        jsonw_kslice(&w, "kind", sql_col_text(st, 5));
-        jsonw_ki64(&w, "record_id", sql_col_i64(st, 6));
-        jsonw_kslice(&w, "detail", sql_col_text(st, 7));
+        jsonw_kslice(&w, "action", sql_col_text(st, 3));
+        jsonw_kslice(&w, "kind", sql_col_text(st, 4));
+        jsonw_ki64(&w, "record_id", sql_col_i64(st, 5));
+        jsonw_kslice(&w, "detail", sql_col_text(st, 6));
         jsonw_object_end(&w);
         lt_buf_addc(out, '\n');
     }

@@ -73,14 +73,14 @@ static enum lt_err find_statement(struct asked *a, struct lt_error *err)
     return a->db ? proof_rows_index(a->db, a->stream, a->after, a->seq, &a->index, err) : missing(a, err);
 }
 
-static void write_algo(const struct asked *a, const struct proof_tree_file *t, enum chain_algo al, struct jsonw *w)
+static bool write_algo(const struct asked *a, const struct proof_tree_file *t, enum chain_algo al, struct jsonw *w)
 {
     uint8_t path[CHAIN_PATH_MAX][CHAIN_HASH];
     size_t n = 0;
     char hex[2 * CHAIN_HASH + 1];
     const struct chain_range *r = &a->day.d.stream[a->stream];
     if (!chain_path(a->h, al, a->leaf, a->n, t->section[a->stream].node, r->count, a->index, path, &n))
-        n = 0;
+        return false;
     jsonw_key(w, al == CHAIN_SHA256 ? "sha256" : "sm3");
     jsonw_object(w);
     lt_text_hex(a->leaf[a->index % CHAIN_KEEP].h[al], CHAIN_HASH, hex);
@@ -95,6 +95,7 @@ static void write_algo(const struct asked *a, const struct proof_tree_file *t, e
     lt_text_hex(r->root.h[al], CHAIN_HASH, hex);
     jsonw_kstr(w, "root", hex);
     jsonw_object_end(w);
+    return true;
 }
 
 static enum lt_err write_proof(struct asked *a, const struct proof_tree_file *t, struct jsonw *w, struct lt_error *err)
@@ -113,8 +114,8 @@ static enum lt_err write_proof(struct asked *a, const struct proof_tree_file *t,
         jsonw_ku64(w, "index", a->index);
         jsonw_ku64(w, "count", a->day.d.stream[a->stream].count);
         jsonw_kstr(w, "record", hex);
-        write_algo(a, t, CHAIN_SHA256, w);
-        write_algo(a, t, CHAIN_SM3, w);
+        if (a->record.failed || !write_algo(a, t, CHAIN_SHA256, w) || !write_algo(a, t, CHAIN_SM3, w))
+            e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
         jsonw_kslice(w, "statement", lt_buf_slice(&text));
         jsonw_object_end(w);
     }

@@ -66,18 +66,24 @@ static enum lt_err make_key(const char *path, enum chain_key_type t, struct chai
     return e;
 }
 
+/* A key that is gone is not made anew once both were there: nobody who knows the old one would believe the new one. */
 static enum lt_err files_open(const char *dir, bool make, void **ret, struct lt_error *err)
 {
     char path[PROOF_PATH];
     struct files *f = calloc(1, sizeof *f);
     if (!f)
         return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    snprintf(path, sizeof path, "%.900s/keys/public.txt", dir);
+    const bool were_there = access(path, F_OK) == 0;
     snprintf(path, sizeof path, "%.900s/keys", dir);
     enum lt_err e = make ? proof_mkdir(path, 0700, err) : LT_OK;
     for (int t = 0; e == LT_OK && t < CHAIN_KEY_TYPES; t++) {
         snprintf(path, sizeof path, "%.900s/keys/%s.pem", dir, chain_key_name[t]);
         e = read_key(path, (enum chain_key_type)t, &f->key[t], err);
-        if (e == LT_E_NOT_FOUND && make)
+        if (e == LT_E_NOT_FOUND && were_there)
+            e = lt_fail(err, LT_E_CORRUPT, NULL, path, "is gone (public.txt names it): copy it back from the backup",
+                        NULL);
+        else if (e == LT_E_NOT_FOUND && make)
             e = make_key(path, (enum chain_key_type)t, &f->key[t], err);
     }
     if (e == LT_OK)
@@ -159,9 +165,11 @@ static enum lt_err write_public(const struct proof_keys *k, const char *dir, str
     snprintf(path, sizeof path, "%.900s/keys", dir);
     enum lt_err e = proof_mkdir(path, 0700, err);
     snprintf(path, sizeof path, "%.900s/keys/public.txt", dir);
-    if (e == LT_OK && (proof_public_read(path, &was, NULL) != LT_OK || strcmp(was.id, k->pub.id) != 0)) {
+    if (e == LT_OK && proof_public_read(path, &was, NULL) != LT_OK) {
         proof_public_text(&k->pub, &text);
         e = proof_write(path, 0644, lt_buf_slice(&text), err);
+    } else if (e == LT_OK && strcmp(was.id, k->pub.id) != 0) {
+        e = lt_fail(err, LT_E_CORRUPT, NULL, path, "names other keys than those beside it", NULL);
     }
     lt_buf_fini(&text);
     return e;

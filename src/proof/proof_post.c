@@ -65,11 +65,13 @@ static bool stopping(struct proof *p)
     return s;
 }
 
-static void rest(struct proof *p, int64_t ms)
+/* for_check: a check that is due ends it. (The packer must not ask: it would turn round and round while the sealer, who
+ * runs checks, is busy with a day.) */
+static void rest(struct proof *p, int64_t ms, bool for_check)
 {
     const int64_t until_ms = lt_mono_ms() + ms;
     pthread_mutex_lock(&p->lock);
-    if (!p->stop && !p->check_due)
+    if (!p->stop && !(for_check && p->check_due))
         lt_cond_wait_until(&p->wake, &p->lock, until_ms);
     pthread_mutex_unlock(&p->lock);
 }
@@ -145,7 +147,7 @@ static void *evidence_thread(void *arg)
             fails = 0;
         }
         if (n < PROOF_BATCH)
-            rest(p, e == LT_OK ? LOOK_MS : RETRY_MS);
+            rest(p, e == LT_OK ? LOOK_MS : RETRY_MS, false);
     }
     sql_close(&db);
     return NULL;
@@ -156,6 +158,27 @@ static void *evidence_thread(void *arg)
 static bool go_on(void *user, uint64_t records)
 {
     return !stopping(user);
+}
+
+/* One at a time writes in DIR/proof: the sealer or a worker of the API. */
+static enum lt_err seal_begin(struct proof *p, struct lt_error *err)
+{
+    const int64_t until_ms = lt_mono_ms() + PROOF_WAIT_S * INT64_C(1000);
+    pthread_mutex_lock(&p->lock);
+    while (p->is_sealing && lt_cond_wait_until(&p->seal_free, &p->lock, until_ms)) {
+    }
+    const bool busy = p->is_sealing; /* who asks stands in a queue of workers with others behind */
+    p->is_sealing = true;
+    pthread_mutex_unlock(&p->lock);
+    return busy ? lt_fail(err, LT_E_BUSY, NULL, "seal", NULL, NULL) : LT_OK;
+}
+
+static void seal_end(struct proof *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->is_sealing = false;
+    pthread_cond_broadcast(&p->seal_free);
+    pthread_mutex_unlock(&p->lock);
 }
 
 static enum lt_err seal(struct proof *p, struct sql_db *db, int64_t now_ms, bool part_now, struct chain_day *ret,
@@ -172,20 +195,11 @@ static enum lt_err seal(struct proof *p, struct sql_db *db, int64_t now_ms, bool
                                    .engine_seq = st.committed_seq,
                                    .go_on = go_on,
                                    .user = p};
-    const int64_t until_ms = lt_mono_ms() + PROOF_WAIT_S * INT64_C(1000);
-    pthread_mutex_lock(&p->lock);
-    while (p->is_sealing && lt_cond_wait_until(&p->seal_free, &p->lock, until_ms)) {
+    enum lt_err e = seal_begin(p, err);
+    if (e == LT_OK) {
+        e = proof_seal(&s, now_ms, part_now, ret, err);
+        seal_end(p);
     }
-    const bool busy = p->is_sealing; /* who asks stands in a queue of workers with others behind */
-    p->is_sealing = true;
-    pthread_mutex_unlock(&p->lock);
-    if (busy)
-        return lt_fail(err, LT_E_BUSY, NULL, "seal", NULL, NULL);
-    enum lt_err e = proof_seal(&s, now_ms, part_now, ret, err);
-    pthread_mutex_lock(&p->lock);
-    p->is_sealing = false;
-    pthread_cond_broadcast(&p->seal_free);
-    pthread_mutex_unlock(&p->lock);
     return e;
 }
 
@@ -303,14 +317,17 @@ static void *days_thread(void *arg)
     struct lt_error err;
     /* Receiving comes first: this thread gives way (Linux: niceness is per thread). */
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
-    if (proof_complete(p->dir, &err) != LT_OK)
-        note_fault(p, "complete sealed days", &err);
+    if (seal_begin(p, &err) == LT_OK) {
+        if (proof_complete(p->dir, &err) != LT_OK)
+            note_fault(p, "complete sealed days", &err);
+        seal_end(p);
+    }
     while (!stopping(p)) {
         if (db || open_db(p, &db, &err) == LT_OK)
             seal_due(p, db);
         stamp_due(p, &stamp_ms);
         run_check(p);
-        rest(p, DAY_LOOK_MS);
+        rest(p, DAY_LOOK_MS, true);
     }
     sql_close(&db);
     return NULL;
@@ -436,14 +453,21 @@ static int64_t number(struct sql_db *db, const char *text)
     return sql_get_i64(db, text, NULL, &v, NULL) == LT_OK ? v : 0;
 }
 
+static size_t unsealed_days(const char *dir, const struct chain_day *last)
+{
+    int *days = malloc(JOURNAL_DAYS_MAX * sizeof *days);
+    size_t n = days ? journal_days(dir, days, JOURNAL_DAYS_MAX) : 0, unsealed = 0;
+    for (size_t i = 0; i < n; i++)
+        unsealed += !last || days[i] > last->day || (days[i] == last->day && !last->final);
+    free(days);
+    return unsealed;
+}
+
 void proof_state_write(struct proof *p, struct sql_db *db, int tz_min, struct jsonw *w)
 {
     struct proof_day last;
-    int days[64];
     bool known = proof_day_last(p->dir, &last, NULL) == LT_OK;
-    size_t n = journal_days(p->dir, days, 64), unsealed = 0;
-    for (size_t i = 0; i < n && i < 64; i++)
-        unsealed += !known || days[i] > last.d.day || (days[i] == last.d.day && !last.d.final);
+    size_t unsealed = unsealed_days(p->dir, known ? &last.d : NULL);
     jsonw_object(w);
     jsonw_kstr(w, "key", proof_keys_public(p->keys)->id);
     if (known)

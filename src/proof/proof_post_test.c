@@ -3,6 +3,7 @@
 #include "alarm/alarm.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/varint.h"
 #include "journal/journal.h"
 #include "proof/proof.h"
 
@@ -238,6 +239,115 @@ static void alarms_follow_ups_seals_and_checks_together(void **ctx)
     sql_close(&db);
 }
 
+/* ---- packages without the threads ---- */
+
+static struct proof_verdict sealed_alone(struct sql_db *db, struct lt_buf *file)
+{
+    struct proof_keys *keys = NULL;
+    struct proof_verdict v;
+    struct lt_error err;
+    unsigned n = 0;
+    ok(proof_keys_open(dir, NULL, true, &keys, &err), &err);
+    const struct proof_sources s = {.dir = dir, .tz_min = TZ, .db = db, .keys = keys};
+    const struct proof_verify how = {.key = proof_keys_public(keys)};
+    int64_t before = number(db, "SELECT count(*) FROM evidence");
+    /* as if two minutes later: then the search is not cut off after a second, which a slow machine would notice */
+    ok(proof_seal_alarms(&s, lt_wall_ms() + 2 * LT_MIN_MS, &n, &err), &err);
+    assert_int_equal(n, 1);
+    assert_int_equal(number(db, "SELECT count(*) FROM evidence"), before + 1);
+    ok(proof_file(db, dir, number(db, "SELECT max(id) FROM evidence"), NULL, NULL, file, &err), &err);
+    ok(proof_pack_verify(lt_buf_slice(file), &how, &v, &err), &err);
+    assert_true(v.ok);
+    proof_keys_close(&keys);
+    return v;
+}
+
+static uint64_t left_out(const json_t *manifest, const char *why)
+{
+    size_t i;
+    json_t *o;
+    json_array_foreach(json_object_get(manifest, "left_out"), i,
+                       o) if (strstr(json_string_value(json_object_get(o, "why")),
+                                     why)) return (uint64_t)json_integer_value(json_object_get(o, "n"));
+    return 0;
+}
+
+static uint64_t last_frame(struct lt_slice file, uint64_t *ret_first)
+{
+    struct lt_slice f;
+    struct chain_record r = {0};
+    assert_true(proof_pack_find(file, "frames.bin", &f));
+    *ret_first = 0;
+    for (size_t at = 0; at < f.n;) {
+        const size_t n = (size_t)lt_le_get(f.p + at, 4);
+        assert_true(chain_record_read((struct lt_slice){f.p + at + 4, n}, &r));
+        *ret_first = *ret_first ? *ret_first : r.seq;
+        at += 4 + n;
+    }
+    return r.seq;
+}
+
+/* A device that sends every second has more frames in its hours than are looked through: the newest must be among those
+ * kept, they are what the alarm is about. */
+static void the_newest_frames_are_kept(void **ctx)
+{
+    struct sql_db *db = state();
+    struct lt_buf file = LT_BUF_INIT(CHAIN_ZIP_MAX);
+    struct lt_error err;
+    struct journal *j = NULL;
+    uint64_t first = 0;
+    int64_t now = lt_wall_ms();
+    ok(journal_open(dir, TZ, &j, &err), &err);
+    for (int i = 0; i < 2600; i++) {
+        const struct journal_record r = {.at_ms = now - 2600000 + i * 1000,
+                                         .conn = 1,
+                                         .kind = JOURNAL_FRAME,
+                                         .mn = LT_LIT("POST00000000000000000001"),
+                                         .bytes = LT_LIT("##0009CN=2011&&ABCD")};
+        assert_int_not_equal(journal_add(j, &r), 0);
+        if (i % 100 == 99)
+            ok(journal_commit(j, now - 2600000 + i * 1000, &err), &err);
+    }
+    const uint64_t last = journal_last_seq(j);
+    journal_close(&j);
+    raise_one(db, 1, 1000);
+    struct proof_verdict v = sealed_alone(db, &file);
+    assert_int_equal(last_frame(lt_buf_slice(&file), &first), last);
+    assert_true(left_out(v.manifest, "older than those kept") > 0);
+    json_decref(v.manifest);
+    lt_buf_fini(&file);
+    sql_close(&db);
+}
+
+/* A damaged batch among the frames of the last hours: the package is sealed with what is newer, and says so. */
+static void damage_in_the_journal_leaves_a_package(void **ctx)
+{
+    struct sql_db *db = state(), *day = NULL;
+    struct lt_buf file = LT_BUF_INIT(CHAIN_ZIP_MAX);
+    struct lt_error err;
+    uint64_t first = 0;
+    int days[4];
+    char path[128];
+    const size_t n = journal_days(dir, days, 4);
+    assert_true(n > 0);
+    snprintf(path, sizeof path, "%s/journal/%08d.db", dir, days[n - 1]);
+    ok(sql_open(path, false, &day, &err), &err);
+    int64_t bad = number(day, "SELECT first_seq FROM batch ORDER BY first_seq DESC LIMIT 1 OFFSET 5");
+    char text[200];
+    snprintf(text, sizeof text, "UPDATE batch SET body = zeroblob(length(body)) WHERE first_seq = %lld",
+             (long long)bad);
+    ok(sql_exec(day, text, &err), &err);
+    sql_close(&day);
+    raise_one(db, 1, 2000);
+    struct proof_verdict v = sealed_alone(db, &file);
+    last_frame(lt_buf_slice(&file), &first);
+    assert_int_equal(first, bad + 100); /* of the batches of 100 the one behind the damage */
+    assert_true(left_out(v.manifest, "cannot be read") > 0);
+    json_decref(v.manifest);
+    lt_buf_fini(&file);
+    sql_close(&db);
+}
+
 static int group_setup(void **ctx)
 {
     lt_text_copy(dir, sizeof dir, "/tmp/proof_post_XXXXXX");
@@ -257,6 +367,8 @@ static int group_teardown(void **ctx)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(alarms_follow_ups_seals_and_checks_together)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(alarms_follow_ups_seals_and_checks_together),
+                                       cmocka_unit_test(the_newest_frames_are_kept),
+                                       cmocka_unit_test(damage_in_the_journal_leaves_a_package)};
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -30,31 +30,17 @@ enum lt_err proof_setup(struct sql_db *db, struct lt_error *err)
 
 /* ---- the chain of removals: as that of the audit trail ---- */
 
-static bool feed_i64(struct chain_hasher *h, int64_t v)
-{
-    uint8_t b[8];
-    for (int i = 0; i < 8; i++)
-        b[i] = (uint8_t)((uint64_t)v >> (56 - 8 * i));
-    return chain_feed(h, CHAIN_SHA256, b, sizeof b);
-}
-
-static bool feed_text(struct chain_hasher *h, struct lt_slice s)
-{
-    return feed_i64(h, (int64_t)s.n) && chain_feed(h, CHAIN_SHA256, s.p, s.n);
-}
-
 struct removal_row {
     int64_t seq, at_ms, first, count;
     struct lt_slice what, name, chain, reason, author;
 };
 
-static bool row_hash(struct chain_hasher *h, const uint8_t prev[CHAIN_HASH], const struct removal_row *r,
-                     uint8_t ret[CHAIN_HASH])
+static void row_hash(const uint8_t prev[CHAIN_HASH], const struct removal_row *r, uint8_t ret[CHAIN_HASH])
 {
-    return chain_begin(h, CHAIN_SHA256) && chain_feed(h, CHAIN_SHA256, prev, CHAIN_HASH) && feed_i64(h, r->seq) &&
-           feed_i64(h, r->at_ms) && feed_text(h, r->what) && feed_text(h, r->name) && feed_i64(h, r->first) &&
-           feed_i64(h, r->count) && feed_text(h, r->chain) && feed_text(h, r->reason) && feed_text(h, r->author) &&
-           chain_end(h, CHAIN_SHA256, ret);
+    const struct audit_column c[] = {AUDIT_I(r->seq),   AUDIT_I(r->at_ms),  AUDIT_S(r->what),
+                                     AUDIT_S(r->name),  AUDIT_I(r->first),  AUDIT_I(r->count),
+                                     AUDIT_S(r->chain), AUDIT_S(r->reason), AUDIT_S(r->author)};
+    audit_hash(prev, c, sizeof c / sizeof c[0], ret);
 }
 
 static enum lt_err last_row(struct sql_db *db, int64_t *ret_seq, uint8_t ret[CHAIN_HASH], struct lt_error *err)
@@ -106,8 +92,7 @@ enum lt_err proof_removal_add(struct sql_db *db, const struct proof_removed *r, 
     enum lt_err e = sql_begin(db, err);
     if (e != LT_OK)
         return e;
-    struct chain_hasher *h = chain_hasher_create();
-    e = h ? last_row(db, &seq, prev, err) : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    e = last_row(db, &seq, prev, err);
     if (e == LT_OK) {
         const struct removal_row row = {.seq = seq + 1,
                                         .at_ms = now_ms,
@@ -118,34 +103,31 @@ enum lt_err proof_removal_add(struct sql_db *db, const struct proof_removed *r, 
                                         .chain = lt_slice_of(r->chain),
                                         .reason = lt_slice_of(r->reason),
                                         .author = lt_slice_of(r->author)};
-        e = row_hash(h, prev, &row, hash) ? insert_row(db, &row, hash, err)
-                                          : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+        row_hash(prev, &row, hash);
+        e = insert_row(db, &row, hash, err);
     }
-    chain_hasher_destroy(&h);
     return sql_end(db, e, err);
 }
 
 enum lt_err proof_removal_verify(struct sql_db *db, int64_t *ret_rows, int64_t *ret_bad_seq, struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
-    struct chain_hasher *h = chain_hasher_create();
     uint8_t prev[CHAIN_HASH] = {0}, hash[CHAIN_HASH];
     bool row = false;
     int64_t given = 0;
     *ret_rows = 0;
     *ret_bad_seq = 0;
-    enum lt_err e = h ? sql_prepare(db,
-                                    "SELECT seq, at_ms, what, name, first, count, chain, reason, author, hash"
-                                    " FROM proof_removal ORDER BY seq",
-                                    &st, err)
-                      : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+    enum lt_err e = sql_prepare(db,
+                                "SELECT seq, at_ms, what, name, first, count, chain, reason, author, hash"
+                                " FROM proof_removal ORDER BY seq",
+                                &st, err);
     while (e == LT_OK && (e = sql_step(st, &row, err)) == LT_OK && row) {
         const struct removal_row r = {sql_col_i64(st, 0),  sql_col_i64(st, 1),  sql_col_i64(st, 4),
                                       sql_col_i64(st, 5),  sql_col_text(st, 2), sql_col_text(st, 3),
                                       sql_col_text(st, 6), sql_col_text(st, 7), sql_col_text(st, 8)};
         struct lt_slice stored = sql_col_blob(st, 9);
-        if (r.seq != *ret_rows + 1 || !row_hash(h, prev, &r, hash) || stored.n != CHAIN_HASH ||
-            memcmp(stored.p, hash, CHAIN_HASH) != 0) {
+        row_hash(prev, &r, hash);
+        if (r.seq != *ret_rows + 1 || stored.n != CHAIN_HASH || memcmp(stored.p, hash, CHAIN_HASH) != 0) {
             *ret_bad_seq = *ret_rows + 1;
             e = lt_fail(err, LT_E_CORRUPT, NULL, "proof_removal", "hash", NULL);
         } else {
@@ -154,7 +136,6 @@ enum lt_err proof_removal_verify(struct sql_db *db, int64_t *ret_rows, int64_t *
         }
     }
     sql_release(&st);
-    chain_hasher_destroy(&h);
     if (e == LT_OK &&
         sql_get_i64(db, "SELECT seq FROM sqlite_sequence WHERE name = 'proof_removal'", NULL, &given, NULL) == LT_OK &&
         given != *ret_rows) {
@@ -300,7 +281,7 @@ static enum lt_err record_day(struct sql_db *db, int day, const struct covered *
 enum lt_err proof_expire_journal(struct sql_db *db, const char *dir, int tz_min, int before_day, int64_t now_ms,
                                  unsigned *ret_days, struct lt_error *err)
 {
-    static const size_t cap = 8192;
+    static const size_t cap = JOURNAL_DAYS_MAX;
     int *list = malloc(cap * sizeof *list), held = 0;
     struct proof_day *days = NULL;
     size_t n = 0;
@@ -355,10 +336,10 @@ enum lt_err proof_expire_series(struct sql_db *db, struct series *series, int tz
 }
 
 static enum lt_err expire_one(struct sql_db *db, const char *dir, int64_t id, const char *name, const char *sha256,
-                              const char *path, int64_t now_ms, struct lt_error *err)
+                              const char *path, int tz_min, int64_t now_ms, struct lt_error *err)
 {
     const struct auth_ctx who = auth_system("post");
-    const struct record_ctx x = {.db = db, .who = &who, .now_ms = now_ms, .tz_min = LT_TZ_CHINA};
+    const struct record_ctx x = {.db = db, .who = &who, .now_ms = now_ms, .tz_min = tz_min};
     const struct record_set set[] = {RECORD_SET_Z("state", "removed")};
     const struct proof_removed r = {
         .what = "evidence", .name = name, .chain = sha256, .reason = "retention", .author = "post", .count = 1};
@@ -382,7 +363,7 @@ enum lt_err proof_expire_evidence(struct sql_db *db, const char *dir, int tz_min
     enum { MOST = 500 }; /* of one night */
     *ret_n = 0;
     int64_t id = 0;
-    for (int i = 0; i < MOST; i++) {
+    while (*ret_n < MOST) { /* held ones do not count: five hundred of them must not keep all that comes after */
         struct sql_stmt *st = NULL;
         char name[128] = "", sha[80] = "", path[256] = "";
         bool row = false, held = false;
@@ -406,7 +387,7 @@ enum lt_err proof_expire_evidence(struct sql_db *db, const char *dir, int tz_min
             return e;
         e = proof_held(db, id, now_ms, &held, err);
         if (e == LT_OK && !held) {
-            e = expire_one(db, dir, id, name, sha, path, now_ms, err);
+            e = expire_one(db, dir, id, name, sha, path, tz_min, now_ms, err);
             ++*ret_n;
         }
         if (e != LT_OK)

@@ -2,14 +2,13 @@
  * statement is written last and whole: killed before, the next attempt does the same again. */
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/varint.h"
 #include "journal/journal.h"
 #include "proof/proof_priv.h"
 #include "record/audit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define DAYS_MAX 8192
 
 struct sealing {
     const struct proof_sealer *s;
@@ -45,7 +44,7 @@ static enum lt_err first_after(struct journal_reader *r, const int *days, size_t
 /* Which records of the journal the next statement covers. */
 static enum lt_err choose(struct sealing *x, const struct proof_day *last, bool part_now, struct lt_error *err)
 {
-    static const size_t cap = DAYS_MAX;
+    static const size_t cap = JOURNAL_DAYS_MAX;
     int *days = malloc(cap * sizeof *days), day = 0, next = 0;
     struct journal_reader *r = NULL;
     uint64_t first = 0, behind = 0, end = 0;
@@ -123,6 +122,8 @@ static enum lt_err seal_rows(struct sealing *x, struct lt_error *err)
         end_ms += LT_DAY_MS;
     }
     enum lt_err e = sql_begin_read(x->s->db, err);
+    if (e != LT_OK)
+        return e;
     for (int s = CHAIN_AUDIT; e == LT_OK && s < CHAIN_STREAMS; s++) {
         struct chain_range *r = &x->d.stream[s];
         struct proof_rows rows;
@@ -146,8 +147,9 @@ static enum lt_err seal_rows(struct sealing *x, struct lt_error *err)
 
 static void put_le(struct lt_buf *out, uint64_t v, unsigned n)
 {
-    for (unsigned i = 0; i < n; i++)
-        lt_buf_addc(out, (char)(uint8_t)(v >> (8 * i)));
+    uint8_t b[8];
+    lt_le_put(b, v, n);
+    lt_buf_add(out, b, n);
 }
 
 static enum lt_err write_tree(struct sealing *x, const char *name, struct lt_error *err)

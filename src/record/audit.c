@@ -6,7 +6,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#define HASH_BYTES crypto_hash_sha256_BYTES
+_Static_assert(AUDIT_HASH == crypto_hash_sha256_BYTES, "SHA-256");
 
 enum lt_err audit_setup(struct sql_db *db, struct lt_error *err)
 {
@@ -37,31 +37,28 @@ static void hash_i64(crypto_hash_sha256_state *h, int64_t v)
     crypto_hash_sha256_update(h, b, sizeof b);
 }
 
-static void hash_text(crypto_hash_sha256_state *h, struct lt_slice s)
-{
-    hash_i64(h, (int64_t)s.n); /* with its length, so that text cannot move from one field to the next */
-    const void *p = s.n ? s.p : "";
-    crypto_hash_sha256_update(h, p, s.n);
-}
-
-static void hash_line(const unsigned char previous[HASH_BYTES], const struct line *l, unsigned char ret[HASH_BYTES])
+void audit_hash(const uint8_t before[AUDIT_HASH], const struct audit_column *columns, size_t n, uint8_t ret[AUDIT_HASH])
 {
     crypto_hash_sha256_state h;
     crypto_hash_sha256_init(&h);
-    crypto_hash_sha256_update(&h, previous, HASH_BYTES);
-    hash_i64(&h, l->seq);
-    hash_i64(&h, l->at_ms);
-    hash_i64(&h, l->user_id);
-    hash_text(&h, l->user_name);
-    hash_text(&h, l->address);
-    hash_text(&h, l->action);
-    hash_text(&h, l->kind);
-    hash_i64(&h, l->record_id);
-    hash_text(&h, l->detail);
+    crypto_hash_sha256_update(&h, before, AUDIT_HASH);
+    for (size_t i = 0; i < n; i++) {
+        hash_i64(&h, columns[i].number ? columns[i].i : (int64_t)columns[i].s.n);
+        if (!columns[i].number && columns[i].s.n)
+            crypto_hash_sha256_update(&h, (const unsigned char *)columns[i].s.p, columns[i].s.n);
+    }
     crypto_hash_sha256_final(&h, ret);
 }
 
-static enum lt_err last_line(struct sql_db *db, int64_t *seq, unsigned char hash[HASH_BYTES], struct lt_error *err)
+static void hash_line(const unsigned char previous[AUDIT_HASH], const struct line *l, unsigned char ret[AUDIT_HASH])
+{
+    const struct audit_column c[] = {AUDIT_I(l->seq),       AUDIT_I(l->at_ms),     AUDIT_I(l->user_id),
+                                     AUDIT_S(l->user_name), AUDIT_S(l->address),   AUDIT_S(l->action),
+                                     AUDIT_S(l->kind),      AUDIT_I(l->record_id), AUDIT_S(l->detail)};
+    audit_hash(previous, c, sizeof c / sizeof c[0], ret);
+}
+
+static enum lt_err last_line(struct sql_db *db, int64_t *seq, unsigned char hash[AUDIT_HASH], struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
     enum lt_err e = sql_prepare(db, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", &st, err);
@@ -72,8 +69,8 @@ static enum lt_err last_line(struct sql_db *db, int64_t *seq, unsigned char hash
     if (e == LT_OK && row) {
         struct lt_slice b = sql_col_blob(st, 1);
         *seq = sql_col_i64(st, 0);
-        if (b.n == HASH_BYTES)
-            memcpy(hash, b.p, HASH_BYTES);
+        if (b.n == AUDIT_HASH)
+            memcpy(hash, b.p, AUDIT_HASH);
         else
             e = lt_failf(err, LT_E_CORRUPT, "audit", "audit row %lld", (long long)*seq);
     }
@@ -81,7 +78,7 @@ static enum lt_err last_line(struct sql_db *db, int64_t *seq, unsigned char hash
     return e;
 }
 
-static enum lt_err insert(struct sql_db *db, const struct line *l, const unsigned char hash[HASH_BYTES],
+static enum lt_err insert(struct sql_db *db, const struct line *l, const unsigned char hash[AUDIT_HASH],
                           struct lt_error *err)
 {
     struct sql_stmt *st = NULL;
@@ -100,7 +97,7 @@ static enum lt_err insert(struct sql_db *db, const struct line *l, const unsigne
     sql_bind_text(st, 7, l->kind);
     sql_bind_i64(st, 8, l->record_id);
     sql_bind_text(st, 9, l->detail);
-    sql_bind_blob(st, 10, hash, HASH_BYTES);
+    sql_bind_blob(st, 10, hash, AUDIT_HASH);
     return sql_run(st, err);
 }
 
@@ -111,7 +108,7 @@ enum lt_err audit_add(struct sql_db *db, const struct audit_entry *entry, struct
     enum lt_err e = own ? sql_begin(db, err) : LT_OK;
     if (e != LT_OK)
         return e;
-    unsigned char previous[HASH_BYTES] = {0}, hash[HASH_BYTES];
+    unsigned char previous[AUDIT_HASH] = {0}, hash[AUDIT_HASH];
     int64_t seq = 0;
     e = last_line(db, &seq, previous, err);
     if (e == LT_OK) {
@@ -155,23 +152,23 @@ enum lt_err audit_verify(struct sql_db *db, int64_t *ret_rows, int64_t *ret_bad_
     enum lt_err e = sql_prepare(db, "SELECT " COLUMNS " FROM audit ORDER BY seq", &st, err);
     if (e != LT_OK)
         return e;
-    unsigned char previous[HASH_BYTES] = {0};
+    unsigned char previous[AUDIT_HASH] = {0};
     int64_t rows = 0;
     bool row = true;
     while ((e = sql_step(st, &row, err)) == LT_OK && row) {
         struct line l;
-        unsigned char hash[HASH_BYTES];
+        unsigned char hash[AUDIT_HASH];
         line_of(st, &l);
         hash_line(previous, &l, hash);
         struct lt_slice stored = sql_col_blob(st, 9);
-        if (l.seq != rows + 1 || stored.n != HASH_BYTES || memcmp(stored.p, hash, HASH_BYTES) != 0) {
+        if (l.seq != rows + 1 || stored.n != AUDIT_HASH || memcmp(stored.p, hash, AUDIT_HASH) != 0) {
             char what[64];
             snprintf(what, sizeof what, "row %lld", (long long)l.seq);
             *ret_bad_seq = l.seq;
             e = lt_fail(err, LT_E_CORRUPT, "audit", "audit", what, NULL);
             break;
         }
-        memcpy(previous, hash, HASH_BYTES);
+        memcpy(previous, hash, AUDIT_HASH);
         rows++;
     }
     sql_release(&st);
@@ -190,7 +187,7 @@ enum lt_err audit_verify(struct sql_db *db, int64_t *ret_rows, int64_t *ret_bad_
 static void write_line(struct sql_stmt *st, int tz_min, struct jsonw *w)
 {
     struct line l;
-    char hex[HASH_BYTES * 2 + 1];
+    char hex[AUDIT_HASH * 2 + 1];
     line_of(st, &l);
     struct lt_slice hash = sql_col_blob(st, 9);
     jsonw_object(w);
@@ -210,7 +207,7 @@ static void write_line(struct sql_stmt *st, int tz_min, struct jsonw *w)
     } else {
         jsonw_slice(w, l.detail);
     }
-    if (hash.n == HASH_BYTES)
+    if (hash.n == AUDIT_HASH)
         jsonw_kstr(w, "hash", sodium_bin2hex(hex, sizeof hex, (const unsigned char *)hash.p, hash.n));
     jsonw_object_end(w);
 }

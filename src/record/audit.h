@@ -21,6 +21,20 @@ enum lt_err audit_add(struct sql_db *db, const struct audit_entry *e, struct lt_
 enum lt_err audit_verify(struct sql_db *db, int64_t *ret_rows, int64_t *ret_bad_seq,
                          struct lt_error *err) LT_MUST_CHECK;
 
+/* The rule of the chain, also for other tables that are kept like it: hash of a row from that of the row before and its
+ * columns. An integer is 8 bytes big endian, a text its length so and its bytes (so that nothing can move from one
+ * column to the next). */
+#define AUDIT_HASH 32
+struct audit_column {
+    bool number;
+    int64_t i;
+    struct lt_slice s;
+};
+#define AUDIT_I(v) ((struct audit_column){.number = true, .i = (v)})
+#define AUDIT_S(v) ((struct audit_column){.s = (v)})
+void audit_hash(const uint8_t before[AUDIT_HASH], const struct audit_column *columns, size_t n,
+                uint8_t ret[AUDIT_HASH]);
+
 struct audit_query {
     struct lt_slice user;   /* login or name, "" any */
     struct lt_slice kind;   /* "" any */
