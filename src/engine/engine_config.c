@@ -171,29 +171,6 @@ static uint8_t status_of(struct lt_slice s)
     return lt_slice_is(s, "active") ? ENG_ACTIVE : lt_slice_is(s, "disabled") ? ENG_DISABLED : ENG_PENDING;
 }
 
-static int nibble(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-static bool parse_key(struct lt_slice hex, uint8_t ret[16])
-{
-    if (hex.n != 32) {
-        return false;
-    }
-    for (size_t i = 0; i < 16; i++) {
-        int a = nibble(hex.p[2 * i]), b = nibble(hex.p[2 * i + 1]);
-        if (a < 0 || b < 0) {
-            return false;
-        }
-        ret[i] = (uint8_t)(a << 4 | b);
-    }
-    return true;
-}
-
 /* ST of surface water and waste water: the strict rule for marks (notes under HJ 212-2017 C.16). */
 static bool is_water(int64_t st)
 {
@@ -231,7 +208,7 @@ static bool on_device(void *user, const struct record_row *row)
     d->water = is_water(st);
     d->rtd_interval_s = (uint16_t)record_i64(row, "rtd_interval_s", 0);
     d->min_interval_min = (uint16_t)record_i64(row, "min_interval_min", 0);
-    d->has_key = parse_key(record_text(row, "sm4_key"), d->key);
+    d->has_key = registry_parse_key(record_text(row, "sm4_key"), d->key);
     if (!registry_parse_tolerate(record_text(row, "tolerate"), &d->tolerate)) {
         d->tolerate = HJ212_TOLERATE_DEFAULT;
     }

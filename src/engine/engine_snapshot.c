@@ -1,5 +1,6 @@
 /* What the engine keeps in memory, as bytes: written at checkpoints, read at start. One function walks the fields in
  * both directions, so that writing and reading cannot differ. Numbers are zigzag varints. */
+#include "base/varint.h"
 #include "engine/engine_priv.h"
 
 #include <stdlib.h>
@@ -18,31 +19,15 @@ struct io {
 
 static void io_i64(struct io *io, int64_t *v)
 {
+    uint64_t z;
     if (io->out) {
-        uint64_t z = ((uint64_t)*v << 1) ^ (uint64_t)(*v >> 63);
-        char b[10];
-        size_t n = 0;
-        for (; z >= 0x80; z >>= 7) {
-            b[n++] = (char)(z | 0x80);
-        }
-        b[n++] = (char)z;
-        lt_buf_add(io->out, b, n);
-        return;
+        uint8_t b[LT_VARINT_MAX];
+        lt_buf_add(io->out, b, (size_t)(lt_varint_put(b, lt_zigzag((uint64_t)*v)) - b));
+    } else if (lt_varint_get(&io->p, io->end, &z)) {
+        *v = (int64_t)lt_unzigzag(z);
+    } else {
+        io->bad = true;
     }
-    uint64_t z = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        if (io->p == io->end) {
-            io->bad = true;
-            return;
-        }
-        unsigned char c = *io->p++;
-        z |= (uint64_t)(c & 0x7F) << shift;
-        if (!(c & 0x80)) {
-            *v = (int64_t)(z >> 1) ^ -(int64_t)(z & 1);
-            return;
-        }
-    }
-    io->bad = true;
 }
 
 /* Fields narrower than 64 bits. */

@@ -51,6 +51,8 @@ bool registry_parse_allow(struct lt_slice text, struct registry_net ret[8], uint
 /* Names of tolerances, added to HJ212_TOLERATE_DEFAULT: "crc_modbus, long_mn"; "strict" takes away what stands before
  * it and the default. Empty: the default. False on an unknown name. */
 bool registry_parse_tolerate(struct lt_slice text, uint32_t *ret);
+/* An SM4 key: 32 hex digits, of either case. */
+bool registry_parse_key(struct lt_slice text, uint8_t ret[16]);
 /* addr: IPv4 is mapped to IPv6. */
 bool registry_allowed(const struct registry_device *d, const uint8_t addr[16]);
 #endif

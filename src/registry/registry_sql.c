@@ -33,7 +33,7 @@ static int hex(char c)
     return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
-static bool parse_key(struct lt_slice text, uint8_t ret[16])
+bool registry_parse_key(struct lt_slice text, uint8_t ret[16])
 {
     if (text.n != 32)
         return false;
@@ -92,7 +92,7 @@ static void read_row(struct sql_stmt *st, struct registry_device *d)
         lt_log(LT_WARN, "registry.tolerate", "device=%u mn=%s cause=unknown_name", d->id, d->mn);
     }
     struct lt_slice key = sql_col_text(st, COL_KEY);
-    d->has_key = parse_key(key, d->sm4_key);
+    d->has_key = registry_parse_key(key, d->sm4_key);
     if (key.n && !d->has_key)
         lt_log(LT_WARN, "registry.key", "device=%u mn=%s cause=unreadable", d->id, d->mn);
 }

@@ -48,7 +48,7 @@ struct sim_client {
     unsigned turn;
 };
 
-/* sim_send.c */
+/* sim_client.c */
 bool sim_slot_free(const struct sim_client *c, const struct sim_conn *k);
 struct sim_slot *sim_slot_next(struct sim_conn *k, unsigned window);
 void sim_conn_send(struct sim_client *c, struct sim_conn *k, const char *p, size_t n);
