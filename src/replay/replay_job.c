@@ -279,7 +279,7 @@ static enum lt_err begin(struct replay_jobs *j, int64_t id, struct lt_error *err
     return e;
 }
 
-static void run_one(struct replay_jobs *j, int64_t id)
+static bool run_one(struct replay_jobs *j, int64_t id)
 {
     char scratch[1100];
     struct lt_error err;
@@ -315,6 +315,7 @@ static void run_one(struct replay_jobs *j, int64_t id)
     }
     replay_free(&r);
     free(change);
+    return e == LT_OK;
 }
 
 static int64_t next_job(struct replay_jobs *j)
@@ -338,11 +339,12 @@ static void *work(void *user)
         if (id && !j->stop) {
             j->running = id;
             pthread_mutex_unlock(&j->mu);
-            run_one(j, id);
+            bool ok = run_one(j, id);
             pthread_mutex_lock(&j->mu);
             j->running = 0;
-            continue;
-        }
+            if (ok)
+                continue;
+        } /* one that failed may be first in the queue still (a full disk): not again at once */
         if (!j->stop)
             lt_cond_wait_until(&j->wake, &j->mu, lt_mono_ms() + LOOK_S * LT_SEC_MS);
     }
