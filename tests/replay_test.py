@@ -10,7 +10,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from api_test import Session, administrator
+from api_test import Session, administrator, city
 from hostile_test import person
 from post import Post, cli, frame, read_answers, run_tests
 
@@ -276,11 +276,34 @@ def first_set_up_needs_none():
         assert post.stop() == 0
 
 
+def a_quick_restart_is_known_to_a_replay():
+    """A rule changed while the post was down, which is back within a minute: a replay judges by it from then on."""
+    with Post(enroll="closed").start() as post:
+        city(administrator(post))
+        mn = "88888880000000"
+        assert post.stop() == 0
+        cli("import", "rule", rules_file("double.csv", "code,param1\r\ndouble_connection,20\r\n"), "--data", post.data,
+            "--override", "test", check=0)
+        post.start()
+        with post.connect() as one, post.connect() as two:  # they take turns: the rule finds them at once
+            for i, s in enumerate((one, two, one)):
+                now = time.strftime("%Y%m%d%H%M%S", time.gmtime(time.time() + 8 * 3600))
+                s.sendall(frame(mn, f"{now}{i:03d}", f"DataTime={now};a21026-Rtd={i + 1},a21026-Flag=N"))
+                assert len(read_answers(s, 1)) == 1
+        assert post.stop() == 0
+        day = sorted(os.listdir(os.path.join(post.data, "journal")))[-1]
+        day = f"{day[:4]}-{day[4:6]}-{day[6:8]}"
+        r = cli("replay", "--data", post.data, "--from", day, "--to", day, "--lang", "en", "--json", check=0)
+        got = json.loads(r.stdout)["checked"]
+        assert got["alarms"] == 1 and got["identical"] is True, got
+
+
 if __name__ == "__main__":
     try:
         run_tests([same_rules_are_identical_beside_a_running_post, changed_rules_tell_what_would_differ,
                    wrong_use_is_told, a_rule_needs_its_replay, differences_come_in_pages, roles_may_what_they_may,
-                   bad_requests_are_told, queue_cancel_and_restart, first_set_up_needs_none])
+                   bad_requests_are_told, queue_cancel_and_restart, first_set_up_needs_none,
+                   a_quick_restart_is_known_to_a_replay])
     finally:
         if POST:
             POST.close()

@@ -171,6 +171,20 @@ static enum lt_err start_taking(struct serve *s, struct lt_error *err)
     return registry_reload(s->registry, s->db, err);
 }
 
+/* What changed with this start (an upgrade, records brought in while the post was down) is in force from here on, for
+ * the engine as for every replay of this day. */
+static void note_start(struct serve *s)
+{
+    struct lt_error err;
+    char text[512];
+    const struct journal_record r = {
+        .at_ms = lt_wall_ms(), .kind = JOURNAL_CONFIG, .mn = LT_LIT(""), .bytes = LT_LIT("start")};
+    if (recorder_write(s->recorder, &r, &err) == LT_OK)
+        return;
+    lt_error_text(&err, LT_EN, text, sizeof text); /* a full disk: pages are shown all the same */
+    lt_log(LT_WARN, "serve.start", "what=configuration error=\"%s\"", text);
+}
+
 static enum lt_err start_judging(struct serve *s, struct lt_error *err)
 {
     size_t cache = (size_t)s->cfg.cache_mb << 20;
@@ -185,7 +199,10 @@ static enum lt_err start_judging(struct serve *s, struct lt_error *err)
                                .tz_min = (int)s->cfg.tz_min,
                                .on_event = on_event,
                                .user = s};
-    return engine_start(&ec, &s->engine, err);
+    e = engine_start(&ec, &s->engine, err);
+    if (e == LT_OK)
+        note_start(s);
+    return e;
 }
 
 static void on_proof(void *user, const char *type, int64_t territory, int64_t enterprise, struct lt_slice json)
