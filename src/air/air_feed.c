@@ -92,15 +92,9 @@ static bool on_hour(void *user, const struct series_row *row)
 {
     struct taking *t = user;
     bool any = false;
-    if (t->n == t->cap) {
-        size_t cap = t->cap ? t->cap * 2 : 1024;
-        struct air_row *p = cap <= ROWS_MAX ? realloc(t->rows, cap * sizeof *p) : NULL;
-        if (!p) {
-            t->failed = true;
-            return false;
-        }
-        t->rows = p;
-        t->cap = cap;
+    if (t->n == ROWS_MAX || !lt_grow(&t->rows, t->n, &t->cap, sizeof *t->rows)) {
+        t->failed = true;
+        return false;
     }
     struct air_row *r = &t->rows[t->n];
     *r = (struct air_row){.station = t->station->id, .at_ms = row->at_ms};
@@ -169,14 +163,9 @@ static enum lt_err changed_since(struct air_feed *f, struct sql_db *db, struct s
     sql_bind_i64(st, 1, f->change_id);
     sql_bind_i64(st, 2, last);
     while ((e = sql_step(st, &row, err)) == LT_OK && row) {
-        if (*ret_n == cap) {
-            cap = cap ? cap * 2 : 64;
-            struct since *p = realloc(*ret, cap * sizeof *p);
-            if (!p) {
-                e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-                break;
-            }
-            *ret = p;
+        if (!lt_grow(ret, *ret_n, &cap, sizeof **ret)) {
+            e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+            break;
         }
         (*ret)[(*ret_n)++] = (struct since){sql_col_i64(st, 0), sql_col_i64(st, 1)};
     }

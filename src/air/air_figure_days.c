@@ -242,14 +242,9 @@ static enum lt_err read_territories(struct air_look *l, struct lt_error *err)
                                 " FROM territory WHERE deleted = 0 ORDER BY id",
                                 &st, err);
     while (!e && !(e = sql_step(st, &row, err)) && row) {
-        if (l->n_territory == cap) {
-            cap = cap ? cap * 2 : 32;
-            struct air_territory *more = realloc(l->territory, cap * sizeof *more);
-            if (!more) {
-                e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-                break;
-            }
-            l->territory = more;
+        if (!lt_grow(&l->territory, l->n_territory, &cap, sizeof *l->territory)) {
+            e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+            break;
         }
         struct air_territory *t = &l->territory[l->n_territory++];
         t->id = sql_col_i64(st, 0);

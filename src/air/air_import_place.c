@@ -55,14 +55,8 @@ static size_t find_place(const struct importer *m, struct lt_slice s, bool *ret_
 
 static size_t try_place(struct importer *m, int64_t id, struct lt_slice code, struct lt_slice name)
 {
-    if (m->n_places == m->cap_places) {
-        size_t cap = m->cap_places ? m->cap_places * 2 : 256;
-        struct place *p = realloc(m->place, cap * sizeof *p);
-        if (!p)
-            return SIZE_MAX;
-        m->place = p;
-        m->cap_places = cap;
-    }
+    if (!lt_grow(&m->place, m->n_places, &m->cap_places, sizeof *m->place))
+        return SIZE_MAX;
     char *mem = malloc(code.n + name.n + 1); /* kept to the end; freed with the places */
     if (!mem)
         return SIZE_MAX;

@@ -31,14 +31,9 @@ static int by_code(const void *a, const void *b)
 static bool on_station(void *user, const struct record_row *row)
 {
     struct push *p = user;
-    if (p->n == p->cap) {
-        size_t cap = p->cap ? p->cap * 2 : 256;
-        void *q = realloc(p->station, cap * sizeof *p->station);
-        p->starved = !q;
-        if (!q)
-            return false;
-        p->station = q;
-        p->cap = cap;
+    if (!lt_grow(&p->station, p->n, &p->cap, sizeof *p->station)) {
+        p->starved = true;
+        return false;
     }
     p->station[p->n].id = row->id;
     lt_text_copy_slice(p->station[p->n++].code, sizeof p->station[0].code, record_text(row, "code"));

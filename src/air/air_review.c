@@ -270,14 +270,9 @@ static enum lt_err changes_of(struct sql_db *db, int64_t review, int64_t version
     sql_bind_i64(st, 1, review);
     sql_bind_i64(st, 2, version);
     while ((e = sql_step(st, &row, err)) == LT_OK && row) {
-        if (*ret_n == cap) {
-            cap = cap ? cap * 2 : 256;
-            struct back *p = realloc(*ret, cap * sizeof *p);
-            if (!p) {
-                e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-                break;
-            }
-            *ret = p;
+        if (!lt_grow(ret, *ret_n, &cap, sizeof **ret)) {
+            e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+            break;
         }
         struct back *b = &(*ret)[(*ret_n)++];
         b->slot = sql_col_i64(st, 0);

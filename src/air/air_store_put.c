@@ -103,14 +103,8 @@ static enum lt_err note_station(struct air_writer *w, struct lt_error *err)
         w->many = true;
         return LT_OK;
     }
-    if (w->n_stations == w->cap_stations) {
-        size_t cap = w->cap_stations ? w->cap_stations * 2 : 64;
-        int64_t *p = realloc(w->stations, cap * sizeof *p);
-        if (!p)
-            return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-        w->stations = p;
-        w->cap_stations = cap;
-    }
+    if (!lt_grow(&w->stations, w->n_stations, &w->cap_stations, sizeof *w->stations))
+        return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     size_t at = w->n_stations++;
     while (at && w->stations[at - 1] > w->station) {
         w->stations[at] = w->stations[at - 1];
@@ -446,14 +440,9 @@ static enum lt_err later(struct sql_db *db, int64_t station, int64_t version, st
     if (station)
         sql_bind_i64(st, 2, station);
     while ((e = sql_step(st, &row, err)) == LT_OK && row) {
-        if (*ret_n == cap) {
-            cap = cap ? cap * 2 : 1024;
-            struct place *p = realloc(*ret, cap * sizeof *p);
-            if (!p) {
-                e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-                break;
-            }
-            *ret = p;
+        if (!lt_grow(ret, *ret_n, &cap, sizeof **ret)) {
+            e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+            break;
         }
         (*ret)[(*ret_n)++] = (struct place){sql_col_i64(st, 0), (int32_t)sql_col_i64(st, 1)};
     }

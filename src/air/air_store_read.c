@@ -20,14 +20,9 @@ static enum lt_err read_list(struct sql_stmt **st, size_t size, void (*one)(stru
             e = lt_fail(err, LT_E_LIMIT, NULL, what, "100000", NULL);
             break;
         }
-        if (n == cap) {
-            char *p = realloc(list, (cap ? cap * 2 : 64) * size);
-            if (!p) {
-                e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-                break;
-            }
-            list = p;
-            cap = cap ? cap * 2 : 64;
+        if (!lt_grow(&list, n, &cap, size)) {
+            e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+            break;
         }
         one(*st, tz_min, list + n++ * size);
     }

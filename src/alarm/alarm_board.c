@@ -35,14 +35,8 @@ struct board {
 
 static bool add_entry(struct board *b, const struct entry *en)
 {
-    if (b->n == b->cap) {
-        size_t cap = b->cap ? b->cap * 2 : 256;
-        struct entry *p = realloc(b->queue, cap * sizeof *p);
-        if (!p)
-            return false;
-        b->queue = p;
-        b->cap = cap;
-    }
+    if (!lt_grow(&b->queue, b->n, &b->cap, sizeof *b->queue))
+        return false;
     b->queue[b->n++] = *en;
     return true;
 }
@@ -54,15 +48,9 @@ static struct group *group_of(struct board *b, int64_t unit, int rule, struct lt
             return &b->groups[i];
     if (b->n_groups == GROUPS_MAX)
         return NULL;
-    if (b->n_groups == b->cap_groups) {
-        size_t cap = b->cap_groups ? b->cap_groups * 2 : 32;
-        struct group *p = realloc(b->groups, cap * sizeof *p);
-        if (!p) {
-            b->failed = true;
-            return NULL;
-        }
-        b->groups = p;
-        b->cap_groups = cap;
+    if (!lt_grow(&b->groups, b->n_groups, &b->cap_groups, sizeof *b->groups)) {
+        b->failed = true;
+        return NULL;
     }
     struct group *g = &b->groups[b->n_groups++];
     *g = (struct group){.unit = unit, .rule = rule, .severity = 2, .oldest_ms = INT64_MAX};

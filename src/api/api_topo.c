@@ -49,15 +49,9 @@ static const char *keep_field(struct builder *b, const struct record_row *r, con
 /* Room for one more in *list; NULL without memory. */
 static void *one_more(struct builder *b, void **list, size_t n, size_t size)
 {
-    if (n == b->cap) {
-        size_t cap = b->cap ? b->cap * 2 : 256;
-        void *more = realloc(*list, cap * size);
-        if (!more) {
-            b->failed = true;
-            return NULL;
-        }
-        *list = more;
-        b->cap = cap;
+    if (!lt_grow(list, n, &b->cap, size)) {
+        b->failed = true;
+        return NULL;
     }
     return (char *)*list + n * size;
 }

@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 static void text_is_cut_on_a_character(void **state)
@@ -147,6 +148,24 @@ static void errors_speak_both_languages(void **state)
     }
 }
 
+static void an_array_grows_and_keeps_what_it_holds(void **state)
+{
+    uint32_t *p = NULL;
+    size_t cap = 0;
+    for (size_t n = 0; n < 1000; n++) {
+        assert_true(lt_grow(&p, n, &cap, sizeof *p) && cap > n);
+        p[n] = (uint32_t)n;
+    }
+    for (size_t n = 0; n < 1000; n++) {
+        assert_int_equal(p[n], n);
+    }
+    size_t full = SIZE_MAX / 8; /* twice as many do not fit an address space: nothing is changed */
+    const uint32_t *before = p;
+    assert_false(lt_grow(&p, full, &full, sizeof *p));
+    assert_true(p == before && full == SIZE_MAX / 8);
+    free(p);
+}
+
 static void a_buffer_stops_at_its_limit(void **state)
 {
     struct lt_buf b = LT_BUF_INIT(8);
@@ -167,6 +186,7 @@ int main(void)
         cmocka_unit_test(random_decimals_round_trip),
         cmocka_unit_test(civil_time_round_trips),
         cmocka_unit_test(errors_speak_both_languages),
+        cmocka_unit_test(an_array_grows_and_keeps_what_it_holds),
         cmocka_unit_test(a_buffer_stops_at_its_limit),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

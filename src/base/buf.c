@@ -71,3 +71,17 @@ void lt_buf_addf(struct lt_buf *b, const char *fmt, ...)
     }
     va_end(again);
 }
+
+bool lt_grow(void *array, size_t n, size_t *cap, size_t size)
+{
+    if (n < *cap)
+        return true;
+    size_t want = *cap ? *cap * 2 : 8;
+    void *p;
+    memcpy(&p, array, sizeof p);
+    if (want > SIZE_MAX / 2 / size || !(p = realloc(p, want * size)))
+        return false;
+    memcpy(array, &p, sizeof p);
+    *cap = want;
+    return true;
+}

@@ -23,14 +23,8 @@ struct hour { /* everything that arrives within one hour, and what was held back
 
 static bool add(struct hour *h, int64_t at_ms, uint32_t device, uint8_t kind, uint8_t reason, const char *p, size_t n)
 {
-    if (h->n == h->cap) {
-        size_t cap = h->cap ? h->cap * 2 : 65536;
-        struct event *ev = realloc(h->ev, cap * sizeof *ev);
-        if (!ev)
-            return false;
-        h->ev = ev;
-        h->cap = cap;
-    }
+    if (!lt_grow(&h->ev, h->n, &h->cap, sizeof *h->ev))
+        return false;
     h->ev[h->n++] = (struct event){at_ms, device, (uint32_t)h->bytes.n, (uint32_t)n, kind, reason};
     lt_buf_add(&h->bytes, p, n);
     return !h->bytes.failed;

@@ -29,14 +29,9 @@ static enum lt_err list(struct sql_db *db, struct todo **ret, size_t *ret_n, str
     if (e != LT_OK)
         return e;
     while ((e = sql_step(st, &row, err)) == LT_OK && row) {
-        if (*ret_n == cap) {
-            cap = cap ? cap * 2 : 1024;
-            struct todo *t = realloc(*ret, cap * sizeof *t);
-            if (!t) {
-                e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-                break;
-            }
-            *ret = t;
+        if (!lt_grow(ret, *ret_n, &cap, sizeof **ret)) {
+            e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+            break;
         }
         struct todo *t = &(*ret)[(*ret_n)++];
         t->id = sql_col_i64(st, 0);

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/buf.h"
 #include "journal/journal_priv.h"
 
 #define PROGRESS_EVERY 4096 /* batches between calls of progress within a day */
@@ -236,14 +237,8 @@ static enum lt_err room(struct press *p, size_t body, struct lt_error *err)
         p->raw_cap = cap;
         p->packed_cap = bound;
     }
-    if (p->rows_n == p->rows_cap) {
-        const size_t cap = p->rows_cap ? p->rows_cap * 2 : 256;
-        struct journal_row *rows = realloc(p->rows, cap * sizeof *rows);
-        if (!rows)
-            return nomem(err);
-        p->rows = rows;
-        p->rows_cap = cap;
-    }
+    if (!lt_grow(&p->rows, p->rows_n, &p->rows_cap, sizeof *p->rows))
+        return nomem(err);
     return LT_OK;
 }
 

@@ -200,14 +200,8 @@ static bool name_glyph(struct paper_shapes *s, struct glyph *g)
 {
     if (g->seen == kept.file)
         return true;
-    if (s->n_used == s->cap_used) {
-        size_t cap = s->cap_used ? 2 * s->cap_used : 256;
-        uint32_t *p = realloc(s->used, cap * sizeof *p);
-        if (!p)
-            return false;
-        s->used = p;
-        s->cap_used = cap;
-    }
+    if (!lt_grow(&s->used, s->n_used, &s->cap_used, sizeof *s->used))
+        return false;
     g->seen = kept.file;
     g->name = (uint32_t)s->n_used;
     s->used[s->n_used++] = (uint32_t)(g - kept.glyph);

@@ -74,14 +74,9 @@ static enum lt_err names(const char *dir, struct proof_day **ret, size_t *ret_n,
         struct proof_day one;
         if (!name_of(entry->d_name, &one))
             continue;
-        if (n == cap) {
-            cap = cap ? cap * 2 : 64;
-            struct proof_day *p = realloc(list, cap * sizeof *p);
-            if (!p) {
-                e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-                break;
-            }
-            list = p;
+        if (!lt_grow(&list, n, &cap, sizeof *list)) {
+            e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+            break;
         }
         list[n++] = one;
     }

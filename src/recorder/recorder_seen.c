@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/cond.h"
 #include "base/log.h"
@@ -301,14 +302,8 @@ static const struct memo *runs_of_minute(struct seen *s, unsigned minute)
     for (size_t i = s->runs_n; i-- > 0;) {
         if (!has_minute(s->runs[i]->minutes, minute))
             continue;
-        if (m->n == m->cap) {
-            const size_t cap = m->cap ? m->cap * 2 : 8;
-            struct run **p = realloc(m->runs, cap * sizeof(struct run *));
-            if (!p)
-                break; /* the older runs are not searched this time: at worst a frame is stored twice */
-            m->runs = p;
-            m->cap = cap;
-        }
+        if (!lt_grow(&m->runs, m->n, &m->cap, sizeof *m->runs))
+            break; /* the older runs are not searched this time: at worst a frame is stored twice */
         m->runs[m->n++] = s->runs[i];
     }
     m->minute = minute;
@@ -370,14 +365,8 @@ static bool find(struct seen *s, const struct key *k, const struct journal_recor
 
 static bool note_undo(struct seen *s, size_t slot)
 {
-    if (s->undo_n == s->undo_cap) {
-        const size_t cap = s->undo_cap ? s->undo_cap * 2 : 4096;
-        uint32_t *p = realloc(s->undo, cap * sizeof *p);
-        if (!p)
-            return false;
-        s->undo = p;
-        s->undo_cap = cap;
-    }
+    if (!lt_grow(&s->undo, s->undo_n, &s->undo_cap, sizeof *s->undo))
+        return false;
     s->undo[s->undo_n++] = (uint32_t)slot;
     return true;
 }

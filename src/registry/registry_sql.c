@@ -1,6 +1,7 @@
 /* Reads the register from table `device` of the state database. A row that is not in order never lets more in than it
  * should: an address list that cannot be read allows nobody, a key that cannot be read is no key; tolerances
  * that cannot be read are the usual ones. */
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "registry/registry.h"
@@ -108,13 +109,9 @@ static enum lt_err read_rows(struct sql_stmt *st, struct registry_device **ret, 
             e = lt_failf(err, LT_E_LIMIT, "device", "%u", (unsigned)REGISTRY_MAX);
             break;
         }
-        if (n == cap) {
-            struct registry_device *more = realloc(rows, (cap = cap ? 2 * cap : 256) * sizeof *rows);
-            if (!more) {
-                e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-                break;
-            }
-            rows = more;
+        if (!lt_grow(&rows, n, &cap, sizeof *rows)) {
+            e = lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
+            break;
         }
         read_row(st, &rows[n++]);
     }

@@ -42,14 +42,8 @@ static struct replay_diff *new_diff(struct replay *r)
     r->res.n_diff++;
     if (r->n_diff >= REPLAY_DIFFS_MAX)
         return NULL;
-    if (r->n_diff == r->cap_diff) {
-        size_t cap = r->cap_diff ? r->cap_diff * 2 : 256;
-        struct replay_diff *p = realloc(r->diff, cap * sizeof *p);
-        if (!p)
-            return NULL;
-        r->diff = p;
-        r->cap_diff = cap;
-    }
+    if (!lt_grow(&r->diff, r->n_diff, &r->cap_diff, sizeof *r->diff))
+        return NULL;
     struct replay_diff *d = &r->diff[r->n_diff++];
     *d = (struct replay_diff){.old_value = LT_FIX_NONE, .new_value = LT_FIX_NONE};
     return d;
@@ -445,24 +439,15 @@ struct rows { /* of one device and kind, in memory: a month has 744 hours */
 static bool take_row(void *user, const struct series_row *row)
 {
     struct rows *w = user;
-    if (w->n == w->cap) {
-        size_t cap = w->cap ? w->cap * 2 : 1024;
-        struct series_row *p = realloc(w->row, cap * sizeof *p);
-        w->failed |= !p;
-        if (!p)
-            return false;
-        w->row = p;
-        w->cap = cap;
+    if (!lt_grow(&w->row, w->n, &w->cap, sizeof *w->row)) {
+        w->failed = true;
+        return false;
     }
-    if (w->n_cell + row->n > w->cap_cell) {
-        size_t cap = w->cap_cell ? w->cap_cell * 2 : 65536;
-        struct series_cell *p = realloc(w->cell, cap * sizeof *p);
-        w->failed |= !p;
-        if (!p)
+    while (w->n_cell + row->n > w->cap_cell)
+        if (!lt_grow(&w->cell, w->cap_cell, &w->cap_cell, sizeof *w->cell)) {
+            w->failed = true;
             return false;
-        w->cell = p;
-        w->cap_cell = cap;
-    }
+        }
     memcpy(w->cell + w->n_cell, row->cells, row->n * sizeof *row->cells);
     w->row[w->n] = *row;
     w->row[w->n++].rank_ms = (int64_t)w->n_cell; /* where its cells stand; the buffer may move */
@@ -499,15 +484,9 @@ static enum lt_err read_amended(struct replay *r, int64_t device, struct values_
     sql_bind_i64(st, 3, r->res.to_ms);
     sql_bind_i64(st, 4, (int64_t)r->res.end_seq);
     while ((e = sql_step(st, &row, err)) == LT_OK && row) {
-        if (w->n_amended == w->cap_amended) {
-            size_t cap = w->cap_amended ? w->cap_amended * 2 : 64;
-            struct amended *p = realloc(w->amended, cap * sizeof *p);
-            if (!p) {
-                e = no_memory(err);
-                break;
-            }
-            w->amended = p;
-            w->cap_amended = cap;
+        if (!lt_grow(&w->amended, w->n_amended, &w->cap_amended, sizeof *w->amended)) {
+            e = no_memory(err);
+            break;
         }
         struct amended *x = &w->amended[w->n_amended++];
         *x = (struct amended){.period_ms = sql_col_i64(st, 0),
@@ -671,14 +650,9 @@ struct facts {
 static void add_fact(const struct replay *r, struct facts *f, const struct tally_alarm *a, bool before, bool after,
                      bool moved)
 {
-    if (f->n == f->cap) {
-        size_t cap = f->cap ? f->cap * 2 : 1024;
-        struct fact *p = realloc(f->p, cap * sizeof *p);
-        f->failed |= !p;
-        if (!p)
-            return;
-        f->p = p;
-        f->cap = cap;
+    if (!lt_grow(&f->p, f->n, &f->cap, sizeof *f->p)) {
+        f->failed = true;
+        return;
     }
     const struct place *p = places_of(&r->places, a->object, a->object_id);
     int64_t at = a->period_ms ? a->period_ms : a->first_ms;

@@ -22,14 +22,9 @@ static enum lt_err load(struct sql_db *db, const char *text, int64_t territory, 
         return e;
     sql_bind_i64(st, 1, territory);
     while ((e = sql_step(st, &row, err)) == LT_OK && row) {
-        if (*ret_n == cap) {
-            cap = cap ? cap * 2 : 256;
-            struct place *p = realloc(*ret, cap * sizeof *p);
-            if (!p) {
-                e = lt_fail(err, LT_E_NOMEM, "replay", NULL, NULL, NULL);
-                break;
-            }
-            *ret = p;
+        if (!lt_grow(ret, *ret_n, &cap, sizeof **ret)) {
+            e = lt_fail(err, LT_E_NOMEM, "replay", NULL, NULL, NULL);
+            break;
         }
         (*ret)[(*ret_n)++] = (struct place){.id = sql_col_i64(st, 0),
                                             .outlet = sql_col_i64(st, 1),

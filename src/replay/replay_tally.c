@@ -108,21 +108,6 @@ static bool rehash(struct tally *t)
     return true;
 }
 
-static bool grow(void *array, size_t n, size_t *cap, size_t size)
-{
-    void *p;
-    if (n < *cap)
-        return true;
-    size_t want = *cap ? *cap * 2 : 256;
-    memcpy(&p, array, sizeof p);
-    p = realloc(p, want * size);
-    if (!p)
-        return false;
-    memcpy(array, &p, sizeof p);
-    *cap = want;
-    return true;
-}
-
 /* Into the list of active ones, if it is not there: ended ones are taken out when the list is walked. */
 static void make_active(struct tally *t, uint32_t index)
 {
@@ -138,7 +123,7 @@ static void make_active(struct tally *t, uint32_t index)
 
 static void raise_new(struct tally *t, const struct engine_effect *e, size_t slot)
 {
-    if (t->n_alarm >= REPLAY_ALARMS_MAX || !grow(&t->alarm, t->n_alarm, &t->cap_alarm, sizeof *t->alarm)) {
+    if (t->n_alarm >= REPLAY_ALARMS_MAX || !lt_grow(&t->alarm, t->n_alarm, &t->cap_alarm, sizeof *t->alarm)) {
         t->failed = true;
         return;
     }
@@ -221,7 +206,7 @@ static void add_verdict(struct tally *t, const struct engine_effect *e)
 {
     if (e->seq <= t->verdicts_from)
         return;
-    if (!grow(&t->verdict, t->n_verdict, &t->cap_verdict, sizeof *t->verdict)) {
+    if (!lt_grow(&t->verdict, t->n_verdict, &t->cap_verdict, sizeof *t->verdict)) {
         t->failed = true;
         return;
     }
@@ -250,7 +235,7 @@ static void note_late(struct tally *t, const struct engine_effect *e)
     size_t n = t->n_late;
     if (n && t->late[n - 1].device == e->device && t->late[n - 1].period_ms == e->period_ms)
         return;
-    if (!grow(&t->late, n, &t->cap_late, sizeof *t->late)) {
+    if (!lt_grow(&t->late, n, &t->cap_late, sizeof *t->late)) {
         t->failed = true;
         return;
     }

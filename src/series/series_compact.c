@@ -83,14 +83,8 @@ static bool note_drop(struct series *s, const struct series_key *key, struct dro
     struct series_entry *e = series_cache_find(s, key);
     if (!e)
         return true;
-    if (x->n == x->cap) {
-        size_t cap = x->cap ? 2 * x->cap : 64;
-        struct series_entry **p = realloc(x->p, cap * sizeof *p);
-        if (!p)
-            return false;
-        x->p = p;
-        x->cap = cap;
-    }
+    if (!lt_grow(&x->p, x->n, &x->cap, sizeof *x->p))
+        return false;
     x->p[x->n++] = e;
     return true;
 }

@@ -50,14 +50,8 @@ static uint32_t add(struct series_dict *d, const struct series_column_entry *c)
     uint32_t *slot = probe(d, c);
     if (*slot || d->n == SERIES_COLUMNS_MAX)
         return *slot;
-    if (d->n == d->cap) {
-        uint32_t cap = d->cap ? 2 * d->cap : 256;
-        struct series_column_entry *p = realloc(d->entry, cap * sizeof *p);
-        if (!p)
-            return 0;
-        d->entry = p;
-        d->cap = cap;
-    }
+    if (!lt_grow(&d->entry, d->n, &d->cap, sizeof *d->entry))
+        return 0;
     d->entry[d->n] = *c;
     __atomic_store_n(&d->n, d->n + 1, __ATOMIC_RELEASE); /* series_put() looks at it without the lock */
     return *slot = d->n;

@@ -86,14 +86,8 @@ static size_t place(const struct list *l, const struct series_key *key)
 
 static bool insert(struct list *l, size_t at, const struct piece *x)
 {
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? 2 * l->cap : 64;
-        struct piece *p = realloc(l->p, cap * sizeof *p);
-        if (!p)
-            return false;
-        l->p = p;
-        l->cap = cap;
-    }
+    if (!lt_grow(&l->p, l->n, &l->cap, sizeof *l->p))
+        return false;
     memmove(l->p + at + 1, l->p + at, (l->n - at) * sizeof *l->p);
     l->p[at] = *x;
     l->n++;

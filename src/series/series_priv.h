@@ -85,7 +85,8 @@ struct series_dict {
     pthread_rwlock_t lock;
     struct series_column_entry *entry; /* number - 1 */
     uint32_t *slot;                    /* open addressing, holds numbers; SERIES_DICT_SLOTS entries */
-    uint32_t n, cap, saved;
+    uint32_t n, saved;
+    size_t cap;
 };
 #define SERIES_COLUMNS_MAX 65535
 enum lt_err series_dict_init(struct series_dict *d, struct lt_error *err) LT_MUST_CHECK;

@@ -23,7 +23,7 @@
 struct strings {
     struct lt_buf bytes;
     uint32_t *end; /* where string i ends in bytes */
-    uint32_t n, cap;
+    size_t n, cap;
 };
 
 enum in_text { TEXT_NONE, TEXT_VALUE, TEXT_INLINE };
@@ -232,15 +232,9 @@ static void XMLCALL strings_end(void *user, const char *name)
         fail(x, LT_E_LIMIT_SIZE, "texts of the XLSX / 文本数（XLSX）", "1048576");
         return;
     }
-    if (s->n == s->cap) {
-        uint32_t cap = s->cap ? s->cap * 2 : 1024;
-        uint32_t *p = realloc(s->end, cap * sizeof *p);
-        if (!p) {
-            fail(x, LT_E_NOMEM, NULL, NULL);
-            return;
-        }
-        s->end = p;
-        s->cap = cap;
+    if (!lt_grow(&s->end, s->n, &s->cap, sizeof *s->end)) {
+        fail(x, LT_E_NOMEM, NULL, NULL);
+        return;
     }
     s->end[s->n++] = (uint32_t)s->bytes.n;
 }
