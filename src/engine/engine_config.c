@@ -125,16 +125,7 @@ struct eng_device *eng_device_new(struct engine *e, int64_t id)
     d->status = ENG_GONE;
     d->open_hint_ms = INT64_MIN;
     pthread_rwlock_wrlock(&e->map);
-    bool ok = true;
-    if (e->n_device == e->cap_device) {
-        size_t cap = e->cap_device ? e->cap_device * 2 : 256;
-        struct eng_device **p = realloc(e->device, cap * sizeof(struct eng_device *));
-        ok = p != NULL;
-        if (p) {
-            e->device = p;
-            e->cap_device = cap;
-        }
-    }
+    bool ok = lt_grow(&e->device, e->n_device, &e->cap_device, sizeof(struct eng_device *));
     if (ok) {
         e->device[e->n_device++] = d;
         size_t want = e->n_slots ? e->n_slots : 1024;
@@ -224,29 +215,18 @@ static bool on_device(void *user, const struct record_row *row)
 
 /* ---- outlets, limits, states, rules ---- */
 
-static void *grow(struct loading *l, void *p, size_t n, size_t *cap, size_t size)
+static bool grow(struct loading *l, void *array, size_t n, size_t *cap, size_t size)
 {
-    if (n < *cap) {
-        return p;
-    }
-    size_t c = *cap ? *cap * 2 : 64;
-    void *q = realloc(p, c * size);
-    if (!q) {
-        l->no_memory = true;
-        return NULL;
-    }
-    *cap = c;
-    return q;
+    l->no_memory = !lt_grow(array, n, cap, size);
+    return !l->no_memory;
 }
 
 static bool on_enterprise(void *user, const struct record_row *row)
 {
     struct loading *l = user;
-    void *p = grow(l, l->place, l->n_place, &l->cap_place, sizeof *l->place);
-    if (!p) {
+    if (!grow(l, &l->place, l->n_place, &l->cap_place, sizeof *l->place)) {
         return false;
     }
-    l->place = p;
     l->place[l->n_place].enterprise = row->id;
     l->place[l->n_place++].territory = record_i64(row, "territory", 0);
     return true;
@@ -269,11 +249,9 @@ static int64_t territory_of(const struct loading *l, int64_t enterprise)
 static bool on_outlet(void *user, const struct record_row *row)
 {
     struct loading *l = user;
-    void *p = grow(l, l->r.outlet, l->r.n_outlet, &l->cap_outlet, sizeof *l->r.outlet);
-    if (!p) {
+    if (!grow(l, &l->r.outlet, l->r.n_outlet, &l->cap_outlet, sizeof *l->r.outlet)) {
         return false;
     }
-    l->r.outlet = p;
     struct eng_outlet *o = &l->r.outlet[l->r.n_outlet++];
     *o = (struct eng_outlet){.id = row->id,
                              .o2_ref = record_i64(row, "o2_ref", LT_FIX_NONE),
@@ -289,11 +267,9 @@ static bool on_outlet(void *user, const struct record_row *row)
 static bool on_limit(void *user, const struct record_row *row)
 {
     struct loading *l = user;
-    void *p = grow(l, l->r.limit, l->r.n_limit, &l->cap_limit, sizeof *l->r.limit);
-    if (!p) {
+    if (!grow(l, &l->r.limit, l->r.n_limit, &l->cap_limit, sizeof *l->r.limit)) {
         return false;
     }
-    l->r.limit = p;
     struct eng_limit *m = &l->r.limit[l->r.n_limit++];
     *m = (struct eng_limit){.id = row->id,
                             .outlet = record_i64(row, "outlet", 0),
@@ -311,11 +287,9 @@ static bool on_state(void *user, const struct record_row *row)
 {
     static const char *const names[] = {"startup", "shutdown", "maintenance", "fault", "stopped", "other"};
     struct loading *l = user;
-    void *p = grow(l, l->r.state, l->r.n_state, &l->cap_state, sizeof *l->r.state);
-    if (!p) {
+    if (!grow(l, &l->r.state, l->r.n_state, &l->cap_state, sizeof *l->r.state)) {
         return false;
     }
-    l->r.state = p;
     struct eng_process_state *s = &l->r.state[l->r.n_state++];
     *s = (struct eng_process_state){.outlet = record_i64(row, "outlet", 0),
                                     .begin_ms = record_i64(row, "begin_at", 0),
@@ -459,14 +433,9 @@ enum lt_err eng_config_times(struct engine *e, struct lt_error *err)
     size_t cap = 0;
     bool row;
     while (r == LT_OK && (r = sql_step(st, &row, err)) == LT_OK && row) {
-        if (e->n_config_change == cap) {
-            cap = cap ? cap * 2 : 256;
-            int64_t *p = realloc(e->config_change, cap * sizeof *p);
-            if (!p) {
-                r = lt_fail(err, LT_E_NOMEM, "engine", NULL, NULL, NULL);
-                break;
-            }
-            e->config_change = p;
+        if (!lt_grow(&e->config_change, e->n_config_change, &cap, sizeof *e->config_change)) {
+            r = lt_fail(err, LT_E_NOMEM, "engine", NULL, NULL, NULL);
+            break;
         }
         e->config_change[e->n_config_change++] = sql_col_i64(st, 0);
     }

@@ -1,6 +1,7 @@
 /* The core: opening, one record after another, the end of a batch, commit and checkpoint. No thread, no clock. */
 #include "engine/engine_priv.h"
 #include "base/cond.h"
+#include "base/log.h"
 
 #include "json/json.h"
 #include "record/record.h"
@@ -453,6 +454,35 @@ void engine_fault(struct engine *e, const char *rule, bool active, struct lt_sli
     e->fault[i].params = LT_BUF_INIT(4000);
     lt_buf_add(&e->fault[i].params, params.p, params.n);
     pthread_mutex_unlock(&e->mu);
+}
+
+bool eng_pass_over(struct engine *e, enum lt_err r, const struct lt_error *why)
+{
+    if (r != LT_E_CORRUPT) {
+        return r == LT_E_LIMIT || r == LT_E_FIELD_RANGE || r == LT_E_BAD_INPUT;
+    }
+    e->stats.failures++;
+    if (e->private) {
+        return true;
+    }
+    char text[300] = "";
+    if (why) {
+        lt_error_text(why, LT_EN, text, sizeof text);
+    }
+    lt_log(LT_ERROR, "engine.damaged", "seq=%llu error=\"%s\"", (unsigned long long)e->seq, text);
+    if (!e->damage_told) { /* one alarm, not one for each row that would belong there */
+        struct lt_buf buf = LT_BUF_INIT(2000);
+        struct jsonw w;
+        jsonw_init(&w, &buf);
+        jsonw_object(&w);
+        jsonw_kstr(&w, "path", "series");
+        jsonw_kstr(&w, "error", text);
+        jsonw_object_end(&w);
+        engine_fault(e, "disk_fault", true, jsonw_ok(&w) ? lt_buf_slice(&buf) : LT_LIT("{}"));
+        lt_buf_fini(&buf);
+        e->damage_told = true;
+    }
+    return true;
 }
 
 void engine_note_lag(struct engine *e, int64_t lag_ms, uint64_t records)

@@ -89,6 +89,9 @@ static void the_edges_44_45_46(void **state)
         assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), good >= 45);
         /* too little is its own alarm, once for the device when every factor lacks */
         assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'no_data'"), good < 45);
+        if (good < 45) { /* and it says what is missing, not that all is */
+            assert_int_equal(ask(&w, "SELECT json_extract(params, '$.minutes') FROM alarm WHERE rule = 'no_data'"), 16);
+        }
         world_end(&w);
     }
 }
@@ -127,6 +130,51 @@ static void a_contradicted_report_does_not_hide(void **state)
     assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_ZSAVG), 36 * M);
     assert_true(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_STATE) & VALUES_S_DISPUTED);
     assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), 1);
+    world_end(&w);
+}
+
+/* The line lost most minutes of SO2, and the device reports its hour without a converted mean and an amount: those of
+ * the minutes that came through are not those of the hour. */
+static void a_reported_mean_is_converted_itself(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    for (unsigned m = 0; m < 60; m++) {
+        char items[200];
+        snprintf(items, sizeof items, "%sa19001-Avg=11,a19001-Flag=N;a00000-Avg=100,a00000-Flag=N",
+                 m < 10 ? "a21026-Avg=10,a21026-Cou=0.1,a21026-Flag=N;" : "");
+        frame(&w, T0 + (m + 1) * LT_MIN_MS, MN1, 2051, T0 + m * LT_MIN_MS, items);
+    }
+    int64_t at = T0 + LT_HOUR_MS + 3000;
+    frame(&w, at, MN1, 2061, T0, "a21026-Avg=30,a21026-Flag=N");
+    commit(&w, at);
+    run(&w, 10000);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_AVG), 30 * M);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_ZSAVG), 45 * M);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_COU), 10800000);
+    assert_int_equal(ask(&w, "SELECT value FROM alarm WHERE rule = 'hour_exceed'"), 45 * M);
+    world_end(&w);
+}
+
+/* Formaldehyde and mercury: converted like any gas; mercury is printed in ng/m3, of which no kilograms follow. */
+static void organics_and_metals_are_converted_too(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    add_limit(&w, w.outlet, "a31001", "hour", "converted", 35 * M);
+    world_engine(&w);
+    int64_t at = T0 + LT_HOUR_MS + 3000;
+    frame(&w, at, MN1, 2061, T0,
+          "a31001-Avg=24,a31001-Flag=N;a20058-Avg=24,a20058-Flag=N;a19001-Avg=11,a19001-Flag=N;a00000-Avg=100,a00000-"
+          "Flag=N");
+    commit(&w, at);
+    run(&w, 10);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a31001", HJ212_F_ZSAVG), 36 * M);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a31001", HJ212_F_COU), 8640000);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a20058", HJ212_F_ZSAVG), 36 * M);
+    assert_true(value_at(&w, w.device, SERIES_HOUR, T0, "a20058", HJ212_F_COU) == LT_FIX_NONE);
+    assert_int_equal(ask(&w, "SELECT value FROM alarm WHERE rule = 'hour_exceed' AND factor = 'a31001'"), 36 * M);
     world_end(&w);
 }
 
@@ -216,6 +264,132 @@ static void the_trail_leads_to_the_value(struct world *w, int64_t steps)
     assert_int_equal(value_at(w, w->device, SERIES_HOUR, T0, "a21026", SERIES_F_VERSION), steps);
 }
 
+static void report(struct world *w, int64_t at_ms, int64_t hour_ms, unsigned zs)
+{
+    char items[100];
+    snprintf(items, sizeof items, "a21026-Avg=%u,a21026-ZsAvg=%u,a21026-Flag=N", zs, zs);
+    frame(w, at_ms, MN1, 2061, hour_ms, items);
+    commit(w, at_ms);
+    run(w, 10000);
+}
+
+/* Taken back by one correction, brought back by the next: an exceedance must not stay taken back. */
+static void an_exceedance_comes_back(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    const char *active = "SELECT active FROM alarm WHERE rule = 'hour_exceed' ORDER BY period_at_ms LIMIT 1";
+    world_make(&w);
+    world_engine(&w);
+    int64_t at = T0 + LT_HOUR_MS;
+    report(&w, at + 5000, T0, 50);
+    assert_int_equal(ask(&w, active), 1);
+    report(&w, at + 10000, T0, 20);
+    assert_int_equal(ask(&w, active), 0);
+    report(&w, at + 15000, T0, 60);
+    assert_int_equal(ask(&w, active), 1);
+    assert_int_equal(ask(&w, "SELECT value FROM alarm WHERE rule = 'hour_exceed'"), 60 * M);
+    report(&w, at + 20000, T0, 20);
+    assert_int_equal(ask(&w, active), 0);
+    report(&w, at + 25000, T0, 70);
+    report(&w, at + 10000 + LT_HOUR_MS, T0 + LT_HOUR_MS, 20); /* the next hour is in order */
+    assert_int_equal(ask(&w, active), 0);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), 1);
+    world_end(&w);
+}
+
+/* Whether an exceedance is going on does not depend on which hour came first. */
+static void an_old_exceedance_is_not_going_on(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    int64_t at = T0 + 3 * LT_HOUR_MS;
+    report(&w, at, T0 + LT_HOUR_MS, 20);
+    report(&w, at + 5000, T0, 50);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), 1);
+    assert_int_equal(ask(&w, "SELECT active FROM alarm WHERE rule = 'hour_exceed'"), 0);
+    world_end(&w);
+}
+
+/* A limit lowered later does not mark an hour that was closed before, when a row comes that changes no value. */
+static void a_closed_hour_stays_as_judged(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    struct record_set low[] = {RECORD_SET_I("limit_value", 5 * M)};
+    world_make(&w);
+    world_engine(&w);
+    int64_t at = T0 + LT_HOUR_MS;
+    report(&w, at + 5000, T0, 20);
+    change_record(&w, "factor_limit",
+                  ask(&w, "SELECT id FROM factor_limit WHERE period = 'hour' AND factor = 'a21026'"), low, 1);
+    put(&w, JOURNAL_CONFIG, at + 6000, "", "factor_limit", 12, 0);
+    report(&w, at + 7000, T0, 20);
+    assert_false(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", SERIES_F_STATE) & VALUES_S_EXCEED);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), 0);
+    report(&w, at + 8000, T0, 21);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), 1);
+    world_end(&w);
+}
+
+/* One device with more rows at a moment than are kept must not stop the others. */
+static void a_row_without_a_place_is_passed_over(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    add_device(&w, MN2, w.outlet);
+    world_engine(&w);
+    for (unsigned i = 0; i < 260; i++) {
+        char items[60];
+        snprintf(items, sizeof items, "a9%04u-Rtd=1", i);
+        frame(&w, T0 + i, MN1, 2011, T0, items);
+    }
+    frame(&w, T0 + 300, MN2, 2011, T0, "a21026-Rtd=7");
+    commit(&w, T0 + 300);
+    run(&w, 10);
+    struct engine_stats s;
+    engine_stats(w.e, &s);
+    assert_int_equal(s.quarantined, 4);
+    struct engine_value v[4];
+    assert_int_equal(engine_latest(w.e, ask(&w, "SELECT id FROM device WHERE mn = '" MN2 "'"), v, 4), 1);
+    assert_int_equal(v[0].rtd, 7 * M);
+    world_end(&w);
+}
+
+/* Reports `factors` factors of an hour, in packets of 14 as they fit a frame. */
+static void report_many(struct world *w, int64_t at_ms, unsigned factors, unsigned add)
+{
+    for (unsigned from = 0; from < factors; from += 14) {
+        char items[900];
+        size_t n = 0;
+        for (unsigned i = from; i < factors && i < from + 14; i++) {
+            n += (size_t)snprintf(items + n, sizeof items - n, "%sa9%04u-Avg=%u,a9%04u-ZsAvg=1,a9%04u-Cou=1",
+                                  i > from ? ";" : "", i, i + add, i, i);
+        }
+        frame(w, at_ms + from, MN1, 2061, T0, items);
+    }
+    commit(w, at_ms + 100);
+    run(w, 10);
+}
+
+/* A row holds all it can: each factor is there, with the number of its version. */
+static void as_many_factors_as_a_row_holds(void **state)
+{
+    for (unsigned factors = 32; factors <= 42; factors += 10) {
+        struct world w = {.checkpoint_s = 30};
+        world_make(&w);
+        world_engine(&w);
+        report_many(&w, T0 + LT_HOUR_MS, factors, 1);
+        report_many(&w, T0 + LT_HOUR_MS + LT_MIN_MS, factors, 2);
+        for (unsigned i = 0; i < factors; i++) {
+            char code[16];
+            snprintf(code, sizeof code, "a9%04u", i);
+            assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, code, HJ212_F_AVG), (i + 2) * M);
+            assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, code, SERIES_F_VERSION), 1);
+        }
+        world_end(&w);
+    }
+}
+
 static void one_closed_hour(struct world *w)
 {
     world_make(w);
@@ -260,6 +434,33 @@ static void a_trail_survives_a_full_cache(void **state)
     die_and_start_again(&w);
     run(&w, 10000);
     the_trail_leads_to_the_value(&w, 1);
+    world_end(&w);
+}
+
+/* A chunk on a worn place of the disk: the hour it belongs to is not made again, everything else goes on, and it is
+ * told. */
+static void a_damaged_chunk_stops_nothing(void **state)
+{
+    struct world w = {.checkpoint_s = 3600};
+    one_closed_hour(&w);
+    engine_close(&w.e);
+    series_close(&w.s);
+    char path[200];
+    struct sql_db *db;
+    snprintf(path, sizeof path, "%s/series/202611-raw.db", w.dir);
+    assert_int_equal(sql_open(path, false, &db, NULL), LT_OK);
+    assert_int_equal(sql_exec(db, "UPDATE chunk SET bytes = zeroblob(20)", NULL), LT_OK);
+    sql_close(&db);
+    world_engine(&w);
+    int64_t at = T0 + LT_HOUR_MS + 20 * LT_MIN_MS;
+    late_minute(&w, at, 50, "90");
+    report(&w, at + 1000, T0, 60);
+    minutes_of_hour(&w, T0 + 2 * LT_HOUR_MS, 60, 0, "24");
+    ticks(&w, T0 + 3 * LT_HOUR_MS + 10000, T0 + 3 * LT_HOUR_MS + 6 * LT_MIN_MS);
+    run(&w, 10000);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0, "a21026", HJ212_F_AVG), 24 * M);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0 + 2 * LT_HOUR_MS, "a21026", HJ212_F_AVG), 24 * M);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'disk_fault' AND active"), 1);
     world_end(&w);
 }
 
@@ -711,6 +912,50 @@ static void a_day_is_judged_when_it_is_over(void **state)
     }
 }
 
+/* What changed of an hour is no change of the day it is in. */
+static void a_day_begins_without_versions(void **state)
+{
+    struct world w = {.checkpoint_s = 3600};
+    world_make(&w);
+    world_engine(&w);
+    for (int h = 0; h < 24; h++) {
+        report(&w, T0 + (h + 1) * LT_HOUR_MS + 5000, T0 + h * LT_HOUR_MS, 20);
+    }
+    report(&w, T0 + LT_DAY_MS + 6000, T0 + 23 * LT_HOUR_MS, 21);
+    assert_int_equal(value_at(&w, w.device, SERIES_HOUR, T0 + 23 * LT_HOUR_MS, "a21026", SERIES_F_VERSION), 1);
+    ticks(&w, T0 + LT_DAY_MS + 10000, T0 + LT_DAY_MS + 11 * LT_MIN_MS);
+    run(&w, 1000);
+    assert_true(value_at(&w, w.device, SERIES_DAY, T0, "a21026", HJ212_F_AVG) != LT_FIX_NONE);
+    assert_true(value_at(&w, w.device, SERIES_DAY, T0, "a21026", SERIES_F_VERSION) == LT_FIX_NONE);
+    report(&w, T0 + LT_DAY_MS + 12 * LT_MIN_MS, T0 + 22 * LT_HOUR_MS, 22);
+    assert_int_equal(value_at(&w, w.device, SERIES_DAY, T0, "a21026", SERIES_F_VERSION), 1);
+    world_end(&w);
+}
+
+/* An old hour that lacks, told late, ends nothing of what is missing now. */
+static void what_is_missing_now_stays_missing(void **state)
+{
+    struct world w = {.checkpoint_s = 3600};
+    const char *active =
+        "SELECT count(*) FROM alarm WHERE rule = 'no_data' AND active AND period_at_ms = 1795888800000";
+    world_make(&w);
+    world_engine(&w);
+    ticks(&w, T0, T0 + 2 * LT_HOUR_MS); /* the post is up, the device not heard */
+    minutes_of_hour(&w, T0 + 2 * LT_HOUR_MS, 30, 0, "24");
+    ticks(&w, T0 + 3 * LT_HOUR_MS + 10000, T0 + 3 * LT_HOUR_MS + 6 * LT_MIN_MS);
+    run(&w, 10000);
+    assert_int_equal(ask(&w, active), 1);
+    for (unsigned m = 0; m < 20; m++) {
+        late_minute(&w, T0 + 3 * LT_HOUR_MS + 6 * LT_MIN_MS + m, m, "24");
+    }
+    ticks(&w, T0 + 3 * LT_HOUR_MS + 6 * LT_MIN_MS + 10000, T0 + 3 * LT_HOUR_MS + 8 * LT_MIN_MS);
+    run(&w, 10000);
+    assert_int_equal(ask(&w, active), 1);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'no_data'"), 2);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'no_data' AND active"), 1);
+    world_end(&w);
+}
+
 static void missing_factors_are_told_one_by_one(void **state)
 {
     struct world w = {.checkpoint_s = 30};
@@ -762,6 +1007,22 @@ static void marks_that_hide_are_told(void **state)
                      1);
     assert_int_equal(ask(&w, "SELECT period_at_ms FROM alarm WHERE rule = 'flag_abuse'"),
                      lt_month_start(T0, LT_TZ_CHINA));
+    world_end(&w);
+}
+
+/* The same by a device that reports hours alone: 500 for three hours, each marked, each after one in order. */
+static void marks_of_reported_hours_are_told(void **state)
+{
+    struct world w = {.checkpoint_s = 600};
+    world_make(&w);
+    world_engine(&w);
+    for (int h = 0; h < 6; h++) {
+        report_hour(&w, T0 + h * LT_HOUR_MS, h % 2 ? "500" : "20", "1", h % 2 ? 'M' : 'N');
+    }
+    run(&w, 1000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'hour_exceed'"), 0);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'flag_abuse' AND factor = 'a21026' AND active"),
+                     1);
     world_end(&w);
 }
 
@@ -819,9 +1080,17 @@ int main(void)
         cmocka_unit_test(the_edges_44_45_46),
         cmocka_unit_test(a_report_is_judged_at_once),
         cmocka_unit_test(a_contradicted_report_does_not_hide),
+        cmocka_unit_test(a_reported_mean_is_converted_itself),
+        cmocka_unit_test(organics_and_metals_are_converted_too),
         cmocka_unit_test(late_data_leaves_a_trail_and_takes_alarms_back),
+        cmocka_unit_test(an_exceedance_comes_back),
+        cmocka_unit_test(an_old_exceedance_is_not_going_on),
+        cmocka_unit_test(a_closed_hour_stays_as_judged),
+        cmocka_unit_test(a_row_without_a_place_is_passed_over),
+        cmocka_unit_test(as_many_factors_as_a_row_holds),
         cmocka_unit_test(a_trail_survives_writing_before_the_commit),
         cmocka_unit_test(a_trail_survives_a_full_cache),
+        cmocka_unit_test(a_damaged_chunk_stops_nothing),
         cmocka_unit_test(a_trail_counts_on_after_half_a_checkpoint),
         cmocka_unit_test(oxygen_at_and_above_the_cap),
         cmocka_unit_test(editions_packets_and_strangers),
@@ -836,8 +1105,11 @@ int main(void)
         cmocka_unit_test(events_follow_the_commit),
         cmocka_unit_test(amounts_are_substituted_by_choice),
         cmocka_unit_test(a_day_is_judged_when_it_is_over),
+        cmocka_unit_test(a_day_begins_without_versions),
+        cmocka_unit_test(what_is_missing_now_stays_missing),
         cmocka_unit_test(missing_factors_are_told_one_by_one),
         cmocka_unit_test(marks_that_hide_are_told),
+        cmocka_unit_test(marks_of_reported_hours_are_told),
         cmocka_unit_test(the_engine_tells_on_itself),
         cmocka_unit_test(a_gap_in_the_journal_is_refused),
     };

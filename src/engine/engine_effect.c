@@ -43,14 +43,8 @@ struct eng_effect *eng_effect(struct engine *e, enum eng_effect_kind kind, enum 
     if (eng_again(e) || e->n_effect >= ENG_EFFECTS) {
         return NULL; /* its effects are in the store already (or, beyond the limit, memory would be at risk) */
     }
-    if (e->n_effect == e->cap_effect) {
-        size_t cap = e->cap_effect ? e->cap_effect * 2 : 256;
-        struct eng_effect *p = realloc(e->effect, cap * sizeof *p);
-        if (!p) {
-            return NULL;
-        }
-        e->effect = p;
-        e->cap_effect = cap;
+    if (!lt_grow(&e->effect, e->n_effect, &e->cap_effect, sizeof *e->effect)) {
+        return NULL;
     }
     struct eng_effect *f = &e->effect[e->n_effect++];
     *f = (struct eng_effect){.kind = (uint8_t)kind,
@@ -85,14 +79,8 @@ static void tell(struct engine *e, const struct eng_effect *f, const struct alar
     if (o->change == ALARM_UNCHANGED || !e->cfg.on_event) {
         return;
     }
-    if (e->n_told == e->cap_told) {
-        size_t cap = e->cap_told ? e->cap_told * 2 : 64;
-        struct eng_told *p = realloc(e->told, cap * sizeof *p);
-        if (!p) {
-            return; /* a page draws a little later; the alarm itself is stored */
-        }
-        e->told = p;
-        e->cap_told = cap;
+    if (!lt_grow(&e->told, e->n_told, &e->cap_told, sizeof *e->told)) {
+        return; /* a page draws a little later; the alarm itself is stored */
     }
     struct eng_told *t = &e->told[e->n_told++];
     *t = (struct eng_told){.id = o->id,

@@ -22,13 +22,15 @@ static void describe(struct eng_factor *f, struct lt_slice code)
     f->no = lt_slice_is(code, "a21003");
     f->no2 = lt_slice_is(code, "a21004");
     /* Concentrations of flue gas: metals, inorganic gases, organics, dust (HJ 212-2017 table B.2). */
-    f->convertible = starts(code, "a20") || starts(code, "a21") || starts(code, "a24") || starts(code, "a25") ||
-                     starts(code, "a34013") || starts(code, "a340");
-    f->pollutant = f->convertible || starts(code, "a3") || starts(code, "a23") || starts(code, "a26") ||
-                   starts(code, "a29") || starts(code, "a99") || starts(code, "w2") || lt_slice_is(code, "w01018");
+    static const char *const gas[] = {"a20", "a21", "a23", "a24", "a25", "a26", "a29", "a3", "a99"};
+    for (size_t i = 0; i < sizeof gas / sizeof gas[0]; i++) {
+        f->convertible |= starts(code, gas[i]);
+    }
+    f->pollutant = f->convertible || starts(code, "w2") || lt_slice_is(code, "w01018");
     f->watched = f->pollutant || f->o2;
     f->range = rule_range_find(code);
     const struct hj212_factor *h = hj212_factor_find(code);
+    f->weighs = f->convertible && (!h || strcmp(h->unit, "mg/m³") == 0); /* formula (33) is in kilograms of those */
     f->step = LT_FIX_ONE;
     for (unsigned i = 0; h && i < h->decimals && f->step > 1; i++) {
         f->step /= 10;
@@ -155,6 +157,7 @@ static inline struct name_slot lookup(struct engine *e, struct lt_slice name, un
 struct frame_row {
     size_t n, n_reading;
     uint64_t lost;
+    bool set_aside; /* the series had no place for it */
 };
 
 static struct eng_reading *reading_of(struct engine *e, struct frame_row *w, uint16_t factor)
@@ -279,14 +282,8 @@ struct eng_channel *eng_channel(struct eng_device *d, uint16_t factor, uint32_t 
     if (d->n_ch == ENGINE_FACTORS_MAX) {
         return NULL;
     }
-    if (d->n_ch == d->cap_ch) {
-        uint32_t cap = d->cap_ch ? d->cap_ch * 2 : 8;
-        struct eng_channel *p = realloc(d->ch, cap * sizeof *p);
-        if (!p) {
-            return NULL;
-        }
-        d->ch = p;
-        d->cap_ch = cap;
+    if (!lt_grow(&d->ch, d->n_ch, &d->cap_ch, sizeof *d->ch)) {
+        return NULL;
     }
     struct eng_channel *c = &d->ch[d->n_ch++];
     *c = (struct eng_channel){
@@ -392,7 +389,8 @@ static enum lt_err store(struct engine *e, struct eng_device *d, const struct hj
                                  .cells = e->cell};
         enum lt_err r = series_put(e->cfg.series, (uint32_t)d->id, (enum series_kind)kinds[kind].kind, &row, NULL, err);
         if (r != LT_OK) {
-            return r;
+            w->set_aside = eng_pass_over(e, r, err);
+            return w->set_aside ? LT_OK : r;
         }
     }
     return w->n ? touch_hour(e, d, kind, at_ms, err) : LT_OK;
@@ -476,6 +474,7 @@ enum lt_err eng_frame(struct engine *e, const struct journal_record *r, struct e
             if (rr != LT_OK) {
                 return rr;
             }
+            quarantine = w.set_aside;
         }
     }
     e->stats.frames++;

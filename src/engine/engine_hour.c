@@ -277,13 +277,13 @@ static enum lt_err read_old(struct engine *e, const struct eng_device *d, bool d
 {
     struct hour_work *w = e->hour;
     enum lt_err r = eng_row_read(e, d, day, w->from_ms, w->old, &w->old_row, err);
+    for (size_t i = 0; i < w->n; i++) {
+        w->f[i].old_version = 0; /* hours of a day, or of the past, left theirs there */
+    }
     if (r != LT_OK || w->old_row.age == ENG_ROW_NONE) {
         return r;
     }
     struct series_row row = {.at_ms = w->from_ms, .n = (uint32_t)w->old_row.n, .cells = w->old};
-    for (size_t i = 0; i < w->n; i++) {
-        w->f[i].old_version = 0;
-    }
     spread(w, &row);
     for (size_t i = 0; i < w->n_touched; i++) {
         struct hour_factor *x = &w->f[w->touched[i]];
@@ -363,7 +363,7 @@ static void amounts(struct engine *e)
                 x->value.cou = (int64_t)m3;
                 x->value.state |= VALUES_S_AMOUNT;
             }
-        } else if (f->convertible && values_amount(x->value.avg, flow->avg, &kg)) {
+        } else if (f->weighs && values_amount(x->value.avg, flow->avg, &kg)) {
             x->value.cou = kg;
             x->value.state |= VALUES_S_AMOUNT;
         }
@@ -392,10 +392,11 @@ static void compute(struct engine *e, const struct eng_device *d)
             convert(o, &x->own, o2_avg);
         }
         values_hour_choose(&x->own, &x->report, e->factor[x->factor].step, &x->value, &x->diff);
-        if (converts && x->value.zsavg == LT_FIX_NONE) {
-            convert(o, &x->value, o2_avg);
-        } else if (x->value.source == VALUES_REPORTED && x->report.zsavg != LT_FIX_NONE) {
+        bool reported = x->value.source == VALUES_REPORTED, zs_reported = reported && x->report.zsavg != LT_FIX_NONE;
+        if (zs_reported) {
             x->value.state &= ~(unsigned)(VALUES_S_CONVERTED | VALUES_S_O2_CAP);
+        } else if (converts && (reported || x->value.zsavg == LT_FIX_NONE)) {
+            convert(o, &x->value, o2_avg); /* of the mean that stands, not of the one beside it */
         }
     }
     amounts(e);
@@ -484,7 +485,7 @@ static enum lt_err substitute(struct engine *e, struct eng_device *d, struct lt_
     enum lt_err r = series_read(e->cfg.series, (uint32_t)d->id, SERIES_HOUR, w->from_ms - HISTORY_SPAN_MS, w->from_ms,
                                 take_history, w, err);
     if (r != LT_OK) {
-        return r;
+        return eng_pass_over(e, r, err) ? LT_OK : r;
     }
     int64_t hours = (w->from_ms - w->quarter_ms) / LT_HOUR_MS - stopped_hours(e, o, w->quarter_ms, w->from_ms);
     for (size_t i = 0; i < w->n; i++) {
@@ -599,13 +600,15 @@ static int by_column(const void *a, const void *b)
     return x->column < y->column ? -1 : x->column > y->column;
 }
 
-/* A row holds 256 cells. Beyond 19 factors the less needed ones stay out, for all factors alike. */
+/* A row holds 256 cells. Beyond 19 factors the less needed ones stay out, for all factors alike; beyond 42 whole
+ * factors do, and are counted. */
 static enum lt_err write_row(struct engine *e, const struct eng_device *d, enum series_kind kind, struct lt_error *err)
 {
     struct hour_work *w = e->hour;
-    unsigned tier = w->n <= ENG_CELLS / 13 ? 3 : w->n <= ENG_CELLS / 8 ? 2 : 1;
+    static const unsigned cells[] = {[1] = 6, [2] = 8, [3] = 13}; /* of one factor, at most */
+    unsigned tier = w->n <= ENG_CELLS / cells[3] ? 3 : w->n <= ENG_CELLS / cells[2] ? 2 : 1;
     size_t n = 0, at = 0;
-    for (; at < w->n && n + 13 <= ENG_CELLS; at++) {
+    for (; at < w->n && n + cells[tier] <= ENG_CELLS; at++) {
         const struct hour_factor *x = &w->f[at];
         const struct values_result *v = &x->value;
         cell(e, &n, x->factor, HJ212_F_AVG, v->avg);
@@ -670,6 +673,12 @@ static enum lt_err judge_all(struct engine *e, struct eng_device *d, bool day, s
             f.any_flag = x->in.flagged > 0;
             f.flagged = x->in.flagged * 2 >= x->in.all_n;
         }
+        if (!day && x->report.present) { /* a mark on the reported hour hides all of it, whatever its minutes say */
+            bool marked = values_mark_maintenance(x->report.mark);
+            f.any_flag |= marked;
+            f.flagged |= marked;
+            f.all_mean = x->in.all_n ? f.all_mean : x->report.avg;
+        }
         enum lt_err r = eng_judge_period(e, &f, &x->value.state, err);
         if (r != LT_OK) {
             return r;
@@ -703,7 +712,7 @@ static void show_hour(struct engine *e, struct eng_device *d)
     }
     d->tell = d->changed = true;
     pthread_mutex_unlock(&d->mu);
-    eng_judge_missing(e, d, w->from_ms, valid, n_valid, seen, minutes, w->n);
+    eng_judge_missing(e, d, w->from_ms, !closed_before(w), valid, n_valid, seen, minutes, w->n);
 }
 
 /* All or nothing: when the row cannot be written, states and effects are as before and the call may be repeated. */

@@ -19,14 +19,8 @@ static bool note_urgent(struct engine *e, struct eng_device *d)
     if (d->urgent) {
         return true;
     }
-    if (e->n_urgent == e->cap_urgent) {
-        size_t cap = e->cap_urgent ? e->cap_urgent * 2 : 256;
-        struct eng_device **p = realloc(e->urgent, cap * sizeof(struct eng_device *));
-        if (!p) {
-            return false;
-        }
-        e->urgent = p;
-        e->cap_urgent = cap;
+    if (!lt_grow(&e->urgent, e->n_urgent, &e->cap_urgent, sizeof *e->urgent)) {
+        return false;
     }
     d->urgent = true;
     e->urgent[e->n_urgent++] = d;
@@ -39,8 +33,8 @@ static enum lt_err was_closed(struct engine *e, const struct eng_device *d, bool
 {
     struct eng_row row;
     enum lt_err r = eng_row_read(e, d, day, at_ms, e->cell, &row, err);
-    *ret = row.age == ENG_ROW_STANDS || row.age == ENG_ROW_CHANGES;
-    return r;
+    *ret = r == LT_OK && (row.age == ENG_ROW_STANDS || row.age == ENG_ROW_CHANGES);
+    return r != LT_OK && eng_pass_over(e, r, err) ? LT_OK : r;
 }
 
 enum lt_err eng_touch(struct engine *e, struct eng_device *d, bool day, int64_t at_ms, unsigned cause, bool at_once,
@@ -53,14 +47,8 @@ enum lt_err eng_touch(struct engine *e, struct eng_device *d, bool day, int64_t 
         if (r != LT_OK) {
             return r;
         }
-        if (d->n_open == d->cap_open) {
-            uint32_t cap = d->cap_open ? d->cap_open * 2 : 4;
-            struct eng_open *p = realloc(d->open, cap * sizeof *p);
-            if (!p) {
-                return lt_fail(err, LT_E_NOMEM, "engine", NULL, NULL, NULL);
-            }
-            d->open = p;
-            d->cap_open = cap;
+        if (!lt_grow(&d->open, d->n_open, &d->cap_open, sizeof *d->open)) {
+            return lt_fail(err, LT_E_NOMEM, "engine", NULL, NULL, NULL);
         }
         int64_t end = at_ms + (day ? LT_DAY_MS + ENG_DAY_GRACE_MS : LT_HOUR_MS + ENG_HOUR_GRACE_MS);
         int64_t quiet = e->now_ms + ENG_QUIET_MS;
@@ -96,14 +84,8 @@ static void close_entry(struct eng_device *d, bool day, int64_t at_ms)
 
 static bool add_work(struct engine *e, struct eng_device *d, const struct eng_open *o)
 {
-    if (e->n_work == e->cap_work) {
-        size_t cap = e->cap_work ? e->cap_work * 2 : 256;
-        struct eng_work *p = realloc(e->work, cap * sizeof *p);
-        if (!p) {
-            return false;
-        }
-        e->work = p;
-        e->cap_work = cap;
+    if (!lt_grow(&e->work, e->n_work, &e->cap_work, sizeof *e->work)) {
+        return false;
     }
     e->work[e->n_work++] = (struct eng_work){d, o->at_ms, o->cause};
     return true;
@@ -169,7 +151,7 @@ static enum lt_err work_off(struct engine *e, bool day, struct lt_error *err)
         const struct eng_work *w = &e->work[e->work_at];
         enum lt_err r =
             day ? eng_day_close(e, w->d, w->at_ms, w->cause, err) : eng_hour_close(e, w->d, w->at_ms, w->cause, err);
-        if (r != LT_OK) {
+        if (r != LT_OK && !eng_pass_over(e, r, err)) {
             return r;
         }
         close_entry(w->d, day, w->at_ms);

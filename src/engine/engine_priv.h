@@ -18,10 +18,10 @@
 #define ENG_NAME_SLOTS    16384 /* power of two; filled to at most three quarters */
 #define ENG_GUESSES       64    /* places of a frame; most have fewer */
 #define ENG_COLUMNS       65536
-#define ENG_DEVICES       200000 /* as the registry */
-#define ENG_CELLS         256    /* of one row, limit of series */
-#define ENG_OPEN_MAX      4096   /* open hours and days of one device: 170 days; beyond, the oldest is closed at once */
-#define ENG_EFFECTS       2000000          /* between two commits; a whole city's hour is 200,000 */
+#define ENG_DEVICES       200000  /* as the registry */
+#define ENG_CELLS         256     /* of one row, limit of series */
+#define ENG_OPEN_MAX      4096    /* open hours and days of one device: 170 days; what comes beyond is closed at once */
+#define ENG_EFFECTS       2000000 /* between two commits; a whole city's hour is 200,000 */
 #define ENG_HOUR_GRACE_MS (5 * LT_MIN_MS)  /* an hour closes this long after its end */
 #define ENG_DAY_GRACE_MS  (10 * LT_MIN_MS) /* a day: when the last hour has had its grace */
 #define ENG_QUIET_MS      LT_MIN_MS        /* data of an hour long past: wait so long for the rest of it */
@@ -31,7 +31,7 @@
 struct eng_factor {
     char code[17];
     uint8_t n;
-    bool o2, flow, no, no2, nox, convertible, pollutant, watched;
+    bool o2, flow, no, no2, nox, convertible, weighs, pollutant, watched;
     int64_t step; /* smallest printed step */
     const struct rule_range *range;
 };
@@ -120,11 +120,11 @@ struct eng_device {
     bool tell;
 
     struct eng_open *open;
-    uint32_t n_open, cap_open;
+    uint32_t n_open, n_ch;
+    size_t cap_open, cap_ch;
     int64_t open_hint_ms;    /* hour that is known to be open, INT64_MIN none */
     uint8_t open_hint_cause; /* causes it has already */
     struct eng_channel *ch;
-    uint32_t n_ch, cap_ch;
     struct ledger_entry *ledger;
     int ledger_day;
 };
@@ -221,7 +221,7 @@ struct engine {
     struct lt_buf text;
     struct eng_told *told;
     size_t n_told, cap_told;
-    bool behind;
+    bool behind, damage_told;
     int64_t latest_scan_ms;
 
     struct ledger *ledger;
@@ -324,7 +324,7 @@ struct eng_hour_facts {
     uint16_t factor;
     int64_t from_ms, to_ms;
     bool day, first;   /* first: this period was not closed before */
-    bool quiet;        /* nothing changed: the state is wanted, not its effects */
+    bool quiet;        /* nothing changed: it stays as it was judged */
     int64_t old_state; /* VALUES_S_ bits of the row that stood there, 0 none */
     bool old_lost;     /* they are of a later row: whether it exceeded is in the channel */
     const struct values_result *value;
@@ -335,8 +335,9 @@ struct eng_hour_facts {
 /* Judges limit, marks and missing data; adds EXCEED and EXEMPT to *state. */
 enum lt_err eng_judge_period(struct engine *e, const struct eng_hour_facts *f, unsigned *state,
                              struct lt_error *err) LT_MUST_CHECK;
-void eng_judge_missing(struct engine *e, struct eng_device *d, int64_t hour_ms, const uint16_t *valid, size_t n_valid,
-                       const uint16_t *seen, const unsigned *minutes, size_t n_seen);
+/* first: the hour was not closed before. */
+void eng_judge_missing(struct engine *e, struct eng_device *d, int64_t hour_ms, bool first, const uint16_t *valid,
+                       size_t n_valid, const uint16_t *seen, const unsigned *minutes, size_t n_seen);
 void eng_judge_reading(struct engine *e, struct eng_device *d, struct eng_channel *c, const struct eng_reading *r,
                        int64_t at_ms, int64_t o2);
 void eng_judge_frame(struct engine *e, struct eng_device *d, const struct journal_record *r, int64_t drift_ms);
@@ -345,6 +346,10 @@ void eng_post_minute(struct engine *e, int64_t at_ms);
 /* Minutes of the hour in which the post ran. */
 unsigned eng_post_minutes(const struct engine *e, int64_t hour_ms);
 void eng_silence_sentence(const struct engine *e, const struct eng_device *d, char zh[200], char en[200]);
+
+/* Errors of one row or one damaged chunk (series.h): true when they are to be passed over, so that one device, or one
+ * worn place of a disk, does not stop the values of a city. Damage is told as a fault of the disk. */
+bool eng_pass_over(struct engine *e, enum lt_err r, const struct lt_error *why);
 
 /* Records whose effects are committed are applied once more, to have the memory they left. */
 static inline bool eng_again(const struct engine *e)

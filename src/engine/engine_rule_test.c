@@ -213,6 +213,13 @@ static void marks_are_counted_by_month(void **state)
     assert_int_equal(rule_flag_step(&p, &f, &h), RULE_LEAVES);
     assert_int_equal(f.flagged, 1);
     assert_int_equal(f.starts, 0); /* the run began last month */
+    for (i = 1; i < 38; i++) {
+        rule_flag_step(&p, &f, &h);
+    }
+    assert_true(f.active);
+    h.month = 202601; /* an hour of January, sent in February, ends nothing and wipes nothing out */
+    assert_int_equal(rule_flag_step(&p, &f, &h), RULE_STAYS);
+    assert_true(f.active && f.month == 202602 && f.flagged == 38);
 }
 
 static void marks_that_hide(void **state)

@@ -531,11 +531,15 @@ static struct eng_effect *on_outlet(struct engine *e, enum eng_effect_kind kind,
     return x;
 }
 
-static void tell_exceed(struct engine *e, const struct eng_hour_facts *f, const struct limit_found *b, bool exempt)
+static void tell_exceed(struct engine *e, const struct eng_hour_facts *f, const struct limit_found *b, bool exempt,
+                        bool before)
 {
     struct eng_effect *x = on_outlet(e, exempt ? EFF_VERDICT : EFF_RAISE, f, f->from_ms);
     if (!x) {
         return;
+    }
+    if (!f->first && !before) {
+        x->last_ms = e->now_ms; /* seen again after it had been taken back: not a repetition of what is over */
     }
     x->value = b->value;
     x->limit = b->limit->value;
@@ -552,23 +556,41 @@ static void tell_exceed(struct engine *e, const struct eng_hour_facts *f, const 
     raise_said(e, &s, x);
 }
 
-/* At most one exceedance of a channel is "going on": the latest. Older ones are facts that ended with their period. */
-static void exceed_moves(struct engine *e, const struct eng_hour_facts *f, enum rule_limit out, int64_t *active_ms)
+static bool exceeded_before(const struct eng_hour_facts *f, int64_t active_ms)
 {
-    bool was = f->old_lost ? *active_ms == f->from_ms : (f->old_state & VALUES_S_EXCEED) != 0;
+    return f->old_lost ? active_ms == f->from_ms : (f->old_state & VALUES_S_EXCEED) != 0;
+}
+
+/* Ends the alarm of a period with the end of the one that is judged. One that late data brought back was seen after
+ * that, and an end from before is taken for a repetition: it ends now. */
+static struct eng_effect *end_exceed(struct engine *e, const struct eng_hour_facts *f, int64_t period_ms)
+{
+    struct eng_effect *x = on_outlet(e, EFF_END, f, period_ms);
+    if (x && x->last_ms < e->now_ms && (x = on_outlet(e, EFF_END, f, period_ms)) != NULL) {
+        x->last_ms = e->now_ms;
+    }
+    return x;
+}
+
+/* At most one exceedance of a channel is "going on": the latest, and none that a later period was closed after
+ * (closed_ms). Older ones are facts that ended with their period. */
+static void exceed_moves(struct engine *e, const struct eng_hour_facts *f, enum rule_limit out, int64_t closed_ms,
+                         int64_t *active_ms)
+{
     if (out == RULE_LIMIT_EXCEED) {
         if (*active_ms && *active_ms < f->from_ms) {
-            on_outlet(e, EFF_END, f, *active_ms);
+            end_exceed(e, f, *active_ms);
+            *active_ms = 0;
         }
-        if (f->from_ms >= *active_ms) {
+        if (f->from_ms >= *active_ms && f->from_ms >= closed_ms) {
             *active_ms = f->from_ms;
         } else {
-            on_outlet(e, EFF_END, f, f->from_ms);
+            end_exceed(e, f, f->from_ms);
         }
         return;
     }
-    if (was && out != RULE_LIMIT_BAND) { /* corrected data took the exceedance back */
-        struct eng_effect *x = on_outlet(e, EFF_END, f, f->from_ms);
+    if (exceeded_before(f, *active_ms) && out != RULE_LIMIT_BAND) { /* corrected data took the exceedance back */
+        struct eng_effect *x = end_exceed(e, f, f->from_ms);
         if (x) {
             struct say s;
             say_begin(&s);
@@ -584,7 +606,7 @@ static void exceed_moves(struct engine *e, const struct eng_hour_facts *f, enum 
         }
     }
     if (out == RULE_LIMIT_OK && *active_ms && *active_ms < f->from_ms) {
-        on_outlet(e, EFF_END, f, *active_ms);
+        end_exceed(e, f, *active_ms);
         *active_ms = 0;
     }
 }
@@ -627,6 +649,10 @@ static void judge_flags(struct engine *e, const struct eng_hour_facts *f, struct
 enum lt_err eng_judge_period(struct engine *e, const struct eng_hour_facts *f, unsigned *state, struct lt_error *err)
 {
     struct eng_device *d = f->d;
+    if (f->quiet) { /* stays as it was judged, whatever the limits are by now */
+        *state |= (unsigned)f->old_state & (VALUES_S_EXCEED | VALUES_S_EXEMPT);
+        return LT_OK;
+    }
     if (d->status != ENG_ACTIVE || !d->outlet) {
         return LT_OK;
     }
@@ -654,13 +680,13 @@ enum lt_err eng_judge_period(struct engine *e, const struct eng_hour_facts *f, u
     *state |= best.outcome == RULE_LIMIT_EXCEED   ? VALUES_S_EXCEED
               : best.outcome == RULE_LIMIT_EXEMPT ? VALUES_S_EXEMPT
                                                   : 0;
-    if (best.limit && !f->quiet &&
-        rule_in_force(&e->rules.rule[f->day ? ALARM_R_DAY_EXCEED : ALARM_R_HOUR_EXCEED], f->from_ms)) {
+    if (best.limit && rule_in_force(&e->rules.rule[f->day ? ALARM_R_DAY_EXCEED : ALARM_R_HOUR_EXCEED], f->from_ms)) {
+        int64_t *active_ms = f->day ? &c->day_exceed_ms : &c->exceed_ms;
         if (best.outcome == RULE_LIMIT_EXCEED ||
             (best.outcome == RULE_LIMIT_EXEMPT && !(f->old_state & VALUES_S_EXEMPT))) {
-            tell_exceed(e, f, &best, best.outcome == RULE_LIMIT_EXEMPT);
+            tell_exceed(e, f, &best, best.outcome == RULE_LIMIT_EXEMPT, exceeded_before(f, *active_ms));
         }
-        exceed_moves(e, f, best.outcome, f->day ? &c->day_exceed_ms : &c->exceed_ms);
+        exceed_moves(e, f, best.outcome, f->day ? 0 : c->hour_ms, active_ms);
     }
     if (any && !f->day) {
         judge_flags(e, f, c, best.limit);
@@ -717,18 +743,20 @@ static unsigned minutes_of(const uint16_t *seen, const unsigned *minutes, size_t
     return 0;
 }
 
-/* factor 0: the whole device. Ends when data is there again; one alarm at a time per channel. */
-static void missing_moves(struct engine *e, struct eng_device *d, uint16_t factor, int64_t hour_ms, bool lacks,
-                          int64_t *active_ms, unsigned minutes)
+/* factor 0: the whole device. Ends when data is there again; one alarm at a time per channel. first: the hour was not
+ * closed before. */
+static void missing_moves(struct engine *e, struct eng_device *d, uint16_t factor, int64_t hour_ms, bool first,
+                          bool lacks, int64_t *active_ms, unsigned minutes)
 {
-    if (*active_ms > hour_ms && !lacks) {
-        return; /* an old hour was mended; what is missing now is still missing */
+    if (*active_ms > hour_ms) { /* an old hour is told once, as over; what is missing now is still missing */
+        if (lacks && first) {
+            missing(e, d, factor, hour_ms, minutes);
+            on_device(e, EFF_END, ALARM_R_NO_DATA, d, factor, hour_ms);
+        }
+        return;
     }
     if (*active_ms && (!lacks || *active_ms != hour_ms)) {
-        struct eng_effect *f = on_device(e, EFF_END, ALARM_R_NO_DATA, d, factor, *active_ms);
-        if (f) {
-            f->period_len_ms = LT_HOUR_MS;
-        }
+        on_device(e, EFF_END, ALARM_R_NO_DATA, d, factor, *active_ms);
         *active_ms = 0;
     }
     if (lacks) {
@@ -737,8 +765,8 @@ static void missing_moves(struct engine *e, struct eng_device *d, uint16_t facto
     }
 }
 
-void eng_judge_missing(struct engine *e, struct eng_device *d, int64_t hour_ms, const uint16_t *valid, size_t n_valid,
-                       const uint16_t *seen, const unsigned *minutes, size_t n_seen)
+void eng_judge_missing(struct engine *e, struct eng_device *d, int64_t hour_ms, bool first, const uint16_t *valid,
+                       size_t n_valid, const uint16_t *seen, const unsigned *minutes, size_t n_seen)
 {
     const struct rule_params *p = in_force(e, ALARM_R_NO_DATA);
     if (!p || d->status != ENG_ACTIVE || !d->outlet || hour_ms + LT_HOUR_MS > e->now_ms) {
@@ -749,17 +777,21 @@ void eng_judge_missing(struct engine *e, struct eng_device *d, int64_t hour_ms, 
         share < rule_or(p->min_valid_share, 750000) || /* the post itself was down, or the hour is long past */
         (eng_process_in(e, d->outlet, hour_ms, hour_ms + LT_HOUR_MS) & ENG_P_STOPPED);
     size_t n_wanted = 0, n_lack = 0;
+    unsigned most = 0; /* valid minutes of the factor that has most: the device lacks no more than what that one does */
     for (uint32_t i = 0; i < d->n_ch; i++) {
         if (wanted(e, d, d->ch[i].factor, hour_ms)) {
+            unsigned m = minutes_of(seen, minutes, n_seen, d->ch[i].factor);
+            most = m > most ? m : most;
             n_wanted++;
             n_lack += !has(valid, n_valid, d->ch[i].factor);
         }
     }
     bool all = n_wanted > 0 && n_lack == n_wanted;
-    missing_moves(e, d, 0, hour_ms, all && !excused, &d->nodata_ms, 0);
+    missing_moves(e, d, 0, hour_ms, first, all && !excused, &d->nodata_ms, most);
     for (uint32_t i = 0; i < d->n_ch; i++) {
         struct eng_channel *c = &d->ch[i];
         bool lacks = wanted(e, d, c->factor, hour_ms) && !has(valid, n_valid, c->factor) && !all && !excused;
-        missing_moves(e, d, c->factor, hour_ms, lacks, &c->nodata_ms, minutes_of(seen, minutes, n_seen, c->factor));
+        missing_moves(e, d, c->factor, hour_ms, first, lacks, &c->nodata_ms,
+                      minutes_of(seen, minutes, n_seen, c->factor));
     }
 }

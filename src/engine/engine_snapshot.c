@@ -130,7 +130,7 @@ static void io_open(struct io *io, struct eng_open *o)
 }
 
 /* Room for n entries when reading. */
-static bool room(struct io *io, void **p, uint32_t n, uint32_t most, size_t size, uint32_t *cap)
+static bool room(struct io *io, void **p, uint32_t n, uint32_t most, size_t size, size_t *cap)
 {
     if (io->out) {
         return true;

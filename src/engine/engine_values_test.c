@@ -154,6 +154,24 @@ static void converted_means_need_enough_minutes(void **state)
     }
     values_hour_result(&H, false, 0, 1, &r);
     assert_true(r.zsavg == NONE);
+    values_hour_init(&H);
+    for (unsigned m = 0; m < 48; m++) { /* 40 of 48 are 75 %, and no 45 */
+        values_hour_report(&H, m, 10 * M, NONE, NONE, m < 40 ? 14 * M : NONE, NONE, 'N');
+    }
+    values_hour_result(&H, false, 0, 1, &r);
+    assert_true(r.zsavg == NONE && (r.state & VALUES_S_VALID));
+    for (unsigned zs = 19; zs <= 20; zs++) { /* of 24 valid hours of a day */
+        struct values_day d;
+        struct values_result v;
+        values_day_init(&d);
+        for (unsigned h = 0; h < 24; h++) {
+            struct values_result hour = minutes(60, 0, false);
+            hour.zsavg = h < zs ? 14 * M : NONE;
+            values_day_add(&d, &hour);
+        }
+        values_day_result(&d, false, &v);
+        assert_int_equal(v.zsavg == NONE, zs < 20);
+    }
 }
 
 /* "(28) C_conv = Csn_dry * (21 % - O2_standard) / (21 % - O2_dry)" */
@@ -241,6 +259,10 @@ static void the_report_is_preferred_unless_contradicted(void **state)
     assert_int_equal(v.avg, 5 * M);
     assert_int_equal(v.zsavg, 6 * M);
     assert_true(v.state & VALUES_S_VALID);
+    own.zsavg = 14 * M; /* of the half that came: neither a converted mean nor an amount of the hour */
+    r = report(20 * M, NONE, 'N');
+    values_hour_choose(&own, &r, 10000, &v, &diff);
+    assert_true(v.avg == 20 * M && v.zsavg == NONE && v.cou == NONE);
     r = report(5 * M, NONE, 0); /* no mark given: own minutes decide */
     values_hour_choose(&own, &r, 10000, &v, &diff);
     assert_int_equal(v.mark, 'N');

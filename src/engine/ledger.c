@@ -90,14 +90,8 @@ static bool rehash(struct ledger *l, size_t n_slots)
 
 static struct ledger_entry *insert(struct ledger *l, int day, struct lt_slice mn)
 {
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 256;
-        struct ledger_entry **at = realloc(l->at, cap * sizeof *at);
-        if (!at) {
-            return NULL;
-        }
-        l->at = at;
-        l->cap = cap;
+    if (!lt_grow(&l->at, l->n, &l->cap, sizeof *l->at)) {
+        return NULL;
     }
     if ((l->n + 1) * 2 > l->n_slots && !rehash(l, l->n_slots * 2)) {
         return NULL;

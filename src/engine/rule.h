@@ -102,7 +102,7 @@ struct rule_flag_hour {
     bool would_exceed;    /* the mean of all its values, marks ignored, is above the limit */
 };
 /* enter: % of the month's hours (default 5); param1: % of beginnings that hide an exceedance (default 30), at least
- * three. Counts start anew each month. */
+ * three. Counts start anew each month; an hour of an earlier month counts no more. */
 enum rule_change rule_flag_step(const struct rule_params *p, struct rule_flag *f, const struct rule_flag_hour *h);
 
 /* ---- device rules ---- */

@@ -6,6 +6,9 @@
 enum rule_change rule_flag_step(const struct rule_params *p, struct rule_flag *f, const struct rule_flag_hour *h)
 {
     bool left = false;
+    if (h->month < f->month) {
+        return RULE_STAYS; /* an hour of a month that is counted out, told late: it must not wipe out this month's */
+    }
     if (f->month != h->month) {
         left = f->active;
         *f = (struct rule_flag){.month = h->month, .was_flagged = f->was_flagged};

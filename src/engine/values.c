@@ -162,7 +162,7 @@ static bool fits(lt_i128 v)
 struct tally {
     lt_i128 sum, zs_sum;
     int64_t min, max;
-    uint64_t valid, present;
+    uint64_t valid, zs_valid, present;
     unsigned n, n_zs, slots, normal;
 };
 
@@ -182,8 +182,16 @@ static void tally_slot(struct tally *t, const struct values_slot *s, unsigned mi
     t->max = s->max > t->max ? s->max : t->max;
     if (s->n_zs == s->n) {
         t->n_zs++;
+        t->zs_valid |= cover;
         t->zs_sum += lt_div_half_even(s->zs_sum, s->n_zs);
     }
+}
+
+/* A converted mean over much less than the measured one would compare unlike things, and what makes the measured one
+ * valid (45 minutes, 20 hours) must be there of the converted one too. */
+static bool enough_converted(unsigned n_zs, unsigned n, unsigned zs_valid, unsigned valid, unsigned need)
+{
+    return n_zs > 0 && mark_is_normal(n_zs, n, false) && (zs_valid >= need || valid < need);
 }
 
 static const struct values_result NOTHING = {
@@ -217,8 +225,10 @@ void values_hour_result(const struct values_hour *h, bool water, unsigned rtd_in
         ret->avg = lt_div_half_even(t.sum, t.n);
         ret->min = t.min;
         ret->max = t.max;
-        /* A converted mean over much fewer minutes than the measured one would compare unlike things. */
-        ret->zsavg = t.n_zs && mark_is_normal(t.n_zs, t.n, false) ? lt_div_half_even(t.zs_sum, t.n_zs) : LT_FIX_NONE;
+        unsigned zs_valid = (unsigned)__builtin_popcountll(t.zs_valid);
+        if (enough_converted(t.n_zs, t.n, zs_valid, ret->valid, VALUES_MINUTE_NEED)) {
+            ret->zsavg = lt_div_half_even(t.zs_sum, t.n_zs);
+        }
     }
     if (ret->valid >= VALUES_MINUTE_NEED && ret->mark == 'N') {
         ret->state |= VALUES_S_VALID;
@@ -309,6 +319,10 @@ void values_hour_choose(const struct values_result *own, const struct values_rep
         return; /* only an amount was reported (waste gas, waste water flow) */
     }
     bool own_valid = (own->state & VALUES_S_VALID) != 0;
+    if (!own_valid) { /* a mean or a sum over the few minutes that came through is not that of the reported hour */
+        ret->cou = rep->cou;
+        ret->zsavg = LT_FIX_NONE;
+    }
     if (own_valid && values_mark_normal(rep->mark) &&
         (contradicts(rep->avg, own->avg, step, 5) || contradicts(rep->zsavg, own->zsavg, step, 10))) {
         ret->state |= VALUES_S_DISPUTED;
@@ -323,7 +337,7 @@ void values_hour_choose(const struct values_result *own, const struct values_rep
     }
     ret->source = VALUES_REPORTED;
     ret->avg = rep->avg;
-    ret->zsavg = first_known(rep->zsavg, own->zsavg);
+    ret->zsavg = first_known(rep->zsavg, ret->zsavg);
     ret->min = first_known(rep->min, own->min);
     ret->max = first_known(rep->max, own->max);
     char mark[5];
@@ -378,8 +392,9 @@ void values_day_result(const struct values_day *d, bool water, struct values_res
         ret->avg = lt_div_half_even(d->sum, d->n);
         ret->min = d->min;
         ret->max = d->max;
-        ret->zsavg =
-            d->n_zs && mark_is_normal(d->n_zs, d->n, false) ? lt_div_half_even(d->zs_sum, d->n_zs) : LT_FIX_NONE;
+        if (enough_converted(d->n_zs, d->n, d->n_zs, d->n, VALUES_HOUR_NEED)) {
+            ret->zsavg = lt_div_half_even(d->zs_sum, d->n_zs);
+        }
     }
     if (d->n >= VALUES_HOUR_NEED) {
         ret->state |= VALUES_S_VALID;

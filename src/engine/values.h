@@ -96,7 +96,8 @@ bool values_amount(int64_t c_mgm3, int64_t flow_m3s, int64_t *ret_kg);
 /* Chooses between the device's report and the post's own value. `step`: smallest step the factor is printed with
  * (10^-decimals). Contradiction: they differ by more than 5 % of the larger (converted values: 10 %) and more than two
  * steps, while the own value is valid; then the higher of the two stands (converted values compared first), so that
- * neither hides an exceedance. Fills *ret from `own` and the report. */
+ * neither hides an exceedance. Fills *ret from `own` and the report; converted mean and amount of an own value that is
+ * not valid are not taken beside a reported mean. */
 struct values_report {
     bool present;
     int64_t avg, zsavg, min, max, cou, mark;

@@ -157,10 +157,12 @@ def main() -> None:
                 if state & VALID and rmark == "N" and contradicts:
                     state |= DISPUTED
                 else:
-                    calc = (avg, zs)
+                    calc, calc_valid = (avg, zs), state & VALID
                     avg, mark, source = value, rmark, "reported"
                     state = (state & ~VALID) | (VALID if rmark == "N" else 0)
-                    if zs is None and o2_avg is not None:
+                    if not calc_valid:
+                        zs = None
+                    if o2_avg is not None:            # of the mean that stands
                         zs, bits = convert(avg)
                         state |= bits
             cou = None
