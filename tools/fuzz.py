@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Runs the fuzz targets with libFuzzer, ASan and UBSan (clang), one after another, on a corpus that is kept.
 
-usage: tools/fuzz.py [--seconds N] [--until HH:MM] [--build DIR] CORPUS [TARGET...]
+usage: tools/fuzz.py [--seconds N] [--until HH:MM] [--minutes N] [--build DIR] CORPUS [TARGET...]
 
 Builds DIR (build-fuzz) with -Dfuzz=true, starts each new corpus with the seeds of the target's replay test, and gives
-every target N seconds (60); with --until again and again until that hour. Prints a line a target and turn: executions,
-edges covered, size of the corpus, findings, CPU minutes of all turns so far. CORPUS/TARGET/ is the corpus,
-CORPUS/findings/TARGET/ holds what broke it: hand the file to DIR/src/TARGET to see it again. Exit 1 with findings.
+every target a turn of N seconds (60); with --until again and again until that hour, with --minutes until each target
+has had so many CPU minutes in all its turns, earlier runs included. Prints a line a target and turn: executions, edges
+covered, size of the corpus, findings, CPU minutes so far. CORPUS/TARGET/ is the corpus, CORPUS/TARGET.json the sums,
+CORPUS/findings/TARGET/ holds what broke it: hand the file to DIR/src/TARGET to see it again. Runs with different targets
+may share CORPUS. Exit 1 with findings.
 """
 import argparse
 import json
@@ -38,6 +40,11 @@ def build(folder, names):
     return {n: replays[n] for n in names}
 
 
+def sums(corpus, name):
+    path = corpus / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else {"executions": 0, "cpu_s": 0, "edges": 0}
+
+
 def one_turn(folder, corpus, name, replay, seconds):
     own, found, log = corpus / name, corpus / "findings" / name, corpus / f"{name}.log"
     if not own.exists():
@@ -50,17 +57,15 @@ def one_turn(folder, corpus, name, replay, seconds):
                        stdout=f, stderr=f, env={**os.environ, "LSAN_OPTIONS": f"suppressions={ROOT}/tools/lsan.supp"})
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     text = log.read_text(errors="replace")
-    state_path = corpus / "state.json"
-    state = json.loads(state_path.read_text()) if state_path.exists() else {}
-    mine = state.setdefault(name, {"executions": 0, "cpu_s": 0})
+    mine = sums(corpus, name)
     edges = re.findall(r"cov: (\d+)", text)
     executions = re.findall(r"number_of_executed_units: (\d+)", text)
-    mine["edges"] = max([mine.get("edges", 0)] + [int(n) for n in edges])
+    mine["edges"] = max([mine["edges"]] + [int(n) for n in edges])
     mine["executions"] += int(executions[-1]) if executions else 0
     mine["cpu_s"] += round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     mine["corpus"] = sum(1 for _ in own.iterdir())
     mine["findings"] = sum(1 for p in found.iterdir() if not p.name.startswith("slow-unit"))
-    state_path.write_text(json.dumps(state, indent=1))
+    (corpus / f"{name}.json").write_text(json.dumps(mine))
     print(f"{name:18} {mine['executions']:>12,} executions  {mine['edges']:>6,} edges  {mine['corpus']:>6,} inputs  "
           f"{mine['findings']} findings  {mine['cpu_s'] / 60:6.1f} CPU min", flush=True)
     return mine["findings"]
@@ -70,6 +75,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--seconds", type=int, default=60)
     p.add_argument("--until", help="HH:MM: turns go on until then")
+    p.add_argument("--minutes", type=float, default=0, help="turns go on until each target has had so many CPU minutes")
     p.add_argument("--build", type=pathlib.Path, default=ROOT / "build-fuzz")
     p.add_argument("corpus", type=pathlib.Path)
     p.add_argument("target", nargs="*")
@@ -79,6 +85,7 @@ def main():
         hour, minute = map(int, a.until.split(":"))
         now = time.localtime()
         end += (hour * 60 + minute - now.tm_hour * 60 - now.tm_min) % 1440 * 60 - now.tm_sec
+    subprocess.run([ROOT / "tools/install.sh", "build", "fuzz"], check=True)
     corpus = a.corpus.resolve()
     targets = build(a.build.resolve(), a.target)
     found = {}
@@ -86,8 +93,10 @@ def main():
         for name, replay in targets.items():
             if found and a.until and time.time() >= end:
                 break
-            found[name] = one_turn(a.build.resolve(), corpus, name, replay, a.seconds)
-        if time.time() >= end:
+            if not a.minutes or sums(corpus, name)["cpu_s"] < a.minutes * 60:
+                found[name] = one_turn(a.build.resolve(), corpus, name, replay, a.seconds)
+        had = not any(sums(corpus, n)["cpu_s"] < a.minutes * 60 for n in targets)
+        if (a.until and time.time() >= end) or (had and (a.minutes or not a.until)):
             return 1 if any(found.values()) else 0
 
 

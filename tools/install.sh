@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages of the named groups (build web test bench) that are not there yet.
+# Installs the Debian packages of the named groups (build web test fuzz bench) that are not there yet.
 # usage: tools/install.sh GROUP...      Needs root or sudo only when something is missing.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -64,24 +64,28 @@ def tap(name, text, exit_ok):
     return ok, bad
 
 
-def meson_tests(title, build, options, env, only=None):
-    say(f"== {title}")
+def build(folder, options, setup_only=False):
     t = time.monotonic()
-    # with `only`, meson test builds what the chosen tests need, and no more
-    r = run(["tools/build.sh", build, *options], 1500, {"LT_SKIP_WEB": "1", "LT_SETUP_ONLY": "1" if only else ""})
+    r = run(["tools/build.sh", folder, *options], 1500, {"LT_SKIP_WEB": "1", "LT_SETUP_ONLY": "1" if setup_only else ""})
+    return r, time.monotonic() - t
+
+
+def meson_tests(title, folder, built, env, only=None):
+    say(f"== {title}")
+    r, seconds = built
     if r.returncode:
         say("\n".join((r.stdout + r.stderr).splitlines()[-60:]))
         count(title, 0, 1, "does not build")
         return
-    say(f"  built ({time.monotonic() - t:.0f} s)")
+    say(f"  built ({seconds:.0f} s)")
     names = []
-    if only:  # this Meson knows no patterns
-        listed = run(["meson", "test", "-C", build, "--list"], 60).stdout.splitlines()
+    if only:  # meson test builds what the chosen tests need, and no more; this Meson knows no patterns
+        listed = run(["meson", "test", "-C", folder, "--list"], 60).stdout.splitlines()
         names = [n.split(" / ")[-1].strip() for n in listed]
         names = [n for n in names if not re.search("fuzz|replay_test|fault", n) and any(n == u or n.startswith(u + "_") for u in only)]
-    cmd = ["meson", "test", "-C", build, *([] if only else ["--no-rebuild"]), "--num-processes", "2", "--timeout-multiplier", "6", *names]
+    cmd = ["meson", "test", "-C", folder, *([] if only else ["--no-rebuild"]), "--num-processes", "2", "--timeout-multiplier", "6", *names]
     r = run(cmd, 1500, env)
-    log = ROOT / build / "meson-logs" / "testlog.json"
+    log = ROOT / folder / "meson-logs" / "testlog.json"
     if not log.exists():
         say(r.stdout[-3000:] + r.stderr[-3000:])
         count(title, 0, 1, "ran no test")
@@ -121,31 +125,39 @@ def main() -> int:
     def wanted(word):
         return not a.only or a.only in word
 
+    pool = concurrent.futures.ThreadPoolExecutor(2)
+    if wanted("unit"):
+        asan = pool.submit(build, "build-asan", ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debugoptimized",
+                                                 "-Doptimization=1", "-Dwerror=false", "-Dc_args=-g1"])
+    if wanted("web") or wanted("blackbox") or wanted("browser"):  # downloads and compilers work beside each other
+        say("== installing what the other tests need, building the pages")
+        if subprocess.run(["tools/install.sh", "web", "test"], cwd=ROOT, check=False).returncode:
+            count("packages", 0, 1, "not installed")
+        simple("pages", ["tools/web.sh"], 1500)
     if wanted("source"):
         say("== source checks")
         simple("layers", [sys.executable, "tools/check_layers.py"])
         simple("source", [sys.executable, "tools/check_source.py"])
         simple("docs made from tables", [sys.executable, "tools/gen_docs.py", "--check"])
     if wanted("unit"):
-        meson_tests("unit tests, ASan and UBSan", "build-asan",
-                    ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debugoptimized", "-Doptimization=1", "-Dwerror=false", "-Dc_args=-g1"],
+        meson_tests("unit tests, ASan and UBSan", "build-asan", asan.result(),
                     {**long_env, "ASAN_OPTIONS": "abort_on_error=0:detect_leaks=1:allocator_may_return_null=1",
                      "LSAN_OPTIONS": f"suppressions={ROOT / 'tools/lsan.supp'}:print_suppressions=0",
                      "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"})
     if wanted("tsan"):
         # TZ: without it libc reads the time zone again at each localtime(), under a lock TSan cannot see
         meson_tests("threaded units, TSan", "build-tsan",
-                    ["-Db_sanitize=thread", "-Db_lundef=false", "-Dbuildtype=debugoptimized", "-Dc_args=-g1"],
+                    build("build-tsan", ["-Db_sanitize=thread", "-Db_lundef=false", "-Dbuildtype=debugoptimized", "-Dc_args=-g1"], True),
                     {**long_env, "TZ": "UTC", "TSAN_OPTIONS": f"halt_on_error=0:exitcode=66:suppressions={ROOT / 'tools/tsan.supp'}"},
                     THREADED)
     if wanted("web"):
         say("== web")
-        simple("release build with pages", ["tools/build.sh", "build"], 1500)
-        simple("types", ["npm", "run", "--silent", "check"], cwd=ROOT / "web")
-        simple("vitest", ["npm", "run", "--silent", "test"], cwd=ROOT / "web")
-        simple("size budget", ["npm", "run", "--silent", "budget"], cwd=ROOT / "web")
-    if wanted("blackbox") or wanted("browser"):
+        checks = [pool.submit(simple, name, ["npm", "run", "--silent", script], cwd=ROOT / "web")
+                  for name, script in (("types", "check"), ("vitest", "test"), ("size budget", "budget"))]
+    if wanted("web") or wanted("blackbox") or wanted("browser"):
         simple("release build", ["tools/build.sh", "build"], 1500)
+    if wanted("web"):
+        concurrent.futures.wait(checks)
     env = {**long_env, "LANTIAN": str(ROOT / "build/src/main/lantian")}
     jobs = []  # the longest first; each starts posts of its own on free ports, so that they can run beside each other
     if wanted("blackbox") or wanted("browser"):

@@ -6,7 +6,7 @@ import { chromium } from 'playwright-core'
 
 export const URL_BASE = process.env.LT_URL ?? 'http://127.0.0.1:8080'
 const ACCOUNTS_FILE = process.env.LT_ACCOUNTS ?? ''
-const BROWSER = process.env.LT_CHROMIUM ?? '/usr/bin/chromium'
+const BROWSER = process.env.LT_CHROMIUM ?? '/usr/bin/chromium-headless-shell'
 /** Longest wait for a page: generous, because the machine may be busy with everything else. */
 const WAIT_MS = 60000
 export const PATIENCE = WAIT_MS
