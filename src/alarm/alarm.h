@@ -98,7 +98,8 @@ enum lt_err alarm_verdicts(const struct record_ctx *x, int64_t id, struct jsonw 
  *   out_of_range             min, max (of the range), n
  *   impossible               other (second factor code), other_value, what (sum|zs_below_r|negative|o2_high)
  *   flag_abuse               flag (letter), share (%), hours
- *   clock_drift              seconds (device minus post), limit_s
+ *   clock_drift              of a device: seconds (device minus post), limit_s; of the post itself: step_s (by how much
+ *                            its clock was set) or devices (how many disagree with it)
  *   double_connection        n, peers
  *   disk_fault               path, error
  *   engine_behind            seconds, records

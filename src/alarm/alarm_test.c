@@ -395,8 +395,15 @@ static void sentences(void **state)
          "SO₂ -1 mg/m³ is impossible: the value is negative"},
         {"flag_abuse", "{\"factor\":\"a21026\",\"flag\":\"M\",\"share\":7.5,\"hours\":54}",
          "SO₂ 标记 M 占本月 7.5%，共 54 小时", "SO₂ carries mark M in 7.5 % of this month, 54 h"},
-        {"clock_drift", "{\"seconds\":-725,\"limit_s\":600}", "设备时钟偏差 -725 秒，允许 600 秒",
-         "The device clock is off by -725 s, 600 s allowed"},
+        {"clock_drift", "{\"seconds\":-725,\"limit_s\":600}", "时钟偏差 -725 秒，允许 600 秒",
+         "The clock is off by -725 s, 600 s allowed"},
+        {"clock_drift", "{\"step_s\":3600}", "时钟偏差：平台自身时钟跳变 3600 秒，接收时间可能有误，暂不判断各设备时钟",
+         "The clock is off: the post's own clock jumped by 3600 s; times of receipt may be wrong, device clocks are "
+         "not judged"},
+        {"clock_drift", "{\"devices\":12}",
+         "时钟偏差：12 台设备的时钟与平台不符，平台自身时钟可能有误，暂不判断各设备时钟",
+         "The clock is off: 12 devices disagree with the post's own clock, which may be wrong; device clocks are not "
+         "judged"},
         {"double_connection", "{\"n\":2,\"peers\":\"10.0.0.1, 10.0.0.2\"}",
          "同一设备标识有 2 个连接：10.0.0.1, 10.0.0.2", "2 connections use one device number: 10.0.0.1, 10.0.0.2"},
         {"disk_fault", "{\"path\":\"/var/lib\",\"error\":\"EIO\"}", "磁盘故障：/var/lib EIO",

@@ -30,8 +30,13 @@ static const char *const templates[ALARM_RULE_COUNT][2] = {
         {"{factor} 标记 {flag} 占本月 {share}%[，共 {hours} 小时][，其中 {suspicious} 次出现在超标之时]",
          "{factor} carries mark {flag} in {share} % of this month[, {hours} h][, {suspicious} times "
          "when a limit was exceeded]"},
-    [ALARM_R_CLOCK_DRIFT] = {"设备时钟偏差 {seconds} 秒[，允许 {limit_s} 秒]",
-                             "The device clock is off by {seconds} s[, {limit_s} s allowed]"},
+    [ALARM_R_CLOCK_DRIFT] =
+        {"时钟偏差[ {seconds} 秒][，允许 {limit_s} 秒]"
+         "[：平台自身时钟跳变 {step_s} 秒，接收时间可能有误，暂不判断各设备时钟]"
+         "[：{devices} 台设备的时钟与平台不符，平台自身时钟可能有误，暂不判断各设备时钟]",
+         "The clock is off[ by {seconds} s][, {limit_s} s allowed]"
+         "[: the post's own clock jumped by {step_s} s; times of receipt may be wrong, device clocks are not judged]"
+         "[: {devices} devices disagree with the post's own clock, which may be wrong; device clocks are not judged]"},
     [ALARM_R_DOUBLE_CONNECTION] = {"同一设备标识有 {n} 个连接[：{peers}]",
                                    "{n} connections use one device number[: {peers}]"},
     [ALARM_R_DISK_FAULT] = {"磁盘故障[：{path}][ {error}]", "Disk fault[: {path}][ {error}]"},

@@ -270,8 +270,10 @@ static enum lt_err apply_record(struct engine *e, const struct journal_record *r
         e->reload = true;
         e->config_ms = r->at_ms;
         break;
-    case JOURNAL_SENT:
     case JOURNAL_TICK:
+        eng_judge_clock(e, r);
+        break;
+    case JOURNAL_SENT:
         break;
     }
     count(e, r, d, place);

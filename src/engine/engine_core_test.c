@@ -628,6 +628,126 @@ static void bad_areas_and_wrong_times_are_counted(void **state)
     world_end(&w);
 }
 
+/* ---- the post's own clock ---- */
+enum { CITY = 12 };
+
+/* A minute of the city: each device says `true_ms`, the post takes it for at_ms; device `odd` is odd_ms off. */
+static void city_minute(struct world *w, int64_t at_ms, int64_t true_ms, int odd, int64_t odd_ms)
+{
+    for (int i = 0; i < CITY; i++) {
+        char mn[32], area[64], t[18];
+        snprintf(mn, sizeof mn, "8888888000%04d", i + 1);
+        int64_t own = true_ms + (i == odd ? odd_ms : 0);
+        lt_time_format_compact(own, LT_TZ_CHINA, false, t);
+        snprintf(area, sizeof area, "DataTime=%s;a21026-Rtd=12.%d,a21026-Flag=N", t, i);
+        put_frame(w, at_ms + i, mn, 2011, own + i, area, HJ212_2017, 31);
+    }
+    tick(w, at_ms + 1000);
+    commit(w, at_ms + 1000);
+}
+
+static void clock_set(struct world *w, int64_t at_ms, int64_t step_ms)
+{
+    char text[JOURNAL_STEP_CHARS];
+    put(w, JOURNAL_TICK, at_ms, "", text, journal_step_text(step_ms, text), 0);
+    commit(w, at_ms);
+}
+
+static void city_make(struct world *w)
+{
+    world_make(w);
+    for (int i = 1; i < CITY; i++) {
+        char mn[32];
+        snprintf(mn, sizeof mn, "8888888000%04d", i + 1);
+        add_device(w, mn, w->outlet);
+    }
+    world_engine(w);
+}
+
+static void drift_alarms(struct world *w, int post, int devices)
+{
+    run(w, 1000);
+    assert_int_equal(
+        ask(w, "SELECT count(*) FROM alarm WHERE rule = 'clock_drift' AND object_kind = 'post' AND active"), post);
+    assert_int_equal(
+        ask(w, "SELECT count(*) FROM alarm WHERE rule = 'clock_drift' AND object_kind = 'device' AND active"), devices);
+}
+
+static void the_posts_own_clock_is_one_alarm(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    int64_t t = T0;
+    city_make(&w);
+    for (int m = 0; m < 20; m++) {
+        t += LT_MIN_MS;
+        city_minute(&w, t, t, -1, 0);
+    }
+    drift_alarms(&w, 0, 0);
+    clock_set(&w, t + LT_HOUR_MS + 2000, LT_HOUR_MS);
+    drift_alarms(&w, 1, 0); /* at once, not when the devices' alarms would come */
+    for (int m = 0; m < 30; m++) {
+        if (m == 15) { /* it outlives a restart */
+            run(&w, 1000);
+            assert_int_equal(engine_checkpoint(w.e, NULL), LT_OK);
+            engine_close(&w.e);
+            series_close(&w.s);
+            world_engine(&w);
+        }
+        t += LT_MIN_MS;
+        city_minute(&w, t + LT_HOUR_MS, t, 3, 20 * LT_MIN_MS);
+    }
+    drift_alarms(&w, 1, 0);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'clock_drift'"), 1);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'clock_drift' AND severity = 'urgent'"), 1);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM verdict WHERE rule = 'clock_drift' AND inputs = "
+                             "'{\"step_s\":3600}'"),
+                     1);
+    clock_set(&w, t + 2000, -LT_HOUR_MS); /* put right: the devices say so, and the one that is wrong is told */
+    for (int m = 0; m < 20; m++) {
+        t += LT_MIN_MS;
+        city_minute(&w, t, t, 3, 20 * LT_MIN_MS);
+    }
+    drift_alarms(&w, 0, 1);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'clock_drift'"), 2);
+    world_end(&w);
+}
+
+static void a_clock_that_was_corrected_is_believed(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    int64_t t = T0;
+    city_make(&w);
+    clock_set(&w, t, 400 * 1000); /* within what a device may be off: nothing to tell */
+    drift_alarms(&w, 0, 0);
+    clock_set(&w, t + LT_HOUR_MS, LT_HOUR_MS);
+    drift_alarms(&w, 1, 0);
+    for (int i = 1; i < 9; i++) { /* were under way: received by the old clock */
+        city_minute(&w, t + i * 20, t + LT_HOUR_MS, -1, 0);
+    }
+    t += LT_HOUR_MS;
+    for (int m = 0; m < 5; m++) {
+        t += LT_MIN_MS;
+        city_minute(&w, t, t, -1, 0);
+    }
+    drift_alarms(&w, 0, 0);
+    world_end(&w);
+}
+
+/* It began with a wrong clock (an empty battery after a power cut), so that no step was seen. */
+static void most_devices_prove_the_post_wrong(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    int64_t t = T0;
+    city_make(&w);
+    for (int m = 0; m < 30; m++) {
+        t += LT_MIN_MS;
+        city_minute(&w, t + LT_HOUR_MS, t, -1, 0);
+    }
+    drift_alarms(&w, 1, 0);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM verdict WHERE inputs = '{\"devices\":12}'"), 1);
+    world_end(&w);
+}
+
 static void a_declared_start_is_exempt_within_its_quota(void **state)
 {
     struct world w = {.checkpoint_s = 30};
@@ -1096,6 +1216,9 @@ int main(void)
         cmocka_unit_test(editions_packets_and_strangers),
         cmocka_unit_test(enciphered_frames),
         cmocka_unit_test(bad_areas_and_wrong_times_are_counted),
+        cmocka_unit_test(the_posts_own_clock_is_one_alarm),
+        cmocka_unit_test(a_clock_that_was_corrected_is_believed),
+        cmocka_unit_test(most_devices_prove_the_post_wrong),
         cmocka_unit_test(a_declared_start_is_exempt_within_its_quota),
         cmocka_unit_test(silence_says_why),
         cmocka_unit_test(a_post_that_was_down_blames_nobody),

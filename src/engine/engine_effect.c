@@ -96,9 +96,11 @@ static void tell(struct engine *e, const struct eng_effect *f, const struct alar
 static enum lt_err put_raise(struct engine *e, const struct eng_effect *f, struct lt_error *err)
 {
     const struct rule_params *p = &e->rules.rule[f->rule];
+    /* the record weighs one device's clock; the post's own makes every time of receipt doubtful */
+    bool own_clock = f->rule == ALARM_R_CLOCK_DRIFT && f->object == ALARM_POST;
     struct alarm_fact fact = {.rule = (enum alarm_rule)f->rule,
                               .rule_version = f->rule_version,
-                              .severity = lt_slice_of(p->severity),
+                              .severity = own_clock ? LT_LIT("urgent") : lt_slice_of(p->severity),
                               .object_kind = (enum alarm_object)f->object,
                               .object_id = f->object_id,
                               .factor = factor_code(e, f->factor),

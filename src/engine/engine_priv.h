@@ -27,6 +27,10 @@
 #define ENG_QUIET_MS      LT_MIN_MS        /* data of an hour long past: wait so long for the rest of it */
 #define ENG_SCAN_MS       (10 * LT_SEC_MS) /* silence is looked at this often: the tick of the recorder */
 #define ENG_UP_GAP_MS     LT_MIN_MS        /* no record for so long: the post was down */
+/* So many devices, if they are most of those that speak, prove the post's own clock wrong. Derivation: a town's small
+ * office has some twenty; fewer may well be one maker's wrong time zone. */
+#define ENG_CLOCK_JURY   10
+#define ENG_CLOCK_SETTLE LT_SEC_MS /* the gateway's loops look at the clock ten times a second */
 
 struct eng_factor {
     char code[17];
@@ -187,6 +191,9 @@ struct engine {
     bool config_loaded;
     bool reload, want_checkpoint; /* configuration changed; was read again */
     int64_t post_minute;          /* last minute noted */
+    int64_t clock_doubt_ms;       /* since when the post's own clock is in doubt, 0: it is not */
+    int64_t clock_settle_ms;      /* until then frames may come that were received by the clock of before, 0 settled */
+    bool clock_told;              /* that it is in doubt */
     int64_t day_from_ms, day_to_ms;
     int day;
 
@@ -342,6 +349,7 @@ void eng_judge_reading(struct engine *e, struct eng_device *d, struct eng_channe
                        int64_t at_ms, int64_t o2);
 void eng_judge_frame(struct engine *e, struct eng_device *d, const struct journal_record *r, int64_t drift_ms);
 void eng_judge_time(struct engine *e);
+void eng_judge_clock(struct engine *e, const struct journal_record *tick); /* of the post itself */
 void eng_post_minute(struct engine *e, int64_t at_ms);
 /* Minutes of the hour in which the post ran. */
 unsigned eng_post_minutes(const struct engine *e, int64_t hour_ms);

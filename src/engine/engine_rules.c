@@ -218,7 +218,7 @@ static void silence_ends(struct engine *e, struct eng_device *d)
 static void judge_drift(struct engine *e, struct eng_device *d, int64_t at_ms)
 {
     const struct rule_params *p = in_force(e, ALARM_R_CLOCK_DRIFT);
-    if (!p) {
+    if (!p || e->clock_doubt_ms) {
         return;
     }
     int64_t drift = rule_drift_ms(&d->drift);
@@ -236,6 +236,111 @@ static void judge_drift(struct engine *e, struct eng_device *d, int64_t at_ms)
     jsonw_ki64(&s.w, "seconds", drift / 1000);
     jsonw_ki64(&s.w, "limit_s", rule_or(p->enter, 600 * LT_FIX_ONE) / LT_FIX_ONE);
     raise_said(e, &s, f);
+}
+
+/* ---- the post's own clock ---- */
+/* A device's drift is its clock minus ours. When ours was set, or most devices disagree with it, that is one alarm of
+ * the post, and no device's clock is judged until most of them agree with ours again. */
+
+static void forget_drifts(struct engine *e)
+{
+    for (size_t i = 0; i < e->n_device; i++) {
+        struct eng_device *d = e->device[i];
+        pthread_mutex_lock(&d->mu);
+        d->drift.n = d->drift.at = 0;
+        d->drift_hold.since_ms = 0;
+        d->changed = true;
+        pthread_mutex_unlock(&d->mu);
+    }
+}
+
+struct jury {
+    unsigned near, far, few; /* agree, disagree, spoke too little to tell */
+};
+
+static struct jury ask_devices(const struct engine *e, int64_t limit_ms)
+{
+    struct jury j = {0};
+    for (size_t i = 0; i < e->n_device; i++) {
+        const struct eng_device *d = e->device[i];
+        if (d->status != ENG_ACTIVE || d->drift.n == 0) {
+            continue;
+        }
+        int64_t drift = rule_drift_ms(&d->drift);
+        j.few += drift == INT64_MIN;
+        j.near += drift != INT64_MIN && drift <= limit_ms && drift >= -limit_ms;
+        j.far += drift != INT64_MIN && (drift > limit_ms || drift < -limit_ms);
+    }
+    return j;
+}
+
+static void clock_trusted(struct engine *e)
+{
+    struct eng_effect *f = e->clock_told && !e->private ? eng_effect(e, EFF_END_ALL, ALARM_R_CLOCK_DRIFT) : NULL;
+    if (f) {
+        f->object = ALARM_POST;
+        f->last_ms = e->now_ms;
+    }
+    e->clock_doubt_ms = 0;
+    e->clock_told = false;
+}
+
+static void tell_clock(struct engine *e, int64_t step_ms, unsigned far)
+{
+    e->clock_told = true;
+    /* a replay repeats what the post said of devices, not what it said of itself */
+    struct eng_effect *f = e->private ? NULL : eng_effect(e, EFF_RAISE, ALARM_R_CLOCK_DRIFT);
+    if (!f) {
+        return;
+    }
+    f->object = ALARM_POST;
+    f->period_ms = f->first_ms = e->clock_doubt_ms;
+    f->last_ms = e->now_ms;
+    struct say s;
+    say_begin(&s);
+    if (step_ms) {
+        jsonw_ki64(&s.w, "step_s", lt_div_half_even(step_ms, 1000));
+    } else {
+        jsonw_ku64(&s.w, "devices", far);
+    }
+    raise_said(e, &s, f);
+}
+
+/* Drifts measured by a clock of before are forgotten, also those of frames that were under way when it was set. */
+static void settle_clock(struct engine *e, int64_t step_ms, int64_t at_ms)
+{
+    if (step_ms) {
+        forget_drifts(e);
+        e->clock_settle_ms = at_ms + ENG_CLOCK_SETTLE;
+    } else if (e->clock_settle_ms && at_ms >= e->clock_settle_ms) {
+        forget_drifts(e);
+        e->clock_settle_ms = 0;
+    }
+}
+
+void eng_judge_clock(struct engine *e, const struct journal_record *tick)
+{
+    const struct rule_params *p = in_force(e, ALARM_R_CLOCK_DRIFT);
+    const int64_t step_ms = journal_step_of(tick);
+    settle_clock(e, step_ms, tick->at_ms);
+    if (!p) {
+        clock_trusted(e);
+        return;
+    }
+    int64_t limit_ms = rule_or(p->enter, 600 * LT_FIX_ONE) / 1000;
+    struct jury j = ask_devices(e, limit_ms);
+    if (!e->clock_doubt_ms && (step_ms || (j.far >= ENG_CLOCK_JURY && j.far > j.near + j.few))) {
+        e->clock_doubt_ms = e->now_ms;
+    }
+    if (!e->clock_doubt_ms) {
+        return;
+    }
+    bool heard = !e->clock_settle_ms && j.near + j.far >= j.few;
+    if (heard && j.near > j.far) {
+        clock_trusted(e);
+    } else if (step_ms > limit_ms || step_ms < -limit_ms || (!e->clock_told && heard && j.far > j.near)) {
+        tell_clock(e, step_ms, j.far);
+    }
 }
 
 static void judge_double(struct engine *e, struct eng_device *d, const struct journal_record *r)

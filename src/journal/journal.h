@@ -20,7 +20,7 @@ enum journal_kind {
     JOURNAL_DROPPED = 4,   /* refused and, beyond the day's limit for its device, only counted */
     JOURNAL_SENT = 5,      /* bytes sent to a device (commands, not acknowledgements) */
     JOURNAL_CONN = 6,      /* connection event; bytes are text "open 10.1.2.3:4567", "close idle" … */
-    JOURNAL_TICK = 7,      /* time passed (at_ms), so that a silent city ages too */
+    JOURNAL_TICK = 7,      /* time passed (at_ms), so that a silent city ages too; see journal_step_of() */
     JOURNAL_CONFIG = 8,    /* rules, limits or register changed; readers reload as of at_ms */
 };
 
@@ -76,6 +76,13 @@ void journal_batch_ref(struct journal_batch *b); /* one more owner; each owner u
  * the records alone. Records of other kinds (SENT, CONN, TICK, CONFIG) count as nothing. */
 enum journal_class { JOURNAL_CLASS_NONE, JOURNAL_CLASS_STORED, JOURNAL_CLASS_DUPLICATE, JOURNAL_CLASS_REJECTED };
 enum journal_class journal_ledger_class(const struct journal_record *r);
+
+/* A TICK may say that the post's own clock was set: its bytes are "clock MS", positive when put forward. The records
+ * before it have the old time, those behind it (but for what was under way) the new one. journal_step_of(): 0 when a
+ * record says nothing of it. */
+#define JOURNAL_STEP_CHARS 32
+size_t journal_step_text(int64_t step_ms, char ret[JOURNAL_STEP_CHARS]);
+int64_t journal_step_of(const struct journal_record *r);
 
 /* ---- writing (recorder only) ---- */
 struct journal;

@@ -2,7 +2,9 @@
  * Decoding trusts nothing: a body that came from disk may be damaged. */
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include "base/text.h"
 #include "base/varint.h"
 #include "hj212/hj212.h"
 #include "journal/journal_priv.h"
@@ -46,6 +48,23 @@ enum journal_class journal_ledger_class(const struct journal_record *r)
         [JOURNAL_DROPPED] = JOURNAL_CLASS_REJECTED,
     };
     return r->kind < sizeof classes ? (enum journal_class)classes[r->kind] : JOURNAL_CLASS_NONE;
+}
+
+static const struct lt_slice step_word = {"clock ", 6};
+
+size_t journal_step_text(int64_t step_ms, char ret[JOURNAL_STEP_CHARS])
+{
+    return (size_t)snprintf(ret, JOURNAL_STEP_CHARS, "%s%lld", step_word.p, (long long)step_ms);
+}
+
+int64_t journal_step_of(const struct journal_record *r)
+{
+    int64_t step_ms;
+    const size_t n = step_word.n;
+    if (r->kind != JOURNAL_TICK || r->bytes.n <= n || memcmp(r->bytes.p, step_word.p, n) != 0 ||
+        !lt_text_to_i64((struct lt_slice){r->bytes.p + n, r->bytes.n - n}, &step_ms))
+        return 0;
+    return step_ms;
 }
 
 /* ---- owner count ---- */

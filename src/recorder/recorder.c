@@ -19,6 +19,7 @@
 #define TELL_EVERY    100 /* failures between log lines: ten seconds while the disk is full */
 #define HELD          16  /* batches read back from disk to confirm duplicates; at most 16 * 16 MiB, usually 5 MiB */
 #define TICK_S        10
+#define STEP_MS       (10 * LT_SEC_MS) /* slewing moves the clock by 5 ms between two ticks: this much was set */
 #define KEEP_REJECTS  1000
 
 _Static_assert(ROUND_ENTRIES + RECORDER_BLOCK_ENTRIES < JOURNAL_COUNT_MAX, "a round fits into a batch");
@@ -66,7 +67,8 @@ struct recorder {
     size_t held_next;
     bool faulty;
     int64_t tried_mono_ms, tick_mono_ms;
-    uint64_t next_seq; /* number the next record added gets */
+    int64_t wall_off_ms; /* wall clock minus monotonic clock at the last commit; 0: none yet */
+    uint64_t next_seq;   /* number the next record added gets */
     int day;
     /* recorder_write */
     pthread_mutex_t write_mu;
@@ -311,6 +313,19 @@ static void take_tick(struct recorder *r, int64_t at_ms, int64_t mono_ms)
     r->tick_mono_ms = mono_ms + (int64_t)r->cfg.tick_s * LT_SEC_MS;
 }
 
+/* Somebody set the post's clock: that stands in the journal, before the first record with the new time. */
+static void take_step(struct recorder *r, int64_t at_ms, int64_t off_ms)
+{
+    char text[JOURNAL_STEP_CHARS];
+    const int64_t step_ms = r->wall_off_ms ? off_ms - r->wall_off_ms : 0;
+    if (step_ms < STEP_MS && step_ms > -STEP_MS)
+        return;
+    const struct journal_record rec = {
+        .kind = JOURNAL_TICK, .at_ms = at_ms, .bytes = {text, journal_step_text(step_ms, text)}};
+    r->next_seq += journal_add(r->journal, &rec) != 0;
+    lt_log(LT_WARN, "recorder.clock", "step_ms=%lld", (long long)step_ms);
+}
+
 /* ---- faults ---- */
 static void fault(struct recorder *r, const struct lt_error *err)
 {
@@ -393,7 +408,7 @@ static void count_round(struct recorder *r, const struct block_list *round, uint
 static void do_round(struct recorder *r, struct block_list *round)
 {
     struct lt_error err = {0};
-    const int64_t began_us = lt_mono_us(), at_ms = lt_wall_ms();
+    const int64_t began_us = lt_mono_us(), at_ms = lt_wall_ms(), off_ms = at_ms - began_us / 1000;
     r->tried_mono_ms = began_us / 1000;
     enum lt_err e = heal(r, &err);
     const uint64_t before = journal_last_seq(r->journal);
@@ -402,6 +417,7 @@ static void do_round(struct recorder *r, struct block_list *round)
         r->day = today > newest ? today : newest;
         r->next_seq = before + 1;
         seen_begin(r->seen, r->day, r->next_seq);
+        take_step(r, at_ms, off_ms);
         for (struct recorder_block *b = round->first; b; b = b->next)
             take_block(r, b);
         take_tick(r, at_ms, began_us / 1000);
@@ -417,6 +433,7 @@ static void do_round(struct recorder *r, struct block_list *round)
         r->tick_mono_ms = 0; /* the lost tick is tried again: that also finds out when the disk works */
         return;
     }
+    r->wall_off_ms = off_ms;
     journal_tail_publish(r->tail, r->journal, lt_mono_ms());
     count_round(r, round, journal_last_seq(r->journal) - before, lt_mono_us() - began_us);
     fault_over(r);

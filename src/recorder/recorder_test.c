@@ -190,6 +190,50 @@ static void ticks_come_by_themselves(void **state)
     scratch_remove(dir);
 }
 
+/* The wall clock of this program is moved by the tests (the linker puts this in its place). */
+static atomic_llong wall_moved_ms;
+int64_t __real_lt_wall_ms(void);
+int64_t __wrap_lt_wall_ms(void);
+int64_t __wrap_lt_wall_ms(void)
+{
+    return __real_lt_wall_ms() + atomic_load(&wall_moved_ms);
+}
+
+/* Reads on until a record tells that the clock was set; the batch's first. */
+static int64_t wait_step(struct recorder *r, uint64_t *seq)
+{
+    for (unsigned n = 0; n < 20; n++) {
+        struct journal_batch *b = NULL;
+        assert_int_equal(journal_tail_next(recorder_tail(r), *seq, 5000, &b, NULL), LT_OK);
+        struct journal_record rec;
+        size_t pos = 0;
+        assert_true(journal_batch_next(b, &pos, &rec));
+        *seq = b->first_seq + b->count;
+        journal_batch_unref(&b);
+        if (journal_step_of(&rec))
+            return journal_step_of(&rec);
+    }
+    return 0;
+}
+
+static void a_step_of_the_clock_is_recorded(void **state)
+{
+    char dir[64];
+    uint64_t seq = 1;
+    struct journal_batch *b = NULL;
+    scratch_make(dir);
+    struct recorder *r = must_start(dir, 0, 0, 1);
+    assert_int_equal(journal_tail_next(recorder_tail(r), seq, 5000, &b, NULL), LT_OK); /* it knows the old time */
+    journal_batch_unref(&b);
+    atomic_store(&wall_moved_ms, LT_HOUR_MS);
+    const int64_t forward = wait_step(r, &seq);
+    assert_in_range(forward, LT_HOUR_MS - 5000, LT_HOUR_MS + 5000);
+    atomic_store(&wall_moved_ms, 0);
+    assert_in_range(-wait_step(r, &seq), LT_HOUR_MS - 5000, LT_HOUR_MS + 5000);
+    recorder_stop(&r);
+    scratch_remove(dir);
+}
+
 /* ---- several ports and threads ---- */
 #define THREADS    4
 #define PER_THREAD 6000
@@ -326,8 +370,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_of_each_kind),     cmocka_unit_test(a_full_queue_says_no),
-        cmocka_unit_test(ticks_come_by_themselves), cmocka_unit_test(ports_of_many_threads),
-        cmocka_unit_test(duplicates_over_restarts),
+        cmocka_unit_test(ticks_come_by_themselves), cmocka_unit_test(a_step_of_the_clock_is_recorded),
+        cmocka_unit_test(ports_of_many_threads),    cmocka_unit_test(duplicates_over_restarts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -276,6 +276,8 @@ export const en: Messages = {
     measured: 'Measured',
     converted: 'Converted',
     limit_s: 'Allowed drift (s)',
+    step_s: 'Clock moved by (s)',
+    devices: 'Devices',
     enter: 'Enter threshold',
     leave: 'Leave threshold',
     enter_fix: 'Enter threshold',

@@ -274,6 +274,8 @@ export const zh = {
     measured: '实测值',
     converted: '折算值',
     limit_s: '允许偏差（秒）',
+    step_s: '时钟跳变（秒）',
+    devices: '设备数',
     enter: '触发阈值',
     leave: '恢复阈值',
     enter_fix: '触发阈值',
