@@ -9,6 +9,10 @@ enum { STRANGER_KEPT_MS = 10 * 60 * 1000, SWEEP_EVERY_MS = 1000 };
 /* Limits of what a device is sent unasked. A line that breaks every minute must not mean a command every minute: the
  * whole first connect once a day, or when the register changed; a wrong clock, as after a power cut, is set sooner. */
 enum { FIRST_AGAIN_MS = 24 * 60 * 60 * 1000, CLOCK_AGAIN_MS = 10 * 60 * 1000 };
+/* First connects begin one after the other, of the whole post: after a restart, which forgets when they last were, all
+ * devices come within a minute. Derivation: 20 a second, with some eight frames each way, are a tenth of what 11,000
+ * devices send anyway; they all have had their turn after nine minutes. */
+enum { FIRST_EVERY_MS = 50, FIRST_BURST_MS = 1000 };
 
 static uint32_t hash(struct lt_slice mn)
 {
@@ -33,6 +37,7 @@ void gw_devices_init(struct gw_devices *t, unsigned max_strangers)
     for (size_t i = 0; i < GW_SHARDS; i++)
         pthread_mutex_init(&t->shard[i].lock, NULL);
     atomic_init(&t->strangers, 0);
+    atomic_init(&t->first_next_ms, 0);
     t->max_strangers = max_strangers;
 }
 
@@ -174,7 +179,20 @@ static bool lately(int64_t last_ms, int64_t at_ms, int64_t span_ms)
     return last_ms != 0 && at_ms >= last_ms && at_ms - last_ms < span_ms;
 }
 
-enum session_first gw_devices_first(struct gw_devices *t, struct gw_device *d, uint32_t settings, int64_t at_ms)
+/* Is it a device's turn? Takes the turn. Time not used is kept for FIRST_BURST_MS. */
+static bool take_turn(struct gw_devices *t, int64_t mono_ms)
+{
+    int64_t next = atomic_load(&t->first_next_ms), from;
+    do {
+        from = next > mono_ms - FIRST_BURST_MS ? next : mono_ms - FIRST_BURST_MS;
+        if (from > mono_ms)
+            return false;
+    } while (!atomic_compare_exchange_weak(&t->first_next_ms, &next, from + FIRST_EVERY_MS));
+    return true;
+}
+
+enum session_first gw_devices_first(struct gw_devices *t, struct gw_device *d, uint32_t settings, int64_t at_ms,
+                                    int64_t mono_ms)
 {
     struct gw_shard *s = shard_of(t, d->hash);
     enum session_first ret = SESSION_FIRST_NONE;
@@ -183,7 +201,9 @@ enum session_first gw_devices_first(struct gw_devices *t, struct gw_device *d, u
         ret = SESSION_FIRST_ALL;
     else if (!lately(d->clock_at_ms, at_ms, CLOCK_AGAIN_MS))
         ret = SESSION_FIRST_CLOCK;
-    if (ret != SESSION_FIRST_NONE)
+    if (ret != SESSION_FIRST_NONE && !take_turn(t, mono_ms))
+        ret = SESSION_FIRST_LATER;
+    if (ret == SESSION_FIRST_CLOCK || ret == SESSION_FIRST_ALL)
         d->clock_at_ms = at_ms;
     if (ret == SESSION_FIRST_ALL) {
         d->first_at_ms = at_ms;

@@ -246,7 +246,8 @@ static void op_refused(void *user, struct lt_slice mn)
 static enum session_first op_first(void *user, void *entry, uint32_t settings)
 {
     struct gw_conn *c = user;
-    return gw_devices_first(&c->loop->g->devices, entry, settings, c->loop->env.at_ms);
+    const struct session_env *e = &c->loop->env;
+    return gw_devices_first(&c->loop->g->devices, entry, settings, e->at_ms, e->mono_ms);
 }
 
 static void tell_command(struct gateway *g, const struct gateway_command *cmd)

@@ -45,6 +45,7 @@ struct gw_devices {
     } shard[GW_SHARDS];
     atomic_uint strangers; /* entries that are not registered */
     unsigned max_strangers;
+    _Atomic int64_t first_next_ms; /* monotonic: when the next first connect is due */
 };
 void gw_devices_init(struct gw_devices *t, unsigned max_strangers);
 void gw_devices_fini(struct gw_devices *t);
@@ -54,8 +55,9 @@ struct gw_device *gw_devices_attach(struct gw_devices *t, struct lt_slice mn, bo
 void gw_devices_detach(struct gw_devices *t, struct gw_device *d, struct gw_conn_id conn, const char *cause);
 void gw_devices_update(struct gw_devices *t, struct gw_device *d, struct gw_conn_id conn, const char *peer,
                        const struct session_delta *x);
-/* How much of first connect the device may be sent now, and that it is begun. */
-enum session_first gw_devices_first(struct gw_devices *t, struct gw_device *d, uint32_t settings, int64_t at_ms);
+/* How much of first connect the device may be sent now, and that it is begun; or that others are before it. */
+enum session_first gw_devices_first(struct gw_devices *t, struct gw_device *d, uint32_t settings, int64_t at_ms,
+                                    int64_t mono_ms);
 void gw_devices_refused(struct gw_devices *t, struct lt_slice mn, int64_t at_ms);
 bool gw_devices_get(struct gw_devices *t, struct lt_slice mn, struct gateway_device *ret, struct gw_conn_id *ret_owner,
                     bool *ret_has_owner);

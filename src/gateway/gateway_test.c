@@ -788,17 +788,49 @@ static void first_connect_once_a_day(void **state)
     assert_non_null(t);
     gw_devices_init(t, 10);
     struct gw_device *d = gw_devices_attach(t, LT_LIT("D1"), true, conn, "peer", t0);
-    assert_int_equal(gw_devices_first(t, d, 7, t0), SESSION_FIRST_ALL);
-    assert_int_equal(gw_devices_first(t, d, 7, t0 + min), SESSION_FIRST_NONE);
-    assert_int_equal(gw_devices_first(t, d, 8, t0 + 2 * min), SESSION_FIRST_NONE); /* not even for new settings */
-    assert_int_equal(gw_devices_first(t, d, 7, t0 + 11 * min), SESSION_FIRST_CLOCK);
-    assert_int_equal(gw_devices_first(t, d, 7, t0 + 12 * min), SESSION_FIRST_NONE);
-    assert_int_equal(gw_devices_first(t, d, 8, t0 + 13 * min), SESSION_FIRST_ALL); /* the register changed */
-    assert_int_equal(gw_devices_first(t, d, 8, t0 + 23 * hour), SESSION_FIRST_CLOCK);
+    assert_int_equal(gw_devices_first(t, d, 7, t0, t0), SESSION_FIRST_ALL);
+    assert_int_equal(gw_devices_first(t, d, 7, t0 + min, t0 + min), SESSION_FIRST_NONE);
+    assert_int_equal(gw_devices_first(t, d, 8, t0 + 2 * min, t0 + 2 * min),
+                     SESSION_FIRST_NONE); /* not even for new settings */
+    assert_int_equal(gw_devices_first(t, d, 7, t0 + 11 * min, t0 + 11 * min), SESSION_FIRST_CLOCK);
+    assert_int_equal(gw_devices_first(t, d, 7, t0 + 12 * min, t0 + 12 * min), SESSION_FIRST_NONE);
+    assert_int_equal(gw_devices_first(t, d, 8, t0 + 13 * min, t0 + 13 * min),
+                     SESSION_FIRST_ALL); /* the register changed */
+    assert_int_equal(gw_devices_first(t, d, 8, t0 + 23 * hour, t0 + 23 * hour), SESSION_FIRST_CLOCK);
     gw_devices_detach(t, d, conn, "closed by device");
     d = gw_devices_attach(t, LT_LIT("D1"), true, conn, "peer", t0 + 25 * hour); /* remembered over connections */
-    assert_int_equal(gw_devices_first(t, d, 8, t0 + 23 * hour + min), SESSION_FIRST_NONE);
-    assert_int_equal(gw_devices_first(t, d, 8, t0 + 25 * hour), SESSION_FIRST_ALL);
+    assert_int_equal(gw_devices_first(t, d, 8, t0 + 23 * hour + min, t0 + 23 * hour + min), SESSION_FIRST_NONE);
+    assert_int_equal(gw_devices_first(t, d, 8, t0 + 25 * hour, t0 + 25 * hour), SESSION_FIRST_ALL);
+    gw_devices_fini(t);
+    free(t);
+}
+
+/* All of a city come back at once, after a restart: they are set up one after the other, each once. */
+static void first_connects_take_turns(void **state)
+{
+    enum { CITY = 300 };
+    struct gw_devices *t = calloc(1, sizeof *t);
+    struct gw_device *d[CITY];
+    const int64_t t0 = INT64_C(1772323200000);
+    unsigned all = 0, none = 0;
+    assert_non_null(t);
+    gw_devices_init(t, 10);
+    for (unsigned i = 0; i < CITY; i++) {
+        char mn[16];
+        snprintf(mn, sizeof mn, "D%u", i);
+        d[i] = gw_devices_attach(t, lt_slice_of(mn), true, (struct gw_conn_id){0, i, 1}, "peer", t0);
+    }
+    for (int64_t ms = 0; ms <= 20000; ms += 100) { /* each sends a frame ten times a second */
+        for (unsigned i = 0; i < CITY; i++) {
+            enum session_first f = gw_devices_first(t, d[i], 7, t0 + ms, 5000 + ms);
+            all += f == SESSION_FIRST_ALL;
+            none += f == SESSION_FIRST_NONE;
+            assert_int_not_equal(f, SESSION_FIRST_CLOCK);
+        }
+        assert_true(all <= 21 + ms / 50); /* a second's worth at once, then 20 a second */
+    }
+    assert_int_equal(all, CITY);
+    assert_true(none > CITY);
     gw_devices_fini(t);
     free(t);
 }
@@ -822,6 +854,7 @@ int main(void)
         cmocka_unit_test(rubbish_is_kept_and_does_no_harm),
         cmocka_unit_test(no_descriptors_left),
         cmocka_unit_test(first_connect_once_a_day),
+        cmocka_unit_test(first_connects_take_turns),
         cmocka_unit_test(a_second_post_cannot_share_the_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

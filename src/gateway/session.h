@@ -49,7 +49,12 @@ struct session_delta { /* what is new of a device since the last flush */
     bool pending, registered;
 };
 
-enum session_first { SESSION_FIRST_NONE, SESSION_FIRST_CLOCK, SESSION_FIRST_ALL };
+enum session_first {
+    SESSION_FIRST_NONE,
+    SESSION_FIRST_CLOCK,
+    SESSION_FIRST_ALL,
+    SESSION_FIRST_LATER /* not its turn yet: its next frame asks again */
+};
 
 /* The owner's side. All are called on the owner's thread, inside a session function. */
 struct session_ops {

@@ -330,6 +330,8 @@ void session_setup_begin(struct session *s, const struct session_env *e, struct 
     if (session_under_way(s, d->mn) || automatic_under_way(s) >= SESSION_AUTO)
         return; /* the device's next frame asks again */
     d->first = (uint8_t)e->ops->first(s->user, d->entry, settings_of(e, reg));
+    if (d->first == SESSION_FIRST_LATER)
+        return;
     d->setup = d->first == SESSION_FIRST_NONE ? SETUP_OVER : 0;
     if (d->setup == 0)
         setup_next(s, e, d, NULL);

@@ -1097,6 +1097,15 @@ static void limits_of_first_connect(void **state)
     step(x, IN, set_data, 0);
     step(x, SILENT, NULL, 0);
     end(x);
+    x = standard();
+    x->first = SESSION_FIRST_LATER; /* others come first: its next frame asks again */
+    step(x, IN, set_data, 0);
+    step(x, SILENT, NULL, 0);
+    x->first = SESSION_FIRST_ALL;
+    step(x, IN, "QN={1000};ST=31;CN=2011;PW=123456;MN=SET;Flag=4;CP=&&" DATA "&&", 0);
+    step(x, OUT, "CN=1012", 0);
+    assert_int_equal(x->firsts, 2);
+    end(x);
 }
 
 static void asking_for_the_time_again_and_again(void **state)
