@@ -29,6 +29,8 @@ static void write_taking(struct api *a, struct lt_buf *out)
         {"gateway_connections", "Device connections open.", GAUGE, g.open},
         {"gateway_accepted_total", "Device connections accepted.", COUNTER, g.accepted},
         {"gateway_refused_total", "Device connections refused by a limit.", COUNTER, g.refused_limit},
+        {"gateway_accept_pauses_total", "Times accepting had to rest for want of descriptors or memory.", COUNTER,
+         g.accept_pauses},
         {"gateway_frames_total", "Frames received.", COUNTER, g.frames},
         {"gateway_rejected_total", "Frames refused.", COUNTER, g.rejected},
         {"gateway_acks_total", "Acknowledgements sent.", COUNTER, g.acks},

@@ -299,5 +299,6 @@ void gateway_stats(struct gateway *g, struct gateway_stats *ret)
         ret->rejected += atomic_load_explicit(&n->rejected, memory_order_relaxed);
         ret->acks += atomic_load_explicit(&n->acks, memory_order_relaxed);
         ret->paused += atomic_load_explicit(&n->paused, memory_order_relaxed);
+        ret->accept_pauses += atomic_load_explicit(&n->accept_pauses, memory_order_relaxed);
     }
 }

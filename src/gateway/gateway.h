@@ -87,7 +87,8 @@ bool gateway_command_get(struct gateway *g, uint64_t id, struct gateway_command 
 
 struct gateway_stats {
     uint64_t accepted, refused_limit, open, frames, bytes_in, bytes_out, rejected, acks, paused;
-    size_t session_bytes; /* own memory per connection */
+    uint64_t accept_pauses; /* times accepting had to rest for want of descriptors or memory */
+    size_t session_bytes;   /* own memory per connection */
 };
 void gateway_stats(struct gateway *g, struct gateway_stats *ret);
 #endif

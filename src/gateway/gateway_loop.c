@@ -9,6 +9,7 @@
 #include "gateway/gateway_priv.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -507,40 +508,85 @@ static const char *limit_reached(struct gw_loop *l, const struct sockaddr_storag
     return "max_conns_per_addr";
 }
 
-static void on_connection(uv_stream_t *server, int status)
+static void take_conn(struct gw_loop *l, struct gw_conn *c, int fd, const struct sockaddr_storage *from)
 {
-    struct gw_loop *l = server->data;
-    set_time(l);
-    if (status < 0) { /* libuv keeps a spare descriptor and turns away who comes when there is none (EMFILE) */
-        lt_log(LT_WARN, "gateway.accept", "cause=%s", uv_err_name(status));
-        count(&l->n.refused_limit, 1);
-        return;
-    }
-    struct gw_conn *c = calloc(1, sizeof *c);
-    if (!c) {
-        lt_log(LT_ERROR, "gateway.accept", "cause=ENOMEM");
-        return; /* libuv holds this one and accepts no other until the next call */
-    }
+    const char *limit = "gone";
     c->loop = l;
     c->tcp.data = c;
     link_init(&c->wait_link);
     link_init(&c->dirty_link);
     uv_tcp_init(&l->uv, &c->tcp);
-    struct sockaddr_storage from = {0};
-    int len = sizeof from;
-    const char *limit = "gone";
-    if (uv_accept(server, (uv_stream_t *)&c->tcp) == 0 &&
-        uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&from, &len) == 0)
-        limit = limit_reached(l, &from);
-    if (!limit && !l->stopping) {
-        open_conn(l, c, &from);
+    if (uv_tcp_open(&c->tcp, fd) == 0)
+        limit = limit_reached(l, from);
+    else
+        close(fd);
+    if (!limit) {
+        open_conn(l, c, from);
         return;
     }
-    gw_address_text(&from, c->peer);
-    lt_log(LT_WARN, "gateway.refused", "peer=%s limit=%s", c->peer, limit ? limit : "stopping");
+    gw_address_text(from, c->peer);
+    lt_log(LT_WARN, "gateway.refused", "peer=%s limit=%s", c->peer, limit);
     count(&l->n.refused_limit, 1);
     c->closing = true;
     uv_close((uv_handle_t *)&c->tcp, refuse_conn);
+}
+
+/* No descriptor or no memory for one more: who comes waits in the system's queue, those who are connected are served,
+ * and accepting is tried again after a while. */
+static void pause_accepting(struct gw_loop *l, int why)
+{
+    if (l->accept_again_ms == 0)
+        lt_log(LT_ERROR, "gateway.accept", "loop=%u cause=%s again_s=%d", l->number,
+               uv_err_name(uv_translate_sys_error(why)), GATEWAY_ACCEPT_AGAIN_MS / 1000);
+    count(&l->n.accept_pauses, 1);
+    l->accept_again_ms = l->env.mono_ms + GATEWAY_ACCEPT_AGAIN_MS;
+    uv_poll_stop(&l->listener);
+}
+
+/* One that waits to be accepted; false when there is none, or none can be. */
+static bool accept_one(struct gw_loop *l)
+{
+    struct sockaddr_storage from = {0};
+    socklen_t len = sizeof from;
+    struct gw_conn *c = calloc(1, sizeof *c); /* first, so that nobody is accepted whom there is no memory for */
+    int fd = c ? accept4(l->listen_fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
+    int why = fd >= 0 ? 0 : c ? errno : ENOMEM;
+    if (fd < 0)
+        free(c);
+    if (why == EAGAIN)
+        return false;
+    if (why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM) {
+        pause_accepting(l, why);
+        return false;
+    }
+    if (fd < 0) /* accept(2): errors of the network belong to the connection that has gone; the next one is taken */
+        return true;
+    if (l->accept_again_ms) {
+        lt_log(LT_INFO, "gateway.accept", "loop=%u state=\"works again\"", l->number);
+        l->accept_again_ms = 0;
+    }
+    take_conn(l, c, fd, &from);
+    return true;
+}
+
+/* libuv's own accepting holds back a connection it has no memory for and never takes another, and without descriptors
+ * its loop may turn for ever (1.44, uv__server_io()): so the socket is only watched by it. */
+static void on_connection(uv_poll_t *h, int status, int events)
+{
+    struct gw_loop *l = h->data;
+    set_time(l);
+    if (status < 0) {
+        pause_accepting(l, -status);
+        return;
+    }
+    for (unsigned i = 0; i < GATEWAY_ACCEPTS && accept_one(l); i++) {
+    }
+}
+
+static void accept_again(struct gw_loop *l)
+{
+    if (l->accept_again_ms && l->env.mono_ms >= l->accept_again_ms)
+        uv_poll_start(&l->listener, UV_READABLE, on_connection);
 }
 
 /* ---- answers ---- */
@@ -670,6 +716,7 @@ static void on_timer(uv_timer_t *h)
     l->wall_off_ms = lt_wall_ms() - (int64_t)uv_now(&l->uv);
     set_time(l);
     if (!l->stopping) {
+        accept_again(l);
         resume_rate(l);
         resume_room(l);
         for (uint32_t i = l->tick_part; i < l->slots; i += GATEWAY_TICK_PARTS)
@@ -733,6 +780,8 @@ static void begin_stop(struct gw_loop *l)
     char text[64];
     l->stop_until_ms = l->env.mono_ms + GATEWAY_STOP_MS;
     uv_close((uv_handle_t *)&l->listener, NULL);
+    close(l->listen_fd);
+    l->listen_fd = -1;
     for (uint32_t i = 0; i < l->slots; i++)
         if (l->slot[i]) {
             uv_read_stop((uv_stream_t *)&l->slot[i]->tcp);
@@ -792,8 +841,7 @@ static void init_handles(struct gw_loop *l)
     uv_prepare_init(&l->uv, &l->prepare);
     uv_check_init(&l->uv, &l->check);
     uv_timer_init(&l->uv, &l->timer);
-    uv_tcp_init(&l->uv, &l->listener);
-    l->async.data = l->prepare.data = l->check.data = l->timer.data = l->listener.data = l;
+    l->async.data = l->prepare.data = l->check.data = l->timer.data = l;
     uv_prepare_start(&l->prepare, on_prepare);
     uv_check_start(&l->check, on_check);
     uv_timer_start(&l->timer, on_timer, GATEWAY_TICK_MS, GATEWAY_TICK_MS);
@@ -801,13 +849,11 @@ static void init_handles(struct gw_loop *l)
 
 static enum lt_err listen_on(struct gw_loop *l, struct lt_error *err)
 {
-    int fd = l->listen_fd;
-    l->listen_fd = -1;
-    int e = uv_tcp_open(&l->listener, fd);
-    if (e != 0)
-        close(fd);
-    else
-        e = uv_listen((uv_stream_t *)&l->listener, 1024, on_connection);
+    int e = listen(l->listen_fd, 1024) == 0 ? 0 : uv_translate_sys_error(errno);
+    if (e == 0 && (e = uv_poll_init(&l->uv, &l->listener, l->listen_fd)) == 0) {
+        l->listener.data = l;
+        e = uv_poll_start(&l->listener, UV_READABLE, on_connection);
+    }
     return e == 0 ? LT_OK : lt_fail(err, LT_E_LISTEN, NULL, l->g->cfg.listen, uv_strerror(e), NULL);
 }
 

@@ -20,6 +20,8 @@ enum {
     GATEWAY_TICK_MS = 100,          /* a tenth of the connections each, so each once a second */
     GATEWAY_TICK_PARTS = 10,
     GATEWAY_STOP_MS = 5000,
+    GATEWAY_ACCEPTS = 64,           /* connections taken in one go, so that those who are there are read too */
+    GATEWAY_ACCEPT_AGAIN_MS = 1000, /* after there was no descriptor or no memory for one */
 };
 
 struct gw_conn_id { /* of a connection, safe to keep: a later one in the same slot has another generation */
@@ -132,17 +134,18 @@ struct gw_mail { /* a command for a connection */
 };
 
 struct gw_counters { /* one writer, the loop */
-    _Atomic uint64_t accepted, refused_limit, open, frames, bytes_in, bytes_out, rejected, acks, paused;
+    _Atomic uint64_t accepted, refused_limit, open, frames, bytes_in, bytes_out, rejected, acks, paused, accept_pauses;
 };
 
 struct gw_loop {
     struct gateway *g;
     unsigned number;
-    int listen_fd; /* until the loop has taken it */
+    int listen_fd; /* -1: closed */
     bool started;
     pthread_t thread;
     uv_loop_t uv;
-    uv_tcp_t listener;
+    uv_poll_t listener;
+    int64_t accept_again_ms; /* monotonic: accepting failed and is tried again then; 0: it works */
     uv_async_t async;
     uv_prepare_t prepare;
     uv_check_t check;
