@@ -160,8 +160,15 @@ enum lt_err journal_verify(const char *dir, int from_day, int to_day,
                            bool (*progress)(void *user, int day, const struct journal_verified *sofar), void *user,
                            struct journal_verified *ret, struct lt_error *err) LT_MUST_CHECK;
 /* Rewrites a finished day in large zstd blocks (level 1..19): batches, their numbers and hashes stay. LT_E_IN_USE for
- * the newest day, LT_E_BUSY when a reader stands in the way. Doing it again is harmless. */
-enum lt_err journal_recompress(const char *dir, int day, int level, struct lt_error *err) LT_MUST_CHECK;
+ * the newest day, LT_E_BUSY when a reader stands in the way. Doing it again is harmless. A day may take minutes: go_on
+ * (may be NULL) is asked after each block and now and then while the result is read back; when it says no, the day
+ * stays as it was: LT_E_TIMEOUT. */
+struct journal_go_on {
+    bool (*ask)(void *user);
+    void *user;
+};
+enum lt_err journal_recompress(const char *dir, int day, int level, const struct journal_go_on *go_on,
+                               struct lt_error *err) LT_MUST_CHECK;
 /* Removes whole days before before_day (never the newest file). */
 enum lt_err journal_expire(const char *dir, int before_day, unsigned *ret_days, struct lt_error *err) LT_MUST_CHECK;
 /* Copies DIR/journal to DEST/journal: a consistent beginning of the chain as of now. Days DEST already holds in the

@@ -189,8 +189,13 @@ struct press {
     int64_t block;
     struct journal_row *rows; /* batches in the open block */
     size_t rows_n, rows_cap;
-    struct checker check;
+    const struct journal_go_on *go_on;
 };
+
+static enum lt_err ask_go_on(const struct journal_go_on *g, struct lt_error *err)
+{
+    return !g || g->ask(g->user) ? LT_OK : lt_fail(err, LT_E_TIMEOUT, NULL, "recompress", NULL, NULL);
+}
 
 static enum lt_err nomem(struct lt_error *err)
 {
@@ -246,8 +251,8 @@ static enum lt_err take_batch(struct press *p, const struct journal_row *row, st
 {
     struct journal_box *x = NULL;
     enum lt_err e = LT_OK;
-    if (p->raw_n && p->raw_n + row->raw_len > JOURNAL_BLOCK_MAX)
-        e = put_block(p, err);
+    if (p->raw_n && p->raw_n + row->raw_len > JOURNAL_BLOCK_MAX && (e = put_block(p, err)) == LT_OK)
+        e = ask_go_on(p->go_on, err);
     if (!e)
         e = room(p, row->raw_len, err);
     if (!e)
@@ -303,10 +308,17 @@ static enum lt_err sync_file(const char *path, struct lt_error *err)
     return ok ? LT_OK : lt_fail(err, LT_E_IO, NULL, path, strerror(why), NULL);
 }
 
-/* Whole chain of both files, compared: the old one is given up only for one that was read back. */
-static enum lt_err check_same(struct journal_file *from, const char *tmp, struct lt_error *err)
+static bool on_progress(void *user, int day, const struct journal_verified *sofar)
 {
-    struct checker a = {0}, b = {0};
+    const struct journal_go_on *const *g = user;
+    return ask_go_on(*g, NULL) == LT_OK;
+}
+
+/* Whole chain of both files, compared: the old one is given up only for one that was read back. */
+static enum lt_err check_same(struct journal_file *from, const char *tmp, const struct journal_go_on *go_on,
+                              struct lt_error *err)
+{
+    struct checker a = {.progress = on_progress, .user = &go_on}, b = a;
     struct journal_file *to = NULL;
     enum lt_err e = check_rows(&a, from, err);
     if (!e)
@@ -319,9 +331,10 @@ static enum lt_err check_same(struct journal_file *from, const char *tmp, struct
     return e;
 }
 
-static enum lt_err press_file(struct journal_file *from, const char *tmp, int level, struct lt_error *err)
+static enum lt_err press_file(struct journal_file *from, const char *tmp, int level, const struct journal_go_on *go_on,
+                              struct lt_error *err)
 {
-    struct press p = {.from = from, .cctx = ZSTD_createCCtx()};
+    struct press p = {.from = from, .cctx = ZSTD_createCCtx(), .go_on = go_on};
     enum lt_err e = p.cctx ? LT_OK : nomem(err);
     if (!e) {
         ZSTD_CCtx_setParameter(p.cctx, ZSTD_c_compressionLevel, level);
@@ -353,7 +366,8 @@ static bool pressed_already(struct journal_file *f)
     return yes;
 }
 
-static enum lt_err press_day(const char *dir, int day, int level, struct lt_error *err)
+static enum lt_err press_day(const char *dir, int day, int level, const struct journal_go_on *go_on,
+                             struct lt_error *err)
 {
     char path[JOURNAL_PATH_MAX], tmp[JOURNAL_PATH_MAX + 8];
     journal_file_path(dir, day, path);
@@ -368,9 +382,9 @@ static enum lt_err press_day(const char *dir, int day, int level, struct lt_erro
         return e;
     }
     remove_db(tmp);
-    e = press_file(from, tmp, level, err);
+    e = press_file(from, tmp, level, go_on, err);
     if (!e)
-        e = check_same(from, tmp, err);
+        e = check_same(from, tmp, go_on, err);
     journal_file_close(&from);
     if (!e)
         e = sync_file(tmp, err);
@@ -391,7 +405,8 @@ static bool has_day(const int *days, size_t n, int day)
     return false;
 }
 
-enum lt_err journal_recompress(const char *dir, int day, int level, struct lt_error *err)
+enum lt_err journal_recompress(const char *dir, int day, int level, const struct journal_go_on *go_on,
+                               struct lt_error *err)
 {
     size_t n = 0;
     int fd = -1;
@@ -410,7 +425,7 @@ enum lt_err journal_recompress(const char *dir, int day, int level, struct lt_er
     else
         e = care_lock(dir, &fd, err);
     if (!e)
-        e = press_day(dir, day, level, err);
+        e = press_day(dir, day, level, go_on, err);
     if (fd >= 0)
         close(fd);
     free(days);

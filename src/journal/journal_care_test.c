@@ -136,7 +136,7 @@ static void chain_finds_flipped_bits(void **state)
     make(dir, 3);
     flipped_bits_of_the_file(dir, day_of(0), 150, 25);
     flipped_bits_of_the_file(dir, day_of(2), 150, 25); /* the newest */
-    assert_int_equal(journal_recompress(dir, day_of(1), 9, NULL), LT_OK);
+    assert_int_equal(journal_recompress(dir, day_of(1), 9, NULL, NULL), LT_OK);
     flipped_bits_of_the_file(dir, day_of(1), 150, 25);
     scratch_remove(dir);
 }
@@ -225,6 +225,38 @@ static void progress_can_stop(void **state)
     scratch_remove(dir);
 }
 
+static bool say_no(void *user)
+{
+    ++*(unsigned *)user;
+    return false;
+}
+
+/* A stop does not wait for a day to be rewritten: it stays as it was, and nothing is left lying about. */
+static void recompressing_can_be_left_off(void **state)
+{
+    char dir[64], path[200], tmp[220];
+    uint64_t n0, n1;
+    struct stat before, after;
+    unsigned asked = 0;
+    const struct journal_go_on no = {say_no, &asked};
+    make(dir, 2);
+    const uint64_t sum = digest(dir, &n0);
+    path_of(dir, day_of(0), path);
+    snprintf(tmp, sizeof tmp, "%s.tmp", path);
+    assert_int_equal(stat(path, &before), 0);
+    assert_int_equal(journal_recompress(dir, day_of(0), 9, &no, NULL), LT_E_TIMEOUT);
+    assert_int_equal(asked, 1);
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(after.st_ino, before.st_ino);
+    assert_int_equal(access(tmp, F_OK), -1);
+    assert_int_equal(digest(dir, &n1), sum);
+    assert_int_equal(journal_recompress(dir, day_of(0), 9, NULL, NULL), LT_OK);
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_not_equal(after.st_ino, before.st_ino);
+    assert_int_equal(digest(dir, &n1), sum);
+    scratch_remove(dir);
+}
+
 static void recompressed_days_stay_the_same(void **state)
 {
     char dir[64], path[200];
@@ -242,10 +274,10 @@ static void recompressed_days_stay_the_same(void **state)
     assert_int_equal(journal_reader_next(rd, 5, &b, NULL), LT_OK);
     journal_batch_unref(&b);
     for (int d = 0; d < DAYS - 1; d++)
-        assert_int_equal(journal_recompress(dir, day_of(d), 9, NULL), LT_OK);
-    assert_int_equal(journal_recompress(dir, day_of(0), 9, NULL), LT_OK); /* again: nothing to do */
-    assert_int_equal(journal_recompress(dir, day_of(DAYS - 1), 9, NULL), LT_E_IN_USE);
-    assert_int_equal(journal_recompress(dir, day_of(DAYS), 9, NULL), LT_E_NOT_FOUND);
+        assert_int_equal(journal_recompress(dir, day_of(d), 9, NULL, NULL), LT_OK);
+    assert_int_equal(journal_recompress(dir, day_of(0), 9, NULL, NULL), LT_OK); /* again: nothing to do */
+    assert_int_equal(journal_recompress(dir, day_of(DAYS - 1), 9, NULL, NULL), LT_E_IN_USE);
+    assert_int_equal(journal_recompress(dir, day_of(DAYS), 9, NULL, NULL), LT_E_NOT_FOUND);
     assert_int_equal(journal_reader_next(rd, 6, &b, NULL), LT_OK);
     journal_batch_unref(&b);
     journal_reader_close(&rd);
@@ -337,13 +369,10 @@ static void reading_from_a_closed_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(chain_finds_flipped_bits),
-        cmocka_unit_test(chain_names_the_bad_batch),
-        cmocka_unit_test(chain_sees_a_cut_day),
-        cmocka_unit_test(progress_can_stop),
-        cmocka_unit_test(recompressed_days_stay_the_same),
-        cmocka_unit_test(expired_days_are_gone),
-        cmocka_unit_test(backup_beside_the_writer),
+        cmocka_unit_test(chain_finds_flipped_bits),      cmocka_unit_test(chain_names_the_bad_batch),
+        cmocka_unit_test(chain_sees_a_cut_day),          cmocka_unit_test(progress_can_stop),
+        cmocka_unit_test(recompressing_can_be_left_off), cmocka_unit_test(recompressed_days_stay_the_same),
+        cmocka_unit_test(expired_days_are_gone),         cmocka_unit_test(backup_beside_the_writer),
         cmocka_unit_test(reading_from_a_closed_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

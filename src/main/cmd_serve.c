@@ -316,19 +316,31 @@ static void stop(struct serve *s)
     sql_close(&s->db);
 }
 
+static void tell_disk(struct serve *s)
+{
+    bool faulty = atomic_load(&s->disk_faulty);
+    if (faulty != s->disk_told)
+        engine_fault(s->engine, "disk_fault", faulty, LT_LIT("{}"));
+    s->disk_told = faulty;
+}
+
+/* The signal stays for run() to take. */
+static bool stop_asked(struct serve *s)
+{
+    sigset_t pending;
+    tell_disk(s);
+    return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT));
+}
+
 static void run(struct serve *s, const sigset_t *signals)
 {
-    bool told = false;
+    s->stop_asked = stop_asked;
     for (;;) {
         struct timespec second = {.tv_sec = 1};
         int sig = sigtimedwait(signals, NULL, &second);
         if (sig == SIGTERM || sig == SIGINT)
             return;
-        bool faulty = atomic_load(&s->disk_faulty);
-        if (faulty != told) {
-            engine_fault(s->engine, "disk_fault", faulty, LT_LIT("{}"));
-            told = faulty;
-        }
+        tell_disk(s);
         serve_care(s, lt_wall_ms(), lt_mono_ms());
     }
 }

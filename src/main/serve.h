@@ -43,10 +43,14 @@ struct serve {
     atomic_bool sim_stop;
     int64_t sim_from_ms;
     atomic_bool disk_faulty;
+    bool disk_told;
+    /* Is the post to stop? Asked between slices of long work, which also have the disk's state told. */
+    bool (*stop_asked)(struct serve *s);
     int64_t next_short_ms, next_night_ms; /* monotonic; wall */
 };
 
-/* serve_care.c: what must be done now and then; called about once a second with the time. */
+/* serve_care.c: what must be done now and then; called about once a second with the time. The night's work takes long:
+ * between its slices it does what is due, and leaves off when stop_asked() says so. */
 void serve_care(struct serve *s, int64_t wall_ms, int64_t mono_ms);
 /* serve_demo.c */
 enum lt_err serve_demo_start(struct serve *s, struct lt_error *err) LT_MUST_CHECK;
