@@ -24,8 +24,8 @@ struct group {
 
 struct board {
     const struct record_ctx *x;
-    struct entry *queue;
-    size_t n, cap;
+    struct entry queue[QUEUE_MAX]; /* the worst so far, worst first */
+    size_t n, open;                /* in the queue; of all */
     struct group *groups;
     size_t n_groups, cap_groups;
     unsigned counts[3], n_unsigned, overdue, feeds_down;
@@ -33,12 +33,34 @@ struct board {
     bool failed;
 };
 
-static bool add_entry(struct board *b, const struct entry *en)
+static int worse(const struct entry *x, const struct entry *y)
 {
-    if (!lt_grow(&b->queue, b->n, &b->cap, sizeof *b->queue))
-        return false;
-    b->queue[b->n++] = *en;
-    return true;
+    if (x->severity != y->severity)
+        return x->severity < y->severity ? -1 : 1;
+    if (x->overdue != y->overdue)
+        return x->overdue > y->overdue ? -1 : 1;
+    if (x->first_at_ms != y->first_at_ms)
+        return x->first_at_ms < y->first_at_ms ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* However many are open, the shown ones are all that is kept. */
+static void keep_worst(struct board *b, const struct entry *en)
+{
+    size_t lo = 0, hi = b->n;
+    b->open++;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (worse(&b->queue[mid], en) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo == QUEUE_MAX)
+        return;
+    b->n += b->n < QUEUE_MAX;
+    memmove(&b->queue[lo + 1], &b->queue[lo], (b->n - 1 - lo) * sizeof *en);
+    b->queue[lo] = *en;
 }
 
 static struct group *group_of(struct board *b, int64_t unit, int rule, struct lt_slice unit_name)
@@ -90,8 +112,7 @@ static bool on_open(void *user, const struct record_row *row)
     if (is_new && en.first_at_ms < b->oldest_ms)
         b->oldest_ms = en.first_at_ms;
     join_group(b, row, &en);
-    if (!add_entry(b, &en))
-        b->failed = true;
+    keep_worst(b, &en);
     return !b->failed;
 }
 
@@ -100,18 +121,6 @@ static bool on_silent(void *user, const struct record_row *row)
     struct board *b = user;
     b->feeds_down++;
     return true;
-}
-
-static int worse(const void *a, const void *b)
-{
-    const struct entry *x = a, *y = b;
-    if (x->severity != y->severity)
-        return x->severity < y->severity ? -1 : 1;
-    if (x->overdue != y->overdue)
-        return x->overdue > y->overdue ? -1 : 1;
-    if (x->first_at_ms != y->first_at_ms)
-        return x->first_at_ms < y->first_at_ms ? -1 : 1;
-    return x->id < y->id ? -1 : x->id > y->id;
 }
 
 static int bigger(const void *a, const void *b)
@@ -167,27 +176,41 @@ static void put_groups(const struct board *b, struct jsonw *w)
 static enum lt_err put_queue(const struct board *b, struct jsonw *w, struct lt_error *err)
 {
     struct record_ctx x = *b->x;
-    size_t n = b->n < QUEUE_MAX ? b->n : QUEUE_MAX;
     enum lt_err e = LT_OK;
     jsonw_key(w, "queue");
     jsonw_array(w);
-    for (size_t i = 0; i < n && e == LT_OK; i++) {
+    for (size_t i = 0; i < b->n && e == LT_OK; i++) {
         e = record_json(&x, record_kind_find(LT_LIT("alarm")), b->queue[i].id, alarm_item_extra, &x, w, err);
         if (e == LT_E_NOT_FOUND) /* gone since the row was read: no snapshot is held */
             e = LT_OK;
     }
     jsonw_array_end(w);
-    jsonw_ki64(w, "more", (int64_t)(b->n - n));
+    jsonw_ki64(w, "more", (int64_t)(b->open - b->n));
+    return e;
+}
+
+/* State by state, as the index has them: SQLite need not sort what is only counted. */
+static enum lt_err each_open(struct board *b, const struct record_kind *k, struct lt_error *err)
+{
+    static const char *const states[] = {"new", "signed", "handling", "reported"};
+    static const char *const needed[] = {"rule", "severity",    "state",     "level",
+                                         "unit", "first_at_ms", "due_at_ms", NULL};
+    enum lt_err e = LT_OK;
+    for (size_t i = 0; e == LT_OK && i < sizeof states / sizeof states[0]; i++) {
+        struct record_query q = {.only = needed};
+        e = record_query_param(&q, k, LT_LIT("state"), lt_slice_of(states[i]), err);
+        if (e == LT_OK)
+            e = record_each(b->x, k, &q, on_open, b, err);
+    }
     return e;
 }
 
 static enum lt_err collect(struct board *b, struct lt_error *err)
 {
+    static const char *const nothing[] = {NULL};
     const struct record_kind *k = record_kind_find(LT_LIT("alarm"));
-    struct record_query open = {0}, silent = {0};
-    enum lt_err e = record_query_param(&open, k, LT_LIT("state"), LT_LIT("new,signed,handling,reported"), err);
-    if (e == LT_OK)
-        e = record_each(b->x, k, &open, on_open, b, err);
+    struct record_query silent = {.only = nothing};
+    enum lt_err e = each_open(b, k, err);
     if (e == LT_OK)
         e = record_query_param(&silent, k, LT_LIT("rule"), LT_LIT("silence"), err);
     if (e == LT_OK)
@@ -204,8 +227,6 @@ enum lt_err alarm_board(const struct record_ctx *x, struct jsonw *w, struct lt_e
     struct board b = {.x = x, .oldest_ms = INT64_MAX};
     enum lt_err e = collect(&b, err);
     if (e == LT_OK) {
-        if (b.n)
-            qsort(b.queue, b.n, sizeof *b.queue, worse);
         if (b.n_groups)
             qsort(b.groups, b.n_groups, sizeof *b.groups, bigger);
         jsonw_object(w);
@@ -215,7 +236,6 @@ enum lt_err alarm_board(const struct record_ctx *x, struct jsonw *w, struct lt_e
         jsonw_ki64(w, "feeds_down", b.feeds_down);
         jsonw_object_end(w);
     }
-    free(b.queue);
     free(b.groups);
     return e;
 }

@@ -3,6 +3,8 @@
 #include "base/rand.h"
 #include "record/record_testing.h"
 
+#include <sqlite3.h>
+
 struct bench {
     struct city *c;
     struct lt_buf out;
@@ -458,12 +460,16 @@ static void the_board_shows_the_worst_first(void **state)
     assert_int_equal(NUM(v, "feeds_down"), 50);
     assert_int_equal(NUM(v, "oldest_waiting_s"), 31 * 60 + 249);
     int last = 0;
-    for (size_t i = 0; i < 200; i++) {
-        const char *s = STR(json_array_get(queue, i), "severity");
+    const char *since = "";
+    for (size_t i = 0; i < 200; i++) { /* of one severity the oldest first */
+        const char *s = STR(json_array_get(queue, i), "severity"), *at = STR(json_array_get(queue, i), "first_at_ms");
         int rank = strcmp(s, "urgent") == 0 ? 0 : strcmp(s, "important") == 0 ? 1 : 2;
         assert_true(rank >= last);
+        assert_true(rank > last || strcmp(at, since) > 0);
         last = rank;
+        since = at;
     }
+    assert_int_equal(last, 2);
     assert_non_null(STR(json_array_get(queue, 0), "text"));
     assert_int_equal(json_array_size(groups), 4);
     json_int_t sum = 0;
@@ -482,6 +488,48 @@ static void the_board_shows_the_worst_first(void **state)
     struct lt_error err;
     jsonw_init(&w, &b->out);
     assert_int_equal(alarm_board(&x, &w, &err), LT_E_DENIED);
+}
+
+/* Highest memory of SQLite while the board is made, beyond what it holds anyway. */
+static int64_t board_peak(struct bench *b, int64_t open)
+{
+    sqlite3_int64 held, held_after, peak;
+    assert_int_equal(sqlite3_status64(SQLITE_STATUS_MEMORY_USED, &held, &peak, 1), SQLITE_OK);
+    json_t *v = board(b, &b->c->system);
+    assert_int_equal(sqlite3_status64(SQLITE_STATUS_MEMORY_USED, &held_after, &peak, 0), SQLITE_OK);
+    assert_int_equal(NUM(json_object_get(v, "counts"), "urgent"), open);
+    assert_int_equal(NUM(v, "more"), open - 200);
+    assert_int_equal(json_array_size(json_object_get(v, "queue")), 200);
+    json_decref(v);
+    return peak - held;
+}
+
+/* A city with many thousand open alarms: the board counts them all and keeps those it shows. */
+static void the_board_of_many_takes_no_more_memory(void **state)
+{
+    struct bench *b = *state;
+    struct lt_error err;
+    int64_t few, many;
+    assert_int_equal(
+        sql_exec(b->c->db,
+                 "INSERT INTO alarm(version, created_at_ms, updated_at_ms, key, rule, severity, object_kind, object_id,"
+                 " first_at_ms, last_at_ms, active, state, level, due_at_ms, params)"
+                 " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
+                 " SELECT 1, 1, 1, 'many/' || i, 'disk_fault', 'urgent', 'post', 0, i, i, 1, 'new', 0, 1, '{}' FROM n",
+                 &err),
+        LT_OK);
+    few = board_peak(b, 300);
+    few = board_peak(b, 300); /* the first time statements are prepared */
+    assert_int_equal(
+        sql_exec(b->c->db,
+                 "INSERT INTO alarm(version, created_at_ms, updated_at_ms, key, rule, severity, object_kind, object_id,"
+                 " first_at_ms, last_at_ms, active, state, level, due_at_ms, params)"
+                 " SELECT 1, 1, 1, a.key || '/' || b.key, a.rule, a.severity, a.object_kind, 0, a.first_at_ms + b.id,"
+                 " a.last_at_ms, 1, a.state, 0, 1, '{}' FROM alarm a JOIN alarm b ON b.first_at_ms <= 60",
+                 &err),
+        LT_OK);
+    many = board_peak(b, 300 + 300 * 60);
+    assert_in_range(many, 0, few + 256 * 1024);
 }
 
 static void precision_counts_answers(void **state)
@@ -599,6 +647,7 @@ int main(void)
         T(the_table_is_sound),
         T(sentences),
         T(the_board_shows_the_worst_first),
+        T(the_board_of_many_takes_no_more_memory),
         T(precision_counts_answers),
         T(verdicts_are_kept_once),
         T(the_post_has_alarms_too),

@@ -142,7 +142,7 @@ enum lt_err record_each_at(struct sql_db *db, const struct record_kind *k, int64
     struct lt_buf mem;
     if (!record_mem_init(&mem))
         return lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
-    record_select(&q, k, LT_ZH);
+    record_select(&q, k, NULL, LT_ZH);
     lt_buf_adds(&q.text, " WHERE t.created_at_ms <= ? ORDER BY t.id");
     record_sql_i64(&q, at_ms);
     enum lt_err e = record_sql_prepare(db, &q, &st, err);

@@ -17,7 +17,7 @@ enum lt_err record_fetch(const struct record_ctx *x, const struct record_kind *k
     struct record_sql q = RECORD_SQL_INIT;
     struct sql_stmt *st = NULL;
     bool row = false;
-    record_select(&q, k, x->who->lang);
+    record_select(&q, k, NULL, x->who->lang);
     lt_buf_adds(&q.text, " WHERE t.id = ? AND t.deleted = 0");
     record_sql_i64(&q, id);
     if (strict || !k->open_read)
@@ -295,7 +295,7 @@ static enum lt_err build(const struct record_ctx *x, const struct record_kind *k
                          struct record_sql *s, struct lt_buf *mem, struct lt_error *err)
 {
     enum lt_err e = LT_OK;
-    record_select(s, k, x->who->lang);
+    record_select(s, k, q ? q->only : NULL, x->who->lang);
     lt_buf_adds(&s->text, q && q->deleted ? " WHERE 1" : " WHERE t.deleted = 0");
     if (!k->open_read)
         record_scope(s, k, x->who);

@@ -6,8 +6,9 @@
 
 /* Text of SQL made from declarations, with the values to bind beside it. Only declared names (kinds_*.c) ever enter
  * the text; everything that came from outside is a bind. */
-#define RECORD_BINDS_MAX 256 /* scope, cursor and search take some 20; more filters of 16 values than fit are refused  \
-                              */
+#define RECORD_BINDS_MAX                                                                                               \
+    256 /* scope, cursor and search take some 20; more filters of 16 values than fit are refused                       \
+         */
 struct record_bind {
     bool text;
     int64_t i;
@@ -27,8 +28,8 @@ void record_sql_fini(struct record_sql *q);
 
 /* Appends a condition on the kind's table: rows that lie in the caller's territory (or enterprise). */
 void record_scope(struct record_sql *q, const struct record_kind *k, const struct auth_ctx *who);
-/* Appends "SELECT id, version, …, fields, names of refs FROM kind t". */
-void record_select(struct record_sql *q, const struct record_kind *k, enum lt_lang lang);
+/* Appends "SELECT id, version, …, fields, names of refs FROM kind t"; only: as in the query. */
+void record_select(struct record_sql *q, const struct record_kind *k, const char *const *only, enum lt_lang lang);
 void record_from_stmt(struct sql_stmt *st, const struct record_kind *k, struct record_row *ret); /* borrows */
 /* The expression that stands for a record of this kind ("coalesce(name, mn)"). */
 void record_name_expr(struct lt_buf *out, const struct record_kind *k, const char *alias, enum lt_lang lang);

@@ -54,15 +54,29 @@ void record_name_expr(struct lt_buf *out, const struct record_kind *k, const cha
     lt_buf_addf(out, "'#' || %s.id)", alias);
 }
 
-void record_select(struct record_sql *q, const struct record_kind *k, enum lt_lang lang)
+static bool wanted(const char *const *only, const char *name)
+{
+    while (only && *only && strcmp(*only, name) != 0)
+        only++;
+    return !only || *only;
+}
+
+void record_select(struct record_sql *q, const struct record_kind *k, const char *const *only, enum lt_lang lang)
 {
     lt_buf_adds(&q->text, "SELECT t.id, t.version, t.created_at_ms, t.updated_at_ms, t.deleted");
     for (size_t i = 0; i < k->n; i++)
-        lt_buf_addf(&q->text, ", t.\"%s\"", k->fields[i].name);
+        if (wanted(only, k->fields[i].name))
+            lt_buf_addf(&q->text, ", t.\"%s\"", k->fields[i].name);
+        else
+            lt_buf_adds(&q->text, ", NULL");
     for (size_t i = 0; i < k->n; i++) {
         const struct record_field *f = &k->fields[i];
         if (f->type != RECORD_REF)
             continue;
+        if (!wanted(only, f->name)) {
+            lt_buf_adds(&q->text, ", NULL");
+            continue;
+        }
         lt_buf_adds(&q->text, ", (SELECT ");
         record_name_expr(&q->text, record_kind_find(lt_slice_of(f->ref)), "r", lang);
         lt_buf_addf(&q->text, " FROM \"%s\" r WHERE r.id = t.\"%s\")", f->ref, f->name);
