@@ -100,7 +100,7 @@ static void *run(void *user)
         per_second(&l, mono);
         if (r == LT_OK) {
             apply(&l, b);
-            /* a wall clock put an hour forward does not make the engine an hour late */
+            /* a wall clock put an hour forward does not make the engine an hour late; 0: nothing was committed yet */
             int64_t lag = b->mono_ms ? lt_mono_ms() - b->mono_ms : lt_wall_ms() - b->at_ms;
             engine_note_lag(e, lag > 0 ? lag : 0, b->count);
             journal_batch_unref(&b);

@@ -61,7 +61,7 @@ struct journal_batch { /* read-only, reference counted */
     struct lt_slice body; /* encoded records */
     int64_t at_ms;        /* of the commit */
     uint8_t hash[32];
-    int64_t mono_ms; /* of the commit, monotonic clock; 0 when read from disk */
+    int64_t mono_ms; /* of the commit, monotonic clock; read from disk: told by the tail alone, to about a second */
 };
 
 /* Iteration over a batch: *pos from 0; false at the end. Slices borrow from the batch. *pos is opaque. */

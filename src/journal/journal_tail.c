@@ -11,12 +11,25 @@
 #define RING_BYTES ((size_t)64 << 20)
 #define RING_SLOTS 65536 /* power of two; batches of one frame count too */
 
+/* When what was committed, once a second: kept longer than the batches themselves, so that one that comes back from
+ * disk has its monotonic time still. Derivation: who is an hour behind need not be told the second. */
+#define MARKS         4096
+#define MARK_EVERY_MS LT_SEC_MS
+
+struct mark {
+    uint64_t seq;
+    int64_t mono_ms;
+};
+
 struct journal_tail {
     char dir[JOURNAL_PATH_MAX];
     pthread_mutex_t mu; /* guards the ring */
     pthread_cond_t more;
     struct journal_batch **ring; /* [from, to) modulo RING_SLOTS, consecutive numbers */
     size_t from, to, bytes;
+    struct mark mark[MARKS]; /* number n stands at n modulo MARKS */
+    size_t marks;            /* ever set */
+    int64_t before_ms;       /* monotonic minus wall clock at the first commit: for batches of earlier processes */
     pthread_mutex_t disk_mu; /* guards reader; taken without mu */
     struct journal_reader *reader;
 };
@@ -71,6 +84,39 @@ static uint64_t end_of(const struct journal_batch *b)
     return b->first_seq + b->count;
 }
 
+static void set_mark(struct journal_tail *t, const struct journal_batch *b)
+{
+    if (t->marks == 0)
+        t->before_ms = b->mono_ms - b->at_ms;
+    else if (b->mono_ms - t->mark[(t->marks - 1) % MARKS].mono_ms < MARK_EVERY_MS)
+        return;
+    t->mark[t->marks++ % MARKS] = (struct mark){b->first_seq, b->mono_ms};
+}
+
+/* When a batch that was read from disk was committed, by its mark: up to a second too early. What is older than all
+ * marks was there before the first commit, or is an hour old; then the wall clock of its commit has to do. */
+static int64_t committed_ms(struct journal_tail *t, const struct journal_batch *b)
+{
+    pthread_mutex_lock(&t->mu);
+    const size_t first = t->marks > MARKS ? t->marks - MARKS : 0;
+    size_t lo = first, hi = t->marks;
+    while (lo < hi) {
+        const size_t mid = lo + (hi - lo) / 2;
+        if (t->mark[mid % MARKS].seq <= b->first_seq)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    int64_t ms = b->at_ms + t->before_ms;
+    if (lo > first)
+        ms = t->mark[(lo - 1) % MARKS].mono_ms;
+    else if (t->marks && ms > t->mark[first % MARKS].mono_ms)
+        ms = t->mark[first % MARKS].mono_ms;
+    const bool known = t->marks > 0;
+    pthread_mutex_unlock(&t->mu);
+    return known ? ms : 0;
+}
+
 void journal_tail_publish(struct journal_tail *t, struct journal *j, int64_t mono_ms)
 {
     struct journal_batch *b = journal_take_done(j);
@@ -79,6 +125,7 @@ void journal_tail_publish(struct journal_tail *t, struct journal *j, int64_t mon
     b->mono_ms = mono_ms;
     const size_t bytes = journal_box_memory(b);
     pthread_mutex_lock(&t->mu);
+    set_mark(t, b);
     /* A gap comes about when healing found a batch that was given up: readers get that one from disk. */
     if (t->from != t->to && end_of(*slot(t, t->to - 1)) != b->first_seq) {
         while (t->from != t->to)
@@ -128,6 +175,8 @@ static enum lt_err from_disk(struct journal_tail *t, uint64_t seq, struct journa
     if (e && e != LT_E_NOT_FOUND)
         journal_reader_close(&t->reader); /* begin afresh next time */
     pthread_mutex_unlock(&t->disk_mu);
+    if (!e)
+        (*ret)->mono_ms = committed_ms(t, *ret); /* nobody else has it yet */
     return e;
 }
 

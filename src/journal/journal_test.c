@@ -367,6 +367,47 @@ static void tail_falls_back_to_disk_and_times_out(void **state)
     scratch_remove(dir);
 }
 
+/* The wall clock is put an hour forward between two commits: whoever reads them from disk is not an hour late. */
+static void a_batch_from_disk_knows_its_monotonic_time(void **state)
+{
+    static const struct {
+        int64_t at_ms, mono_ms;
+    } publish[] = {{10000, 50000}, {10400, 50400}, {LT_HOUR_MS + 11400, 51400}, {LT_HOUR_MS + 20000, 60000}};
+    static const int64_t want[] = {50000, 50000, 51400, 60000}; /* the second within a second of its mark */
+    char dir[64];
+    scratch_make(dir);
+    struct journal *j = must_open(dir);
+    add_frames(j, 1, TEST_T0, 0);
+    must_commit(j, TEST_T0); /* by an earlier process */
+    struct journal_tail *t = journal_tail_create(dir);
+    struct journal_batch *b = NULL;
+    assert_int_equal(journal_tail_next(t, 1, 0, &b, NULL), LT_OK);
+    assert_int_equal(b->mono_ms, 0); /* nothing to go by yet */
+    journal_batch_unref(&b);
+    for (unsigned i = 0; i < 4; i++) {
+        add_frames(j, 1, TEST_T0 + publish[i].at_ms, i);
+        must_commit(j, TEST_T0 + publish[i].at_ms);
+        journal_tail_publish(t, j, publish[i].mono_ms);
+    }
+    for (unsigned i = 0; i < 2; i++) { /* the one before is not published: a gap, so that the ring forgets all */
+        add_frames(j, 1, TEST_T0 + 2 * LT_HOUR_MS, i);
+        must_commit(j, TEST_T0 + 2 * LT_HOUR_MS);
+    }
+    journal_tail_publish(t, j, 70000);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_null(journal_tail_peek(t, 2 + i));
+        assert_int_equal(journal_tail_next(t, 2 + i, 0, &b, NULL), LT_OK);
+        assert_int_equal(b->mono_ms, want[i]);
+        journal_batch_unref(&b);
+    }
+    assert_int_equal(journal_tail_next(t, 1, 0, &b, NULL), LT_OK);
+    assert_int_equal(b->mono_ms, 40000); /* ten seconds before the first, by the clock of then */
+    journal_batch_unref(&b);
+    journal_tail_destroy(&t);
+    journal_close(&j);
+    scratch_remove(dir);
+}
+
 static void names_and_classes(void **state)
 {
     assert_string_equal(journal_reason_name(5), "crc");
@@ -392,6 +433,7 @@ int main(void)
         cmocka_unit_test(seek_time_finds_the_first),
         cmocka_unit_test(readers_beside_the_writer),
         cmocka_unit_test(tail_falls_back_to_disk_and_times_out),
+        cmocka_unit_test(a_batch_from_disk_knows_its_monotonic_time),
         cmocka_unit_test(names_and_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
