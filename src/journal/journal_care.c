@@ -339,7 +339,8 @@ static enum lt_err press_file(struct journal_file *from, const char *tmp, int le
     if (!e) {
         ZSTD_CCtx_setParameter(p.cctx, ZSTD_c_compressionLevel, level);
         ZSTD_CCtx_setParameter(p.cctx, ZSTD_c_checksumFlag, 1);
-        e = journal_file_open_at(tmp, from->day, JOURNAL_CREATE, from->first_seq, from->prev_hash, 0, &p.to, err);
+        e = journal_file_open_at(tmp, from->day, JOURNAL_CREATE, from->first_seq, from->prev_hash, from->tz_min, &p.to,
+                                 err);
     }
     /* Not durable until sync_file: a crash before the rename leaves only a file to be thrown away. */
     if (!e)

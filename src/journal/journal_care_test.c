@@ -257,6 +257,23 @@ static void recompressing_can_be_left_off(void **state)
     scratch_remove(dir);
 }
 
+/* A column of the one row of a day file's meta, read as a stranger would (docs/FORMATS.md). */
+static int meta_of(const char *dir, int d, const char *column)
+{
+    char path[200], sql[100];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *s = NULL;
+    path_of(dir, day_of(d), path);
+    snprintf(sql, sizeof sql, "SELECT %s FROM meta", column);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    const int v = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return v;
+}
+
 static void recompressed_days_stay_the_same(void **state)
 {
     char dir[64], path[200];
@@ -283,6 +300,8 @@ static void recompressed_days_stay_the_same(void **state)
     journal_reader_close(&rd);
     assert_int_equal(stat(path, &after), 0);
     assert_true(after.st_size < before.st_size);
+    assert_int_equal(meta_of(dir, 0, "tz_min"), LT_TZ_CHINA);
+    assert_int_equal(meta_of(dir, 0, "day"), day_of(0));
     assert_int_equal(digest(dir, &n1), sum);
     assert_int_equal(n0, n1);
     assert_int_equal(verify(dir, &w), LT_OK);

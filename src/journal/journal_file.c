@@ -156,7 +156,7 @@ static enum lt_err make_schema(struct journal_file *f, uint64_t first_seq, const
     return e;
 }
 
-#define SELECT_META "SELECT format,first_seq,prev_hash FROM meta"
+#define SELECT_META "SELECT format,first_seq,prev_hash,tz_min FROM meta"
 
 /* Without table meta: the writer died, or is just now, between making the file and its schema (one transaction), or
  * the schema is damaged. */
@@ -193,6 +193,7 @@ static enum lt_err read_meta(struct journal_file *f, struct lt_error *err)
     } else {
         f->first_seq = (uint64_t)sqlite3_column_int64(s, 1);
         memcpy(f->prev_hash, sqlite3_column_blob(s, 2), 32);
+        f->tz_min = sqlite3_column_int(s, 3);
     }
     sqlite3_finalize(s);
     return e;

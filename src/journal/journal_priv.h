@@ -57,6 +57,7 @@ struct journal_file {
     sqlite3 *db;
     int day;
     char path[JOURNAL_PATH_MAX];
+    int tz_min;            /* offset of its local day */
     uint64_t first_seq;    /* number of the first record the file may hold */
     uint8_t prev_hash[32]; /* of the last batch of the file before */
     sqlite3_stmt *insert, *at_or_before, *after, *holding, *last;
