@@ -143,8 +143,13 @@ def backup_and_restore():
         other.start()
         assert other.request("GET", "/healthz")[0] == 200
         assert other.stop() == 0
-        cli("verify-journal", "--data", restored, check=0)
+        said = cli("verify-journal", "--data", restored, check=0).stdout.decode()
+        import glob
         import shutil
+        import sqlite3
+        with sqlite3.connect(sorted(glob.glob(os.path.join(restored, "journal", "????????.db")))[-1]) as day:
+            (last,) = day.execute("SELECT hash FROM batch ORDER BY first_seq DESC LIMIT 1").fetchone()
+        assert said.endswith(f"last hash {last.hex()}\n"), "whoever notes it sees later that newest batches were cut off: " + said
         shutil.rmtree(target)
         shutil.rmtree(restored)
 

@@ -1,5 +1,6 @@
 /* lantian backup, restore, verify-journal, check-config, version, and which export is meant. */
 #include "base/clock.h"
+#include "base/text.h"
 #include "journal/journal.h"
 #include "main/cmd.h"
 #include "main/config.h"
@@ -83,7 +84,10 @@ int cmd_verify_journal(int argc, char **argv)
     }
     if (e != LT_OK)
         return tell_error("verify-journal", &err);
-    printf("ok: %llu records in %llu batches\n", (unsigned long long)v.records, (unsigned long long)v.batches);
+    char hash[2 * sizeof v.last_hash + 1];
+    lt_text_hex(v.last_hash, sizeof v.last_hash, hash);
+    printf("ok: %llu records in %llu batches, last hash %s\n", (unsigned long long)v.records,
+           (unsigned long long)v.batches, hash);
     return 0;
 }
 
