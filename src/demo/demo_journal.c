@@ -83,12 +83,13 @@ static bool device_hour(struct hour *h, const struct sim_device *d, uint32_t dev
         ok = frame(h, d, device, SIM_HOUR, from_ms, to + delay + 3000, made);
     if (ok && lt_day_start(to, d->tz_min) == to)
         ok = frame(h, d, device, SIM_DAY, to - LT_DAY_MS, to + delay + 6000, made);
+    static const char gone[] = "close (closed by device) 127.0.0.1:40000", came[] = "open 127.0.0.1:40000";
     for (int64_t t = from_ms; ok && t < to; t += LT_MIN_MS) { /* its connection ends and begins with silence */
         bool now = sim_event_at(d, t, NULL) == SIM_SILENT, before = sim_event_at(d, t - LT_MIN_MS, NULL) == SIM_SILENT;
         if (now && !before)
-            ok = add(h, t, device, JOURNAL_CONN, 0, "close closed by device", 22);
+            ok = add(h, t, device, JOURNAL_CONN, 0, gone, sizeof gone - 1);
         else if (before && !now)
-            ok = add(h, t, device, JOURNAL_CONN, 0, "open 127.0.0.1:40000", 20);
+            ok = add(h, t, device, JOURNAL_CONN, 0, came, sizeof came - 1);
     }
     return ok;
 }

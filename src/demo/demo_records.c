@@ -125,7 +125,7 @@ static enum lt_err device(struct maker *m, int64_t outlet, unsigned index, const
 
 static enum lt_err outlets(struct maker *m, const struct demo_plant *p, int64_t enterprise)
 {
-    static const char *const processes[] = {"主排口", "二号排口", "备用线排口", "破碎除尘", "烘干工序"};
+    static const char *const processes[] = {"主排放口", "二号排放口", "备用线排放口", "破碎除尘", "烘干工序"};
     static const char *const processes_en[] = {"Main stack", "Stack 2", "Spare line", "Crusher dust", "Dryer"};
     const struct sim_profile *f = sim_profile(p->industry);
     enum lt_err e = LT_OK;

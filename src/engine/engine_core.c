@@ -199,7 +199,7 @@ static void rejected(struct eng_device *d, const struct journal_record *r)
     pthread_mutex_unlock(&d->mu);
 }
 
-/* "close closed by device": the end of the connection the device last spoke over. */
+/* "close (closed by device) 10.1.2.3:4711": the end of the connection the device last spoke over. */
 static void connection(struct eng_device *d, const struct journal_record *r)
 {
     static const struct lt_slice word = {"close", 5};

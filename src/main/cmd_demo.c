@@ -43,8 +43,13 @@ int cmd_demo(int argc, char **argv)
     int r = opt_parse("demo --data DIR [--days N] [--outlets N] [--seed N]", opts, 4, argc, argv, NULL, 0, NULL);
     if (r)
         return r == 1 ? 0 : 2;
-    if (!dir || days < 1 || days > 60 || outlets < 20 || outlets > 10000 || seed < 1) {
-        fprintf(stderr, "lantian demo: --data DIR is needed, and values in range; see lantian demo --help\n");
+    const char *bad = !dir                              ? "--data DIR is needed"
+                      : days < 1 || days > 60           ? "--days must be between 1 and 60"
+                      : outlets < 20 || outlets > 10000 ? "--outlets must be between 20 and 10000"
+                      : seed < 1                        ? "--seed must be at least 1"
+                                                        : NULL;
+    if (bad) {
+        fprintf(stderr, "lantian demo: %s; see lantian demo --help\n", bad);
         return 2;
     }
     lt_log_set_level(LT_WARN);
