@@ -70,6 +70,12 @@ def cookies_tokens_and_errors():
         admin = administrator(post)
         for part in ("HttpOnly", "SameSite=Strict", "Path=/"):
             assert part in admin.cookie_line, admin.cookie_line
+        meta = admin.must("GET", "/api/v1/meta?lang=en")
+        said = {(x["cn"], x["code"]): x["name"] for x in meta["answers"]}
+        assert (said[9011, 2], said[9012, 100], len(said)) == ("refused", "no data", 17), said
+        silence = next(r for r in meta["rules"] if r["code"] == "silence")
+        assert [(f["name"], f["unit"]) for f in silence["fields"]] == [("enter_fix", None), ("param1", "s")], silence
+        assert [c["cn"] for c in meta["commands"] if c["notice"]] == [2012, 2022], "answered without a code"
         status, answer = post.request("POST", "/api/v1/unit", {"name": "x", "type": "team"},
                                       {"Cookie": admin.headers["Cookie"]})
         assert status == 403 and answer["error"]["code"] == "AUTH_CSRF", answer

@@ -153,7 +153,7 @@ enum lt_err air_target_plan(struct air_look *l, const struct air_target *t, int3
     memset(ret, 0, sizeof *ret);
     if (!target_is_mean(t->indicator, &p) || t->enterprise || t->process[0])
         return lt_fail(err, LT_E_FIELD_CHOICE, "target", "target", t->name,
-                       "targets of a territory judged by a mean / 以均值考核的行政区目标");
+                       "targets of a territory judged by a mean / 以均值考核的辖区目标");
     enum lt_err e = air_target_eval(l, t, at, NULL, 0, false, &ret->state, err);
     if (e)
         return e;

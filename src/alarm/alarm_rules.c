@@ -130,6 +130,68 @@ enum lt_err alarm_setup(struct sql_db *db, int64_t now_ms, struct lt_error *err)
     return sql_end(db, e, err);
 }
 
+/* What the numbers of a rule mean to it. One that is not here is not read by the rule, and the page does not ask for
+ * it. The defaults told are those of engine/rule.h. */
+static const struct {
+    enum alarm_rule rule;
+    const char *field, *unit, *en, *zh, *hint_en, *hint_zh;
+} meanings[] = {
+    {ALARM_R_HOUR_EXCEED, "enter_fix", NULL, "Begins above (times the limit)", "触发倍数（限值的倍数）", "empty: 1",
+     "留空为 1"},
+    {ALARM_R_HOUR_EXCEED, "leave_fix", NULL, "Ends at or below (times the limit)", "恢复倍数（限值的倍数）",
+     "empty: as it begins", "留空同触发倍数"},
+    {ALARM_R_HOUR_EXCEED, "min_valid_share", NULL, "Least valid share of the hour", "小时最低有效率",
+     "0 to 1; below it nothing is judged; empty: 0", "0 到 1，低于此值不判定；留空为 0"},
+    {ALARM_R_HOUR_EXCEED, "param1", NULL, "Exempt hours a month", "每月豁免小时数",
+     "hours above the limit in declared start-up, shutdown or maintenance; empty: no end",
+     "已申报启炉、停炉、检修时段内的超标小时；留空不限"},
+    {ALARM_R_DAY_EXCEED, "enter_fix", NULL, "Begins above (times the limit)", "触发倍数（限值的倍数）", "empty: 1",
+     "留空为 1"},
+    {ALARM_R_DAY_EXCEED, "leave_fix", NULL, "Ends at or below (times the limit)", "恢复倍数（限值的倍数）",
+     "empty: as it begins", "留空同触发倍数"},
+    {ALARM_R_DAY_EXCEED, "min_valid_share", NULL, "Least valid share of the day", "日最低有效率",
+     "0 to 1; below it nothing is judged; empty: 0", "0 到 1，低于此值不判定；留空为 0"},
+    {ALARM_R_DAY_EXCEED, "param1", NULL, "Declared states exempt a day", "已申报时段豁免日均值",
+     "below 1: no; 1 or empty: yes", "小于 1 为不豁免；1 或留空为豁免"},
+    {ALARM_R_SILENCE, "enter_fix", NULL, "Silent after so many intervals", "无数据的上传周期数", "empty: 2",
+     "留空为 2"},
+    {ALARM_R_SILENCE, "param1", "s", "and so long more", "再加宽限", "empty: 60", "留空为 60"},
+    {ALARM_R_NO_DATA, "min_valid_share", NULL, "Least share of the hour the post itself ran",
+     "平台自身在线时间占比下限", "0 to 1; below it nothing is judged; empty: 0.75",
+     "0 到 1，低于此值不判定；留空为 0.75"},
+    {ALARM_R_CONSTANT, "min_duration_min", "min", "Same value for at least", "恒值最短持续", NULL, NULL},
+    {ALARM_R_OUT_OF_RANGE, "min_duration_min", "min", "Out of range for at least", "超量程最短持续", NULL, NULL},
+    {ALARM_R_IMPOSSIBLE, "min_duration_min", "min", "Impossible for at least", "异常最短持续", NULL, NULL},
+    {ALARM_R_FLAG_ABUSE, "enter_fix", "%", "Marked hours of the month, more than", "当月带标记小时占比超过", "empty: 5",
+     "留空为 5"},
+    {ALARM_R_FLAG_ABUSE, "param1", "%", "Marks that begin over an exceedance, more than",
+     "起始即掩盖超标的标记占比超过", "at least three; empty: 30", "至少三次；留空为 30"},
+    {ALARM_R_CLOCK_DRIFT, "enter_fix", "s", "Clock wrong by more than", "时钟偏差超过", "empty: 600", "留空为 600"},
+    {ALARM_R_CLOCK_DRIFT, "leave_fix", "s", "Right again within", "恢复到偏差以内", "empty: 300", "留空为 300"},
+    {ALARM_R_CLOCK_DRIFT, "min_duration_min", "min", "Wrong for at least", "偏差最短持续", NULL, NULL},
+    {ALARM_R_DOUBLE_CONNECTION, "param1", "min", "Two connections take turns within", "两个连接交替的时间窗",
+     "empty: 10", "留空为 10"},
+    {ALARM_R_ENGINE_BEHIND, "enter_fix", "s", "Behind by more than", "滞后超过", "empty: 60", "留空为 60"},
+    {ALARM_R_ENGINE_BEHIND, "leave_fix", "s", "Caught up within", "恢复到滞后以内", "empty: 10", "留空为 10"},
+};
+
+static void write_meanings(enum alarm_rule rule, bool en, struct jsonw *w)
+{
+    jsonw_key(w, "fields");
+    jsonw_array(w);
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
+        if (meanings[i].rule != rule)
+            continue;
+        jsonw_object(w);
+        jsonw_kstr(w, "name", meanings[i].field);
+        jsonw_kstr(w, "label", en ? meanings[i].en : meanings[i].zh);
+        jsonw_kstr(w, "unit", meanings[i].unit);
+        jsonw_kstr(w, "hint", en ? meanings[i].hint_en : meanings[i].hint_zh);
+        jsonw_object_end(w);
+    }
+    jsonw_array_end(w);
+}
+
 void alarm_rules_meta(enum lt_lang lang, struct jsonw *w)
 {
     jsonw_array(w);
@@ -137,6 +199,7 @@ void alarm_rules_meta(enum lt_lang lang, struct jsonw *w)
         jsonw_object(w);
         jsonw_kstr(w, "code", codes[i]);
         jsonw_kstr(w, "name", alarm_rule_name((enum alarm_rule)i, lang));
+        write_meanings((enum alarm_rule)i, lang == LT_EN, w);
         jsonw_object_end(w);
     }
     jsonw_array_end(w);

@@ -330,6 +330,44 @@ static void nobody_signs_and_it_goes_up(void **state)
     }
 }
 
+static const char *meaning(const json_t *rules, const char *code, const char *field)
+{
+    size_t i, k;
+    json_t *rule, *f;
+    json_array_foreach(rules, i, rule) if (strcmp(json_string_value(json_object_get(rule, "code")), code) == 0)
+        json_array_foreach(json_object_get(rule, "fields"), k,
+                           f) if (strcmp(json_string_value(json_object_get(f, "name")), field) ==
+                                  0) return json_string_value(json_object_get(f, "label"));
+    return NULL;
+}
+
+/* Every number a rule starts with says in words what it means to that rule, and no rule asks for "parameter 1". */
+static void numbers_of_rules_have_names(void **state)
+{
+    static const char *const fields[] = {"enter_fix", "leave_fix", "min_duration_min", "param1"};
+    struct bench *b = *state;
+    struct jsonw w;
+    for (int lang = 0; lang < 2; lang++) {
+        jsonw_init(&w, &b->out);
+        alarm_rules_meta(lang ? LT_EN : LT_ZH, &w);
+        json_t *rules = written(&b->out);
+        for (int r = 0; r < ALARM_RULE_COUNT; r++)
+            for (size_t i = 0; i < 4; i++) {
+                const char *code = alarm_rule_code((enum alarm_rule)r), *said = meaning(rules, code, fields[i]);
+                char sql[200];
+                int64_t given = 0;
+                snprintf(sql, sizeof sql, "SELECT count(*) FROM rule WHERE code = '%s' AND %s <> 0", code, fields[i]);
+                assert_int_equal(sql_get_i64(b->c->db, sql, NULL, &given, NULL), LT_OK);
+                if (given && !said)
+                    fail_msg("rule \"%s\" starts with a %s nobody can read", code, fields[i]);
+                assert_true(!said || (!strstr(said, "参数") && !strstr(said, "arameter")));
+            }
+        assert_null(meaning(rules, "disk_fault", "enter_fix"));
+        assert_string_equal(meaning(rules, "silence", "param1"), lang ? "and so long more" : "再加宽限");
+        json_decref(rules);
+    }
+}
+
 static void the_table_is_sound(void **state)
 {
     struct bench *b = *state;
@@ -644,6 +682,7 @@ int main(void)
         T(suppressions_are_honoured),
         T(people_suppress_with_reason_and_end),
         T(nobody_signs_and_it_goes_up),
+        T(numbers_of_rules_have_names),
         T(the_table_is_sound),
         T(sentences),
         T(the_board_shows_the_worst_first),

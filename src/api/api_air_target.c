@@ -793,7 +793,7 @@ HANDLER(air_whatif_post)
             return e;
     if (x.t.enterprise || x.t.process[0])
         return lt_fail(err, LT_E_FIELD_CHOICE, "target", "target", "a plant's share / 企业分解指标",
-                       "targets of a territory / 行政区目标");
+                       "targets of a territory / 辖区目标");
     if ((e = air_ask_open(c, &q, err)))
         return e;
     e = write_what_if(&x, err);

@@ -94,6 +94,7 @@ static void write_commands(struct jsonw *w, bool en)
         jsonw_ki64(w, "cn", c->cn);
         jsonw_kstr(w, "name", en ? c->name_en : c->name_zh);
         jsonw_kstr(w, "area", c->cp);
+        jsonw_kbool(w, "notice", (c->down & HJ212_FLOW_NOTICE) != 0); /* answered by 9013, which has no code */
         write_command_fields(w, c->cp);
         jsonw_object_end(w);
     }
@@ -113,6 +114,25 @@ static void write_marks(struct jsonw *w, bool en)
         jsonw_kstr(w, "name", name);
         jsonw_object_end(w);
     }
+    jsonw_array_end(w);
+}
+
+/* What a device's answer to a command means: QnRtn of 9011, ExeRtn of 9012. */
+static void write_answers(struct jsonw *w, bool en)
+{
+    jsonw_key(w, "answers");
+    jsonw_array(w);
+    for (uint16_t cn = 9011; cn <= 9012; cn++)
+        for (int code = 0; code <= 100; code++) {
+            const char *name = hj212_result_name(cn, code, en);
+            if (!name)
+                continue;
+            jsonw_object(w);
+            jsonw_ki64(w, "cn", cn);
+            jsonw_ki64(w, "code", code);
+            jsonw_kstr(w, "name", name);
+            jsonw_object_end(w);
+        }
     jsonw_array_end(w);
 }
 
@@ -136,6 +156,7 @@ HANDLER(meta_get)
     jsonw_object_end(w);
     write_commands(w, en);
     write_marks(w, en);
+    write_answers(w, en);
     jsonw_object_end(w);
     return LT_OK;
 }

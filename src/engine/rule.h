@@ -52,8 +52,8 @@ struct rule_limit_input {
     bool declared;               /* start, shutdown or maintenance was declared for part of the period */
     unsigned exempt_used;        /* exempt periods of the month before this one */
 };
-/* enter, leave: multiples of the limit (default 1); min_valid_share default 0; param1: exempt periods a month (default:
- * no quota). */
+/* enter, leave: multiples of the limit (default 1); min_valid_share default 0; param1: exempt hours a month (default:
+ * no quota); days are not counted, so for them it says only whether they can be exempt (from 1 on). */
 enum rule_limit rule_limit_judge(const struct rule_params *p, const struct rule_limit_input *in);
 
 /* ---- constant ---- */

@@ -12,8 +12,8 @@ static choices station_units = {{"hj212", "PM in µg/m³, SO2 NO2 CO in mg/m³, 
                                 {"mg", "all in mg/m³", "均为 mg/m³"},
                                 {0}};
 static const struct record_field station_fields[] = {
-    {TEXT("code", R | U | L | Q | K, 64, "Code", "点位编码"), FORM(code, "1001A")},
-    {TEXT("name", R | L | Q | N, 128, "Name", "点位名称")},
+    {TEXT("code", R | U | L | Q | K, 64, "Code", "站点编码"), FORM(code, "1001A")},
+    {TEXT("name", R | L | Q | N, 128, "Name", "站点名称")},
     {TEXT("name_en", Q, 192, "English name", "英文名称")},
     {REF("territory", R | L, "territory", "Territory", "所属辖区")},
     {ENUM("type", R | L, station_types, "Type", "类型")},
@@ -54,7 +54,7 @@ static const struct record_field air_event_fields[] = {
     {DATE("day_to", R | L, "Last day", "结束日期")},
     {TEXT("hours", L, 64, "Hours", "小时"), FORM(hours, "6-15, 20"),
      HINT("hours that begin at these times of each day; empty: all", "每日受影响的小时（起始时刻）；留空为全天")},
-    {BOOL("strip_pm", L, "PM leaves the statistics", "剔除颗粒物统计"), .dflt = "true"},
+    {BOOL("strip_pm", L, "PM leaves the statistics", "扣除颗粒物统计"), .dflt = "true"},
     {BOOL("recompute_aqi", L, "AQI without PM", "AQI 不计颗粒物"), .dflt = "false"},
     {TEXT("decided_by", R | L | Q, 128, "Decided by", "认定依据")},
     {TEXT("note", Q, 500, "Note", "备注")},
@@ -87,16 +87,16 @@ static const struct record_field air_mapping_fields[] = {
 const struct record_kind record_kind_air_mapping = {
     .name = "air_mapping", .en = "Import mappings", .zh = "导入列对应", FIELDS(air_mapping_fields)};
 
-static choices review_actions = {{"correct", "Correct to a value", "更正为"},
+static choices review_actions = {{"correct", "Correct to a value", "订正为"},
                                  {"invalidate", "Mark invalid", "判为无效"},
                                  {"restore", "Restore as delivered", "恢复原值"},
-                                 {"confirm", "Confirm as reviewed", "审核确认"},
+                                 {"confirm", "Confirm as reviewed", "确认有效"},
                                  {0}};
 static choices review_states = {{"proposed", "Proposed", "待复核"}, {"approved", "Approved", "已通过"},
                                 {"rejected", "Rejected", "已驳回"}, {"withdrawn", "Withdrawn", "已撤回"},
                                 {"reversed", "Reversed", "已撤销"}, {0}};
 static const struct record_field air_review_fields[] = {
-    {REF("station", R | L | N, "station", "Station", "点位")},
+    {REF("station", R | L | N, "station", "Station", "站点")},
     {TEXT("items", R | L, 64, "Items", "项目")},
     {TIME("from_at", R | L, "From hour", "起始小时")},
     {TIME("to_at", R | L, "To hour", "截止小时"), HINT("not included", "不含")},
@@ -118,7 +118,7 @@ static const struct record_field air_review_fields[] = {
 const struct record_kind record_kind_air_review = {
     .name = "air_review",
     .en = "Data reviews",
-    .zh = "数据审核",
+    .zh = "数据复核",
     FIELDS(air_review_fields),
     .territory = "station.territory",
     .readonly = true,

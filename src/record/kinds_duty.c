@@ -19,8 +19,9 @@ static const struct record_field rule_fields[] = {
     {FIX("leave_fix", L, -1000000, 1000000, "Leave threshold", "恢复阈值"), HINT("and ends at this", "达到该值时恢复")},
     {INT("min_duration_min", L, 0, 10080, "Least duration", "最短持续"), .unit = "min", .dflt = "0"},
     {FIX("min_valid_share", L, 0, 1, "Least valid share", "最低有效率")},
-    {FIX("param1", 0, -1000000, 1000000, "Parameter 1", "参数 1")},
-    {FIX("param2", 0, -1000000, 1000000, "Parameter 2", "参数 2")},
+    {FIX("param1", 0, -1000000, 1000000, "Parameter 1", "参数 1"),
+     HINT("its meaning depends on the rule", "含义随规则而定")},
+    {FIX("param2", 0, -1000000, 1000000, "Parameter 2", "参数 2"), HINT("no rule reads it", "现有规则均未使用")},
     {TIME("valid_from", 0, "Valid from", "生效时间")},
     {TIME("valid_to", 0, "Valid to", "失效时间")},
 };

@@ -59,6 +59,7 @@ test('a command goes down to a device and its answer comes back', async () => {
   }, 30000)
   assert.match(done.answer, /RtdInterval=\d+/)
   await page.getByText('RtdInterval').first().waitFor()
+  await page.getByText('ExeRtn=1 执行成功').first().waitFor() // the code with its meaning, not a bare number
   clean(v)
   await v.context.close()
 })

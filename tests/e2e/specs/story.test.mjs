@@ -297,7 +297,7 @@ test('a day of the office', { timeout: 900_000 }, async (t) => {
     await trail.waitFor()
     const rows = (await analyst.page.locator('tbody tr').allInnerTexts()).map((x) => x.split('\t').map((c) => c.trim()))
     const nine = rows.find((r) => r[1] === '小时' && r[2] === `${dayOf(YESTERDAY)} 09:00` && r[4] === '均值')
-    assert.deepEqual(nine.slice(5, 8), ['12', '15', '补收分钟数据'], 'before, after and why')
+    assert.deepEqual(nine.slice(5, 8), ['12', '15', '补传分钟数据'], 'before, after and why')
     assert.deepEqual(await axe(analyst.page), [])
 
     await analyst.opens(`/outlets/${day.kiln1.id}`)
@@ -330,6 +330,8 @@ test('a day of the office', { timeout: 900_000 }, async (t) => {
     const { analyst } = day
     await analyst.opens('/admin/rule')
     await analyst.clicks('小时值超标')
+    await analyst.sees('每月豁免小时数', '[role=dialog]') // numbers of a rule are called by what they mean to it
+    assert.equal(await analyst.part('[role=dialog] label', '参数').count(), 0)
     await analyst.fills('#f-enter_fix', '1.2')
     await analyst.fills('#f-param1', '0')
     await analyst.clicks('保存', analyst.dialog())

@@ -48,17 +48,21 @@ export interface Need { field: string; label: string; required: boolean; type?: 
 export interface Move { name: string; label: string; from: string[]; to: string; needs: Need[]; permission?: string }
 export interface Flow { states: { name: string; label: string }[]; moves: Move[] }
 export interface CommandField { name: string; label?: string; type?: string; required?: boolean; min?: number; max?: number; unit?: string }
-export interface CommandSpec { cn: number; name: string; fields?: CommandField[] }
+export interface CommandSpec { cn: number; name: string; notice?: boolean; fields?: CommandField[] }
+/** What a number of a rule means to this rule; one that is not listed is not read by it. */
+export interface RuleField { name: string; label: string; unit: string | null; hint: string | null }
+export interface RuleSpec { code: string; name: string; fields: RuleField[] }
 export interface Meta {
   version: string
   city: { name: string; name_en: string; center: [number, number] | null; tz_min: number; inset_corner?: string }
   demo: boolean
   kinds: Kind[]
   factors: { code: string; name: string; unit: string; decimals: number }[]
-  rules: { code: string; name: string }[]
+  rules: RuleSpec[]
   flows: Record<string, Flow>
   commands: CommandSpec[]
   marks: { mark: string; name: string }[]
+  answers: { cn: number; code: number; name: string }[]
 }
 
 export type Value = string | number | boolean | null | undefined

@@ -13,6 +13,7 @@ const unitWord = (unit: string): string => (i18n.global.te(`unitOf.${unit}`) ? i
 export function ensureMeta(): Promise<void> {
   loading ??= load().then((m) => {
     for (const k of m.kinds) for (const f of k.fields) if (f.unit) f.unit = unitWord(f.unit)
+    for (const r of m.rules) for (const f of r.fields) if (f.unit) f.unit = unitWord(f.unit)
     meta.value = m
     setZone(m.city.tz_min)
   }, (error: unknown) => {
@@ -40,9 +41,14 @@ export function useMeta() {
   }
   const factor = (code: string) => meta.value?.factors.find((f) => f.code === code)
   const rule = (code: string) => meta.value?.rules.find((r) => r.code === code)?.name ?? code
+  const ruleSpec = (code: unknown) => meta.value?.rules.find((r) => r.code === code)
+  /** What a field of a record is called: a number of a rule by what it means to that rule. */
+  const fieldLabel = (kindName: string, name: string, code?: unknown): string | undefined => (kindName === 'rule' ? ruleSpec(code)?.fields.find((f) => f.name === name)?.label : undefined) ?? field(kindName, name)?.label
+  /** QnRtn (9011) or ExeRtn (9012) in words, "" when the standard knows no such code. */
+  const answerName = (cn: number, code: unknown): string => meta.value?.answers.find((a) => a.cn === cn && a.code === Number(code))?.name ?? ''
   const alarmState = (name: string) => meta.value?.flows.alarm?.states.find((s) => s.name === name)?.label ?? name
   const alarmMove = (name: string): Move | undefined => meta.value?.flows.alarm?.moves.find((m) => m.name === name)
   const mark = (code: string | null) => meta.value?.marks.find((m) => m.mark === code)?.name ?? code ?? ''
   const refLabel = (kindName: string) => kind(kindName)?.label ?? kindName
-  return { meta, kind, field, choice, factor, rule, alarmState, alarmMove, mark, refLabel }
+  return { meta, kind, field, choice, factor, rule, alarmState, alarmMove, mark, refLabel, ruleSpec, fieldLabel, answerName }
 }

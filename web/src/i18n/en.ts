@@ -660,6 +660,7 @@ export const en: Messages = {
     answer: 'Answer',
     frames: 'Frames',
     author: 'By',
+    lost: 'Connection lost',
   },
   commandStep: {
     queued: 'Queued',

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Field, Kind, RecordItem } from '@/api/types'
-import { changes, checkField, editable, listed, toForm, toValue } from './forms'
+import { changes, checkField, editable, listed, ofRule, toForm, toValue } from './forms'
 import { setZone } from './format'
 
 beforeEach(() => setZone(480))
@@ -28,6 +28,14 @@ describe('which fields', () => {
     expect(editable(kind, true).map((x) => x.name)).not.toContain('last_at_ms')
   })
   it('a list shows the name first', () => { expect(listed(kind).map((x) => x.name)).toEqual(['name', 'code']) })
+})
+describe('the numbers of a rule', () => {
+  const numbers: Field[] = [{ name: 'severity', type: 'text', label: '级别' }, { name: 'enter_fix', type: 'fix', label: '触发阈值' }, { name: 'param1', type: 'fix', label: '参数 1', max: 9 }, { name: 'param2', type: 'fix', label: '参数 2' }]
+  const silence = { code: 'silence', name: '设备失联', fields: [{ name: 'param1', label: '再加宽限', unit: '秒', hint: '留空为 60' }] }
+  it('are called by what they mean, those the rule does not read are not asked for', () => {
+    expect(ofRule(numbers, silence)).toEqual([numbers[0], { name: 'param1', type: 'fix', label: '再加宽限', unit: '秒', hint: '留空为 60', max: 9 }])
+  })
+  it('as declared where the rule is not chosen yet', () => { expect(ofRule(numbers, undefined)).toEqual(numbers) })
 })
 describe('to the form and back', () => {
   it('a new record starts with the declared defaults', () => {

@@ -1,5 +1,5 @@
 // From a kind's declared fields to form texts and back. Forms hold texts; the server gets typed values.
-import type { Field, Kind, RecordItem, Value } from '@/api/types'
+import type { Field, Kind, RecordItem, RuleSpec, Value } from '@/api/types'
 import { fromLocalInput, isoOf, toLocalInput } from './format'
 
 export type FormValues = Record<string, string | boolean>
@@ -7,6 +7,11 @@ export const SYSTEM_FIELDS = new Set(['id', 'version', 'created_at_ms', 'updated
 
 export function isSecret(field: Field): boolean { return field.type === 'secret' || field.secret === true }
 export function editable(kind: Kind, isNew: boolean): Field[] { return kind.fields.filter((f) => !f.readonly && (isNew || !f.create_only) && !SYSTEM_FIELDS.has(f.name)) }
+const NUMBERS_OF_A_RULE = new Set(['enter_fix', 'leave_fix', 'min_duration_min', 'min_valid_share', 'param1', 'param2'])
+/** The numbers of a rule mean something else to each: called by what they mean, and only those the rule reads. */
+export function ofRule(fields: Field[], rule: RuleSpec | undefined): Field[] {
+  return rule ? fields.flatMap((f) => (NUMBERS_OF_A_RULE.has(f.name) ? rule.fields.filter((m) => m.name === f.name).map((m) => ({ ...f, label: m.label, unit: m.unit ?? '', hint: m.hint ?? '' })) : [f])) : fields
+}
 export const isWhen = (field: Field): boolean => field.type === 'time' || field.type === 'date'
 export function listed(kind: Kind, most = 9): Field[] {
   const chosen = kind.fields.filter((f) => f.in_list && !isSecret(f))
