@@ -19,7 +19,6 @@ LAYERS = [
 LAYER = {u: i for i, units in enumerate(LAYERS) for u in units}
 ORDER = {u: n for n, u in enumerate(u for units in LAYERS for u in units)}
 PURE_FORBIDDEN = re.compile(r"^(stdio|unistd|time|pthread|fcntl|errno|signal|sys/|sqlite3|uv|microhttpd|openssl)")
-# auth is a mechanism that record and flow call for "who may"; see ARCHITECTURE.
 ALLOWED_UP = set()
 
 

@@ -1,5 +1,6 @@
-/* lantian serve: the post. Start order: state, journal, registry, values, engine, API, devices; stop in reverse, so
- * that whatever was acknowledged has been taken in. */
+/* lantian serve: the post. Start order: state, journal, registry, values, engine, proof, devices, API; stop: API,
+ * devices, then, when the engine has seen all that was stored, the others: whatever was acknowledged has been taken in.
+ */
 #include "air/air_brief.h"
 #include "air/air_import.h"
 #include "alarm/alarm.h"

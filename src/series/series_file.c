@@ -1,5 +1,5 @@
 /* Backend on SQLite: one file per month and class of kinds, DIR/series/YYYYMM.db (kept) and YYYYMM-raw.db (RTD and MIN,
- * which expire by unlinking the file), and DIR/series/columns.db. Byte formats: docs/FORMATS.md.
+ * which expire by unlinking the file), and DIR/series/columns.db. Byte formats: docs/FORMATS-series.md.
  *
  * DESIGN: a chunk is one row of a rowid table; its key is packed into the rowid, so that there is one B-tree and the
  * chunks of a device lie together in order of time. Each file has a connection to write (the writer only) and one to
