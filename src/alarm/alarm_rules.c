@@ -143,7 +143,7 @@ static const struct {
     {ALARM_R_HOUR_EXCEED, "min_valid_share", NULL, "Least valid share of the hour", "小时最低有效率",
      "0 to 1; below it nothing is judged; empty: 0", "0 到 1，低于此值不判定；留空为 0"},
     {ALARM_R_HOUR_EXCEED, "param1", NULL, "Exempt hours a month", "每月豁免小时数",
-     "hours above the limit in declared start-up, shutdown or maintenance; empty: no end",
+     "hours above the limit in declared start-up, shutdown or maintenance; empty: any number",
      "已申报启炉、停炉、检修时段内的超标小时；留空不限"},
     {ALARM_R_DAY_EXCEED, "enter_fix", NULL, "Begins above (times the limit)", "触发倍数（限值的倍数）", "empty: 1",
      "留空为 1"},
