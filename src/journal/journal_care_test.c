@@ -150,8 +150,8 @@ static void chain_names_the_bad_batch(void **state)
         "UPDATE batch SET raw_len=raw_len-1 WHERE first_seq=?1",
         "UPDATE batch SET hash=randomblob(32) WHERE first_seq=?1",
         "UPDATE batch SET body=substr(body,1,length(body)-1) WHERE first_seq=?1",
-        "UPDATE batch SET body=(SELECT body FROM batch WHERE first_seq<?1 ORDER BY first_seq DESC LIMIT 1) WHERE "
-        "first_seq=?1",
+        ("UPDATE batch SET body=(SELECT body FROM batch WHERE first_seq<?1 ORDER BY first_seq DESC LIMIT 1) WHERE "
+         "first_seq=?1"),
         "DELETE FROM batch WHERE first_seq=?1",
         "UPDATE batch SET first_seq=first_seq+1000000 WHERE first_seq=?1",
     };
