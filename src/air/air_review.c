@@ -81,17 +81,11 @@ static enum lt_err delivered(struct sql_db *db, int64_t station, int64_t slot, i
                              bool *ret_any, struct lt_error *err)
 {
     struct sql_stmt *st;
-    enum lt_err e = sql_prepare(db,
-                                "SELECT old_value, old_state, old_source FROM air_change WHERE station = ?1 AND"
-                                " slot = ?2 AND item = ?3 AND refused = 0 AND review <> 0 AND old_state & 1 = 0"
-                                " AND new_state & 1 <> 0 ORDER BY id DESC LIMIT 1",
-                                &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, station);
-    sql_bind_i64(st, 2, slot);
-    sql_bind_i64(st, 3, item);
-    e = sql_step(st, ret_any, err);
+    enum lt_err e = sql_row(db,
+                            "SELECT old_value, old_state, old_source FROM air_change WHERE station = ?1 AND"
+                            " slot = ?2 AND item = ?3 AND refused = 0 AND review <> 0 AND old_state & 1 = 0"
+                            " AND new_state & 1 <> 0 ORDER BY id DESC LIMIT 1",
+                            SQL_VALUES(SQL_I(station), SQL_I(slot), SQL_I(item)), &st, ret_any, err);
     if (e == LT_OK && *ret_any) {
         int64_t v = sql_col_i64(st, 0);
         *ret = (struct air_cell_new){sql_col_null(st, 0) ? AIR_NONE : (int32_t)v, (uint8_t)sql_col_i64(st, 1),

@@ -91,14 +91,10 @@ static enum lt_err next_version(struct sql_db *db, int64_t told, struct air_chan
                                 struct lt_error *err)
 {
     struct sql_stmt *st;
-    enum lt_err e = sql_prepare(db,
-                                "SELECT version, stations, day_from, day_to FROM air_version WHERE version > ?1"
-                                " ORDER BY version LIMIT 1",
-                                &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, told);
-    e = sql_step(st, ret_any, err);
+    enum lt_err e = sql_row(db,
+                            "SELECT version, stations, day_from, day_to FROM air_version WHERE version > ?1"
+                            " ORDER BY version LIMIT 1",
+                            SQL_VALUES(SQL_I(told)), &st, ret_any, err);
     if (e == LT_OK && *ret_any) {
         struct lt_slice blob = sql_col_blob(st, 1);
         size_t n = blob.n / sizeof *ids;

@@ -37,11 +37,7 @@ static enum lt_err find_place(struct sql_db *db, const struct alarm_fact *f, str
         return LT_OK;
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e = sql_prepare(db, texts[f->object_kind], &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, f->object_id);
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(db, texts[f->object_kind], SQL_VALUES(SQL_I(f->object_id)), &st, &row, err);
     if (e == LT_OK && row)
         *ret = (struct place){sql_col_i64(st, 0), sql_col_i64(st, 1), sql_col_i64(st, 2), sql_col_i64(st, 3),
                               sql_col_i64(st, 4)};
@@ -53,15 +49,10 @@ static enum lt_err find_known(struct sql_db *db, struct lt_slice key, struct kno
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e =
-        sql_prepare(db,
-                    "SELECT id, active, count, last_at_ms, coalesce(ended_at_ms, 0), last_occurrence, value,"
-                    " state, first_at_ms FROM alarm WHERE key = ?1 AND deleted = 0",
-                    &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_text(st, 1, key);
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(db,
+                            "SELECT id, active, count, last_at_ms, coalesce(ended_at_ms, 0), last_occurrence, value,"
+                            " state, first_at_ms FROM alarm WHERE key = ?1 AND deleted = 0",
+                            SQL_VALUES(SQL_S(key)), &st, &row, err);
     *ret = (struct known){0};
     if (e == LT_OK && row) {
         *ret = (struct known){.id = sql_col_i64(st, 0),
@@ -216,11 +207,8 @@ static enum lt_err preset_severity(struct sql_db *db, enum alarm_rule rule, char
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e = sql_prepare(db, "SELECT severity FROM rule WHERE code = ?1 AND deleted = 0", &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_str(st, 1, alarm_rule_code(rule));
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(db, "SELECT severity FROM rule WHERE code = ?1 AND deleted = 0",
+                            SQL_VALUES(SQL_Z(alarm_rule_code(rule))), &st, &row, err);
     lt_text_copy(ret, 16, "important");
     if (e == LT_OK && row)
         lt_text_copy_slice(ret, 16, sql_col_text(st, 0));
@@ -305,12 +293,8 @@ enum lt_err alarm_outcome_of(struct sql_db *db, int64_t id, enum alarm_change ch
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e =
-        sql_prepare(db, "SELECT territory, enterprise, unit, state = 'suppressed' FROM alarm WHERE id = ?1", &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, id);
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(db, "SELECT territory, enterprise, unit, state = 'suppressed' FROM alarm WHERE id = ?1",
+                            SQL_VALUES(SQL_I(id)), &st, &row, err);
     if (e == LT_OK)
         *ret = (struct alarm_outcome){.id = id,
                                       .change = change,
@@ -454,20 +438,10 @@ enum lt_err alarm_end_all(struct sql_db *db, enum alarm_rule rule, enum alarm_ob
 
 enum lt_err alarm_verdict_add(struct sql_db *db, const struct alarm_verdict *v, struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
-    enum lt_err e =
-        sql_prepare(db,
-                    "INSERT OR IGNORE INTO verdict(alarm_key, rule, rule_version, at_ms, seq, outcome, inputs)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                    &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_text(st, 1, v->key);
-    sql_bind_str(st, 2, alarm_rule_code(v->rule));
-    sql_bind_i64(st, 3, v->rule_version);
-    sql_bind_i64(st, 4, v->at_ms);
-    sql_bind_i64(st, 5, (int64_t)v->seq);
-    sql_bind_text(st, 6, v->outcome);
-    sql_bind_text(st, 7, v->inputs.n ? v->inputs : LT_LIT("{}"));
-    return sql_run(st, err);
+    return sql_do(db,
+                  "INSERT OR IGNORE INTO verdict(alarm_key, rule, rule_version, at_ms, seq, outcome, inputs)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                  SQL_VALUES(SQL_S(v->key), SQL_Z(alarm_rule_code(v->rule)), SQL_I(v->rule_version), SQL_I(v->at_ms),
+                             SQL_I((int64_t)v->seq), SQL_S(v->outcome), SQL_S(v->inputs.n ? v->inputs : LT_LIT("{}"))),
+                  err);
 }

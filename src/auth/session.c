@@ -33,16 +33,11 @@ enum lt_err auth_load_user(struct sql_db *db, int64_t user_id, const char *addre
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e =
-        sql_prepare(db,
-                    "SELECT u.id, u.login, u.name, u.territory, u.enterprise, u.unit, u.lang, u.must_change,"
-                    " r.code, r.permissions FROM user u LEFT JOIN role r ON r.id = u.role AND r.deleted = 0"
-                    " WHERE u.id = ?1 AND u.deleted = 0 AND coalesce(u.disabled, 0) = 0",
-                    &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, user_id);
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(db,
+                            "SELECT u.id, u.login, u.name, u.territory, u.enterprise, u.unit, u.lang, u.must_change,"
+                            " r.code, r.permissions FROM user u LEFT JOIN role r ON r.id = u.role AND r.deleted = 0"
+                            " WHERE u.id = ?1 AND u.deleted = 0 AND coalesce(u.disabled, 0) = 0",
+                            SQL_VALUES(SQL_I(user_id)), &st, &row, err);
     if (e == LT_OK && row)
         fill_user(st, address, ret);
     else if (e == LT_OK)
@@ -70,14 +65,10 @@ static enum lt_err find_account(struct sql_db *db, struct lt_slice login, struct
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e = sql_prepare(db,
-                                "SELECT id, coalesce(locked_until_ms, 0), coalesce(disabled, 0), password FROM user"
-                                " WHERE login = ?1 AND deleted = 0",
-                                &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_text(st, 1, login.p ? login : LT_LIT(""));
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(db,
+                            "SELECT id, coalesce(locked_until_ms, 0), coalesce(disabled, 0), password FROM user"
+                            " WHERE login = ?1 AND deleted = 0",
+                            SQL_VALUES(SQL_S(login.p ? login : LT_LIT(""))), &st, &row, err);
     *ret = (struct account){0};
     if (e == LT_OK && row) {
         ret->id = sql_col_i64(st, 0);
@@ -103,20 +94,11 @@ enum lt_err auth_locked(int64_t until_ms, int tz_min, struct lt_error *err)
 
 static enum lt_err count_failure(struct sql_db *db, int64_t user_id, int64_t now_ms, struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
-    enum lt_err e =
-        sql_prepare(db,
-                    "UPDATE user SET locked_until_ms = CASE WHEN coalesce(failures, 0) + 1 >= ?3 THEN ?2 + ?4"
-                    " ELSE locked_until_ms END, failures = CASE WHEN coalesce(failures, 0) + 1 >= ?3 THEN 0"
-                    " ELSE coalesce(failures, 0) + 1 END WHERE id = ?1",
-                    &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, user_id);
-    sql_bind_i64(st, 2, now_ms);
-    sql_bind_i64(st, 3, AUTH_FAILURES);
-    sql_bind_i64(st, 4, AUTH_LOCK_MS);
-    return sql_run(st, err);
+    return sql_do(db,
+                  "UPDATE user SET locked_until_ms = CASE WHEN coalesce(failures, 0) + 1 >= ?3 THEN ?2 + ?4"
+                  " ELSE locked_until_ms END, failures = CASE WHEN coalesce(failures, 0) + 1 >= ?3 THEN 0"
+                  " ELSE coalesce(failures, 0) + 1 END WHERE id = ?1",
+                  SQL_VALUES(SQL_I(user_id), SQL_I(now_ms), SQL_I(AUTH_FAILURES), SQL_I(AUTH_LOCK_MS)), err);
 }
 
 enum lt_err auth_failure(struct sql_db *db, int64_t user_id, const char *login, const char *address, int64_t now_ms,
@@ -136,31 +118,20 @@ enum lt_err auth_failure(struct sql_db *db, int64_t user_id, const char *login, 
 
 static enum lt_err clear_failures(struct sql_db *db, int64_t user_id, struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db, "UPDATE user SET failures = 0, locked_until_ms = NULL WHERE id = ?1", &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, user_id);
-    return sql_run(st, err);
+    return sql_do(db, "UPDATE user SET failures = 0, locked_until_ms = NULL WHERE id = ?1", SQL_VALUES(SQL_I(user_id)),
+                  err);
 }
 
 static enum lt_err insert_session(struct sql_db *db, const struct auth_ctx *who, const char *token, int64_t now_ms,
                                   int64_t *ret_id, struct lt_error *err)
 {
     unsigned char hash[AUTH_HASH_BYTES];
-    struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db,
-                                "INSERT INTO session(hash, user, created_at_ms, used_at_ms, address)"
-                                " VALUES (?1, ?2, ?3, ?3, ?4)",
-                                &st, err);
-    if (e != LT_OK)
-        return e;
     auth_token_hash(lt_slice_of(token), hash);
-    sql_bind_blob(st, 1, hash, sizeof hash);
-    sql_bind_i64(st, 2, who->user_id);
-    sql_bind_i64(st, 3, now_ms);
-    sql_bind_str(st, 4, who->address);
-    e = sql_run(st, err);
+    enum lt_err e =
+        sql_do(db,
+               "INSERT INTO session(hash, user, created_at_ms, used_at_ms, address)"
+               " VALUES (?1, ?2, ?3, ?3, ?4)",
+               SQL_VALUES(SQL_B(hash, sizeof hash), SQL_I(who->user_id), SQL_I(now_ms), SQL_Z(who->address)), err);
     if (e == LT_OK)
         *ret_id = sql_last_id(db);
     return e;
@@ -219,12 +190,8 @@ static enum lt_err expired(struct lt_error *err)
 
 static void touch(struct sql_db *db, int64_t id, int64_t now_ms)
 {
-    struct sql_stmt *st = NULL;
-    if (sql_prepare(db, "UPDATE session SET used_at_ms = ?2 WHERE id = ?1", &st, NULL) != LT_OK)
-        return;
-    sql_bind_i64(st, 1, id);
-    sql_bind_i64(st, 2, now_ms);
-    enum lt_err e = sql_run(st, NULL);
+    enum lt_err e =
+        sql_do(db, "UPDATE session SET used_at_ms = ?2 WHERE id = ?1", SQL_VALUES(SQL_I(id), SQL_I(now_ms)), NULL);
     (void)e; /* a busy database only makes the session end a minute sooner */
 }
 
@@ -236,13 +203,9 @@ enum lt_err auth_session_find(struct sql_db *db, struct lt_slice token, const ch
     bool row = false;
     if (token.n == 0)
         return lt_fail(err, LT_E_AUTH_REQUIRED, NULL, NULL, NULL, NULL);
-    enum lt_err e =
-        sql_prepare(db, "SELECT id, user, created_at_ms, used_at_ms FROM session WHERE hash = ?1", &st, err);
-    if (e != LT_OK)
-        return e;
     auth_token_hash(token, hash);
-    sql_bind_blob(st, 1, hash, sizeof hash);
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(db, "SELECT id, user, created_at_ms, used_at_ms FROM session WHERE hash = ?1",
+                            SQL_VALUES(SQL_B(hash, sizeof hash)), &st, &row, err);
     int64_t id = 0, user = 0, created = 0, used = 0;
     if (e == LT_OK && row) {
         id = sql_col_i64(st, 0);
@@ -286,13 +249,7 @@ bool auth_csrf_ok(struct lt_slice token, struct lt_slice given)
 
 static enum lt_err delete_by(struct sql_db *db, const char *text, int64_t a, int64_t b, struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db, text, &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, a);
-    sql_bind_i64(st, 2, b);
-    return sql_run(st, err);
+    return sql_do(db, text, SQL_VALUES(SQL_I(a), SQL_I(b)), err);
 }
 
 enum lt_err auth_end_sessions(struct sql_db *db, int64_t user_id, int64_t except_session, struct lt_error *err)

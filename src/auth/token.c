@@ -12,7 +12,6 @@ enum lt_err auth_token_create(const struct record_ctx *x, const char *name, cons
                               int64_t expires_at_ms, int64_t *ret_id, char ret[AUTH_TOKEN_CHARS], struct lt_error *err)
 {
     unsigned char hash[AUTH_HASH_BYTES];
-    struct sql_stmt *st = NULL;
     int64_t kept = 0;
     size_t chars = lt_text_chars(lt_slice_of(name));
     if (x->who->user_id == 0 || x->who->token_id != 0 || x->who->must_change)
@@ -31,21 +30,15 @@ enum lt_err auth_token_create(const struct record_ctx *x, const char *name, cons
     e = sql_get_i64(x->db, "SELECT count(*) FROM token WHERE user = ?1 AND revoked = 0", &x->who->user_id, &kept, err);
     if (e == LT_OK && kept >= TOKENS_MAX)
         e = lt_fail(err, LT_E_LIMIT_SIZE, NULL, "tokens", "20", NULL);
-    if (e == LT_OK)
-        e = sql_prepare(x->db,
-                        "INSERT INTO token(hash, name, user, permissions, created_at_ms, expires_at_ms)"
-                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                        &st, err);
     if (e == LT_OK) {
         auth_random_token("lt_", ret);
         auth_token_hash(lt_slice_of(ret), hash);
-        sql_bind_blob(st, 1, hash, sizeof hash);
-        sql_bind_str(st, 2, name);
-        sql_bind_i64(st, 3, x->who->user_id);
-        sql_bind_str(st, 4, permissions);
-        sql_bind_i64(st, 5, x->now_ms);
-        sql_bind_i64(st, 6, expires_at_ms);
-        e = sql_run(st, err);
+        e = sql_do(x->db,
+                   "INSERT INTO token(hash, name, user, permissions, created_at_ms, expires_at_ms)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                   SQL_VALUES(SQL_B(hash, sizeof hash), SQL_Z(name), SQL_I(x->who->user_id), SQL_Z(permissions),
+                              SQL_I(x->now_ms), SQL_I(expires_at_ms)),
+                   err);
     }
     if (e == LT_OK) {
         *ret_id = sql_last_id(x->db);
@@ -76,12 +69,8 @@ static void cut_permissions(const struct auth_ctx *owner, struct lt_slice wanted
 
 static void touch(struct sql_db *db, int64_t id, int64_t now_ms)
 {
-    struct sql_stmt *st = NULL;
-    if (sql_prepare(db, "UPDATE token SET used_at_ms = ?2 WHERE id = ?1", &st, NULL) != LT_OK)
-        return;
-    sql_bind_i64(st, 1, id);
-    sql_bind_i64(st, 2, now_ms);
-    enum lt_err e = sql_run(st, NULL);
+    enum lt_err e =
+        sql_do(db, "UPDATE token SET used_at_ms = ?2 WHERE id = ?1", SQL_VALUES(SQL_I(id), SQL_I(now_ms)), NULL);
     (void)e; /* only shown in the list of tokens */
 }
 
@@ -93,15 +82,11 @@ enum lt_err auth_token_find(struct sql_db *db, struct lt_slice token, const char
     struct auth_ctx owner;
     bool row = false;
     char permissions[sizeof owner.permissions];
-    enum lt_err e = sql_prepare(db,
-                                "SELECT id, user, permissions, expires_at_ms, coalesce(used_at_ms, 0) FROM token"
-                                " WHERE hash = ?1 AND revoked = 0",
-                                &st, err);
-    if (e != LT_OK)
-        return e;
     auth_token_hash(token, hash);
-    sql_bind_blob(st, 1, hash, sizeof hash);
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(db,
+                            "SELECT id, user, permissions, expires_at_ms, coalesce(used_at_ms, 0) FROM token"
+                            " WHERE hash = ?1 AND revoked = 0",
+                            SQL_VALUES(SQL_B(hash, sizeof hash)), &st, &row, err);
     int64_t id = 0, used = 0;
     if (e == LT_OK && !row)
         e = lt_fail(err, LT_E_AUTH_REQUIRED, NULL, NULL, NULL, NULL);
@@ -127,16 +112,11 @@ enum lt_err auth_token_find(struct sql_db *db, struct lt_slice token, const char
 
 enum lt_err auth_token_revoke(const struct record_ctx *x, int64_t id, struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
     enum lt_err e = sql_begin(x->db, err);
     if (e != LT_OK)
         return e;
-    e = sql_prepare(x->db, "UPDATE token SET revoked = 1 WHERE id = ?1 AND user = ?2 AND revoked = 0", &st, err);
-    if (e == LT_OK) {
-        sql_bind_i64(st, 1, id);
-        sql_bind_i64(st, 2, x->who->user_id);
-        e = sql_run(st, err);
-    }
+    e = sql_do(x->db, "UPDATE token SET revoked = 1 WHERE id = ?1 AND user = ?2 AND revoked = 0",
+               SQL_VALUES(SQL_I(id), SQL_I(x->who->user_id)), err);
     char number[24];
     snprintf(number, sizeof number, "%lld", (long long)id);
     if (e == LT_OK && sql_changes(x->db) == 0)

@@ -65,16 +65,12 @@ static enum lt_err look_at(struct sql_db *db, const char *code, struct preset_st
     struct sql_stmt *st = NULL;
     bool row = false;
     *ret = (struct preset_state){0};
-    enum lt_err e = sql_prepare(db,
-                                "SELECT coalesce(r.id, 0), r.permissions, p.permissions,"
-                                " EXISTS(SELECT 1 FROM role WHERE code = ?1) FROM (SELECT ?1 AS code) c"
-                                " LEFT JOIN role_preset p ON p.code = c.code"
-                                " LEFT JOIN role r ON r.id = p.role AND r.deleted = 0",
-                                &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_str(st, 1, code);
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(db,
+                            "SELECT coalesce(r.id, 0), r.permissions, p.permissions,"
+                            " EXISTS(SELECT 1 FROM role WHERE code = ?1) FROM (SELECT ?1 AS code) c"
+                            " LEFT JOIN role_preset p ON p.code = c.code"
+                            " LEFT JOIN role r ON r.id = p.role AND r.deleted = 0",
+                            SQL_VALUES(SQL_Z(code)), &st, &row, err);
     if (e == LT_OK && row) {
         ret->role = sql_col_i64(st, 0);
         ret->given = sql_col_i64(st, 3) != 0;
@@ -88,17 +84,10 @@ static enum lt_err look_at(struct sql_db *db, const char *code, struct preset_st
 static enum lt_err remember(struct sql_db *db, const char *code, int64_t role, const char *permissions,
                             struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db,
-                                "INSERT INTO role_preset(code, role, permissions) VALUES (?1, ?2, ?3)"
-                                " ON CONFLICT(code) DO UPDATE SET permissions = excluded.permissions",
-                                &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_str(st, 1, code);
-    sql_bind_i64(st, 2, role);
-    sql_bind_str(st, 3, permissions);
-    return sql_run(st, err);
+    return sql_do(db,
+                  "INSERT INTO role_preset(code, role, permissions) VALUES (?1, ?2, ?3)"
+                  " ON CONFLICT(code) DO UPDATE SET permissions = excluded.permissions",
+                  SQL_VALUES(SQL_Z(code), SQL_I(role), SQL_Z(permissions)), err);
 }
 
 static bool among(const char *list, struct lt_slice one)
@@ -208,12 +197,7 @@ enum lt_err auth_setup(struct sql_db *db, int64_t now_ms, char *ret_password, si
 
 static enum lt_err revoke_all(struct sql_db *db, int64_t user_id, struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db, "UPDATE token SET revoked = 1 WHERE user = ?1", &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, user_id);
-    return sql_run(st, err);
+    return sql_do(db, "UPDATE token SET revoked = 1 WHERE user = ?1", SQL_VALUES(SQL_I(user_id)), err);
 }
 
 /* Writes a hash into the record; `who` of x has been judged by the caller. keep_session 0: somebody else set it, so
@@ -306,12 +290,8 @@ static enum lt_err stored_hash(const struct record_ctx *x, char ret[128], struct
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e =
-        sql_prepare(x->db, "SELECT password, coalesce(locked_until_ms, 0) FROM user WHERE id = ?1", &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, x->who->user_id);
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(x->db, "SELECT password, coalesce(locked_until_ms, 0) FROM user WHERE id = ?1",
+                            SQL_VALUES(SQL_I(x->who->user_id)), &st, &row, err);
     ret[0] = '\0';
     if (e == LT_OK && row && sql_col_i64(st, 1) > x->now_ms)
         e = auth_locked(sql_col_i64(st, 1), x->tz_min, err);
@@ -349,11 +329,8 @@ static enum lt_err role_id(struct sql_db *db, const char *code, int64_t *ret, st
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e = sql_prepare(db, "SELECT id FROM role WHERE code = ?1 AND deleted = 0", &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_str(st, 1, code);
-    e = sql_step(st, &row, err);
+    enum lt_err e =
+        sql_row(db, "SELECT id FROM role WHERE code = ?1 AND deleted = 0", SQL_VALUES(SQL_Z(code)), &st, &row, err);
     if (e == LT_OK && row)
         *ret = sql_col_i64(st, 0);
     else if (e == LT_OK)
@@ -397,13 +374,8 @@ enum lt_err auth_user_add(const struct record_ctx *x, const char *login, const c
 
 enum lt_err auth_set_lang(struct sql_db *db, const struct auth_ctx *who, enum lt_lang lang, struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db, "UPDATE user SET lang = ?2 WHERE id = ?1", &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, who->user_id);
-    sql_bind_str(st, 2, lang == LT_EN ? "en" : "zh");
-    return sql_run(st, err);
+    return sql_do(db, "UPDATE user SET lang = ?2 WHERE id = ?1",
+                  SQL_VALUES(SQL_I(who->user_id), SQL_Z(lang == LT_EN ? "en" : "zh")), err);
 }
 
 static void write_permissions(const char *list, struct jsonw *w)
@@ -423,16 +395,11 @@ enum lt_err auth_user_json(struct sql_db *db, const struct auth_ctx *who, struct
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    enum lt_err e =
-        sql_prepare(db,
-                    "SELECT r.name, r.name_en, t.name, t.name_en, e.name, u.unit FROM user u LEFT JOIN role r"
-                    " ON r.id = u.role LEFT JOIN territory t ON t.id = u.territory"
-                    " LEFT JOIN enterprise e ON e.id = u.enterprise WHERE u.id = ?1",
-                    &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, who->user_id);
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(db,
+                            "SELECT r.name, r.name_en, t.name, t.name_en, e.name, u.unit FROM user u LEFT JOIN role r"
+                            " ON r.id = u.role LEFT JOIN territory t ON t.id = u.territory"
+                            " LEFT JOIN enterprise e ON e.id = u.enterprise WHERE u.id = ?1",
+                            SQL_VALUES(SQL_I(who->user_id)), &st, &row, err);
     if (e == LT_OK) {
         int lang = who->lang == LT_EN;
         jsonw_object(w);

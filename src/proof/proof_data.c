@@ -521,10 +521,9 @@ static bool table_there(struct checking *x, const char *name)
 {
     struct sql_stmt *st = NULL;
     bool row = false;
-    if (sql_prepare(x->db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", &st, NULL) != LT_OK)
-        return false;
-    sql_bind_str(st, 1, name);
-    bool there = sql_step(st, &row, NULL) == LT_OK && row;
+    bool there = sql_row(x->db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+                         SQL_VALUES(SQL_Z(name)), &st, &row, NULL) == LT_OK &&
+                 row;
     sql_release(&st);
     return there;
 }

@@ -26,7 +26,6 @@
 enum lt_err proof_custody_add(const struct record_ctx *x, int64_t evidence, const char *action, struct lt_slice detail,
                               struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
     const struct audit_entry entry = {.who = x->who,
                                       .at_ms = x->now_ms,
                                       .action = action,
@@ -36,20 +35,12 @@ enum lt_err proof_custody_add(const struct record_ctx *x, int64_t evidence, cons
     enum lt_err e = sql_begin(x->db, err);
     if (e != LT_OK)
         return e;
-    e = sql_prepare(x->db,
-                    "INSERT INTO proof_custody(evidence, at_ms, user_id, user_name, address, action, detail)"
-                    " VALUES(?1,?2,?3,?4,?5,?6,?7)",
-                    &st, err);
-    if (e == LT_OK) {
-        sql_bind_i64(st, 1, evidence);
-        sql_bind_i64(st, 2, x->now_ms);
-        sql_bind_i64(st, 3, x->who->user_id);
-        sql_bind_str(st, 4, x->who->name);
-        sql_bind_str(st, 5, x->who->address);
-        sql_bind_str(st, 6, action);
-        sql_bind_text(st, 7, entry.detail);
-        e = sql_run(st, err);
-    }
+    e = sql_do(x->db,
+               "INSERT INTO proof_custody(evidence, at_ms, user_id, user_name, address, action, detail)"
+               " VALUES(?1,?2,?3,?4,?5,?6,?7)",
+               SQL_VALUES(SQL_I(evidence), SQL_I(x->now_ms), SQL_I(x->who->user_id), SQL_Z(x->who->name),
+                          SQL_Z(x->who->address), SQL_Z(action), SQL_S(entry.detail)),
+               err);
     if (e == LT_OK)
         e = audit_add(x->db, &entry, err);
     return sql_end(x->db, e, err);
@@ -131,12 +122,8 @@ enum lt_err proof_file(struct sql_db *db, const char *dir, int64_t evidence, int
     char path[PROOF_PATH] = "";
     bool row = false;
     struct stat st_buf;
-    enum lt_err e =
-        sql_prepare(db, "SELECT path FROM evidence WHERE id = ?1 AND state = 'sealed' AND deleted = 0", &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, evidence);
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(db, "SELECT path FROM evidence WHERE id = ?1 AND state = 'sealed' AND deleted = 0",
+                            SQL_VALUES(SQL_I(evidence)), &st, &row, err);
     if (e == LT_OK && row) {
         struct lt_slice p = sql_col_text(st, 0);
         snprintf(path, sizeof path, "%.700s/evidence/%.*s", dir, (int)(p.n < 200 ? p.n : 200), p.p);
@@ -347,16 +334,10 @@ static enum lt_err register_file(const struct record_ctx *x, const struct gather
 
 static enum lt_err set_cursor(struct sql_db *db, int64_t alarm, struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
-    enum lt_err e =
-        sql_prepare(db,
-                    "INSERT INTO proof_cursor(id, alarm) VALUES(1, ?1) ON CONFLICT(id) DO UPDATE SET alarm ="
-                    " max(alarm, ?1)",
-                    &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, alarm);
-    return sql_run(st, err);
+    return sql_do(db,
+                  "INSERT INTO proof_cursor(id, alarm) VALUES(1, ?1) ON CONFLICT(id) DO UPDATE SET alarm ="
+                  " max(alarm, ?1)",
+                  SQL_VALUES(SQL_I(alarm)), err);
 }
 
 /* ---- alarms ---- */
@@ -604,14 +585,10 @@ static enum lt_err load_parent(struct sql_db *db, int64_t id, struct parent *ret
     struct sql_stmt *st = NULL;
     bool row = false;
     *ret = (struct parent){0};
-    enum lt_err e = sql_prepare(db,
-                                "SELECT alarm, name, sha256, sm3, (SELECT count(*) FROM evidence v WHERE v.alarm ="
-                                " e.alarm) FROM evidence e WHERE e.id = ?1 AND e.deleted = 0",
-                                &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, id);
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(db,
+                            "SELECT alarm, name, sha256, sm3, (SELECT count(*) FROM evidence v WHERE v.alarm ="
+                            " e.alarm) FROM evidence e WHERE e.id = ?1 AND e.deleted = 0",
+                            SQL_VALUES(SQL_I(id)), &st, &row, err);
     if (e == LT_OK && row) {
         ret->alarm = sql_col_i64(st, 0);
         lt_text_copy_slice(ret->name, sizeof ret->name, sql_col_text(st, 1));

@@ -72,18 +72,14 @@ enum lt_err gather_alarm(const struct proof_sources *s, int64_t id, int64_t now_
                              .params = LT_BUF_INIT(64 << 10),
                              .text = {LT_BUF_INIT(16 << 10), LT_BUF_INIT(16 << 10)},
                              .mem = LT_BUF_INIT(GATHER_FRAMES_MAX * 8u << 10)};
-    enum lt_err e = sql_prepare(
+    enum lt_err e = sql_row(
         s->db,
         "SELECT a.key, a.rule, a.factor, a.object_kind, a.severity, d.mn, o.name, e.name, t.name, a.rule_version,"
         " a.device, a.outlet, a.enterprise, a.territory, a.first_at_ms, a.last_at_ms, a.period_at_ms, a.period_ms,"
         " a.created_at_ms, a.value, a.limit_value, a.params FROM alarm a LEFT JOIN device d ON d.id = a.device"
         " LEFT JOIN outlet o ON o.id = a.outlet LEFT JOIN enterprise e ON e.id = a.enterprise"
         " LEFT JOIN territory t ON t.id = a.territory WHERE a.id = ?1",
-        &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, id);
-    e = sql_step(st, &row, err);
+        SQL_VALUES(SQL_I(id)), &st, &row, err);
     if (e == LT_OK && row)
         take_alarm(ret, st);
     else if (e == LT_OK)

@@ -65,24 +65,13 @@ static enum lt_err last_row(struct sql_db *db, int64_t *ret_seq, uint8_t ret[CHA
 static enum lt_err insert_row(struct sql_db *db, const struct removal_row *r, const uint8_t hash[CHAIN_HASH],
                               struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db,
-                                "INSERT INTO proof_removal(seq, at_ms, what, name, first, count, chain, reason,"
-                                " author, hash) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
-                                &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, r->seq);
-    sql_bind_i64(st, 2, r->at_ms);
-    sql_bind_text(st, 3, r->what);
-    sql_bind_text(st, 4, r->name);
-    sql_bind_i64(st, 5, r->first);
-    sql_bind_i64(st, 6, r->count);
-    sql_bind_text(st, 7, r->chain);
-    sql_bind_text(st, 8, r->reason);
-    sql_bind_text(st, 9, r->author);
-    sql_bind_blob(st, 10, hash, CHAIN_HASH);
-    return sql_run(st, err);
+    return sql_do(db,
+                  "INSERT INTO proof_removal(seq, at_ms, what, name, first, count, chain, reason,"
+                  " author, hash) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+                  SQL_VALUES(SQL_I(r->seq), SQL_I(r->at_ms), SQL_S(r->what), SQL_S(r->name), SQL_I(r->first),
+                             SQL_I(r->count), SQL_S(r->chain), SQL_S(r->reason), SQL_S(r->author),
+                             SQL_B(hash, CHAIN_HASH)),
+                  err);
 }
 
 enum lt_err proof_removal_add(struct sql_db *db, const struct proof_removed *r, int64_t now_ms, struct lt_error *err)
@@ -158,15 +147,10 @@ enum lt_err proof_held_from(struct sql_db *db, int64_t now_ms, int tz_min, int *
     bool row = false;
     *ret_day = INT_MAX;
     /* a hold on a plant or device without days keeps everything there is */
-    enum lt_err e = sql_prepare(db,
-                                "SELECT min(CASE WHEN h.object_kind = 'alarm' THEN coalesce(a.first_at_ms, 0) - ?2"
-                                " ELSE coalesce(h.day_from, 0) END)" HOLDS,
-                                &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, now_ms);
-    sql_bind_i64(st, 2, LT_DAY_MS);
-    e = sql_step(st, &row, err);
+    enum lt_err e = sql_row(db,
+                            "SELECT min(CASE WHEN h.object_kind = 'alarm' THEN coalesce(a.first_at_ms, 0) - ?2"
+                            " ELSE coalesce(h.day_from, 0) END)" HOLDS,
+                            SQL_VALUES(SQL_I(now_ms), SQL_I(LT_DAY_MS)), &st, &row, err);
     if (e == LT_OK && row && !sql_col_null(st, 0))
         *ret_day = lt_day_number(sql_col_i64(st, 0) > 0 ? sql_col_i64(st, 0) : 0, tz_min);
     sql_release(&st);
@@ -267,13 +251,9 @@ static enum lt_err record_day(struct sql_db *db, int day, const struct covered *
     int64_t known = 0;
     struct sql_stmt *st = NULL;
     bool row = false; /* killed between record and removal: the record stands already */
-    enum lt_err e =
-        sql_prepare(db, "SELECT count(*) FROM proof_removal WHERE what = 'journal' AND name = ?1", &st, err);
-    if (e == LT_OK) {
-        sql_bind_str(st, 1, name);
-        e = sql_step(st, &row, err);
-        known = row ? sql_col_i64(st, 0) : 0;
-    }
+    enum lt_err e = sql_row(db, "SELECT count(*) FROM proof_removal WHERE what = 'journal' AND name = ?1",
+                            SQL_VALUES(SQL_Z(name)), &st, &row, err);
+    known = e == LT_OK && row ? sql_col_i64(st, 0) : 0;
     sql_release(&st);
     return e == LT_OK && !known ? proof_removal_add(db, &r, now_ms, err) : e;
 }
@@ -367,15 +347,10 @@ enum lt_err proof_expire_evidence(struct sql_db *db, const char *dir, int tz_min
         struct sql_stmt *st = NULL;
         char name[128] = "", sha[80] = "", path[256] = "";
         bool row = false, held = false;
-        enum lt_err e = sql_prepare(db,
-                                    "SELECT id, name, sha256, path FROM evidence WHERE id > ?1 AND state = 'sealed' AND"
-                                    " sealed_at_ms < ?2 AND deleted = 0 ORDER BY id LIMIT 1",
-                                    &st, err);
-        if (e != LT_OK)
-            return e;
-        sql_bind_i64(st, 1, id);
-        sql_bind_i64(st, 2, before_ms);
-        e = sql_step(st, &row, err);
+        enum lt_err e = sql_row(db,
+                                "SELECT id, name, sha256, path FROM evidence WHERE id > ?1 AND state = 'sealed' AND"
+                                " sealed_at_ms < ?2 AND deleted = 0 ORDER BY id LIMIT 1",
+                                SQL_VALUES(SQL_I(id), SQL_I(before_ms)), &st, &row, err);
         if (e == LT_OK && row) {
             id = sql_col_i64(st, 0);
             lt_text_copy_slice(name, sizeof name, sql_col_text(st, 1));

@@ -81,24 +81,13 @@ static enum lt_err last_line(struct sql_db *db, int64_t *seq, unsigned char hash
 static enum lt_err insert(struct sql_db *db, const struct line *l, const unsigned char hash[AUDIT_HASH],
                           struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
-    enum lt_err e = sql_prepare(db,
-                                "INSERT INTO audit(seq, at_ms, user_id, user_name, address, action, kind, record_id,"
-                                " detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                                &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_i64(st, 1, l->seq);
-    sql_bind_i64(st, 2, l->at_ms);
-    sql_bind_i64(st, 3, l->user_id);
-    sql_bind_text(st, 4, l->user_name);
-    sql_bind_text(st, 5, l->address);
-    sql_bind_text(st, 6, l->action);
-    sql_bind_text(st, 7, l->kind);
-    sql_bind_i64(st, 8, l->record_id);
-    sql_bind_text(st, 9, l->detail);
-    sql_bind_blob(st, 10, hash, AUDIT_HASH);
-    return sql_run(st, err);
+    return sql_do(db,
+                  "INSERT INTO audit(seq, at_ms, user_id, user_name, address, action, kind, record_id,"
+                  " detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                  SQL_VALUES(SQL_I(l->seq), SQL_I(l->at_ms), SQL_I(l->user_id), SQL_S(l->user_name), SQL_S(l->address),
+                             SQL_S(l->action), SQL_S(l->kind), SQL_I(l->record_id), SQL_S(l->detail),
+                             SQL_B(hash, AUDIT_HASH)),
+                  err);
 }
 
 enum lt_err audit_add(struct sql_db *db, const struct audit_entry *entry, struct lt_error *err)

@@ -296,24 +296,13 @@ static bool quiet_change(const struct record_write *w)
 enum lt_err record_history_add(const struct record_ctx *x, const struct record_row *row, const char *action,
                                struct lt_slice change, struct lt_error *err)
 {
-    struct sql_stmt *st = NULL;
-    enum lt_err e =
-        sql_prepare(x->db,
-                    "INSERT INTO record_history(kind, record_id, version, at_ms, user_id, user_name, address,"
-                    " action, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                    &st, err);
-    if (e != LT_OK)
-        return e;
-    sql_bind_str(st, 1, row->kind->name);
-    sql_bind_i64(st, 2, row->id);
-    sql_bind_i64(st, 3, row->version);
-    sql_bind_i64(st, 4, x->now_ms);
-    sql_bind_i64(st, 5, x->who->user_id);
-    sql_bind_str(st, 6, x->who->name);
-    sql_bind_str(st, 7, x->who->address);
-    sql_bind_str(st, 8, action);
-    sql_bind_text(st, 9, change);
-    e = sql_run(st, err);
+    enum lt_err e = sql_do(x->db,
+                           "INSERT INTO record_history(kind, record_id, version, at_ms, user_id, user_name, address,"
+                           " action, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                           SQL_VALUES(SQL_Z(row->kind->name), SQL_I(row->id), SQL_I(row->version), SQL_I(x->now_ms),
+                                      SQL_I(x->who->user_id), SQL_Z(x->who->name), SQL_Z(x->who->address),
+                                      SQL_Z(action), SQL_S(change)),
+                           err);
     /* What the post itself writes into its own tables has its trail elsewhere (verdicts, journal). */
     if (e != LT_OK || (x->who->system && row->kind->readonly))
         return e;

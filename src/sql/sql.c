@@ -275,6 +275,38 @@ void sql_release(struct sql_stmt **st)
     *st = NULL;
 }
 
+static enum lt_err prepare_bound(struct sql_db *db, const char *text, const struct sql_value *v, size_t n,
+                                 struct sql_stmt **ret, struct lt_error *err)
+{
+    *ret = NULL;
+    enum lt_err e = sql_prepare(db, text, ret, err);
+    for (size_t i = 0; e == LT_OK && i < n; i++) {
+        const int pos = (int)i + 1;
+        if (v[i].type == SQL_VALUE_I64)
+            sql_bind_i64(*ret, pos, v[i].i);
+        else if (v[i].type == SQL_VALUE_TEXT)
+            sql_bind_text(*ret, pos, v[i].s);
+        else
+            sql_bind_blob(*ret, pos, v[i].s.p, v[i].s.n);
+    }
+    return e;
+}
+
+enum lt_err sql_row(struct sql_db *db, const char *text, const struct sql_value *v, size_t n, struct sql_stmt **ret,
+                    bool *ret_row, struct lt_error *err)
+{
+    *ret_row = false;
+    enum lt_err e = prepare_bound(db, text, v, n, ret, err);
+    return e == LT_OK ? sql_step(*ret, ret_row, err) : e;
+}
+
+enum lt_err sql_do(struct sql_db *db, const char *text, const struct sql_value *v, size_t n, struct lt_error *err)
+{
+    struct sql_stmt *st = NULL;
+    enum lt_err e = prepare_bound(db, text, v, n, &st, err);
+    return e == LT_OK ? sql_run(st, err) : e;
+}
+
 int sql_cols(const struct sql_stmt *st)
 {
     return sqlite3_column_count(st->st);

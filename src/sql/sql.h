@@ -32,6 +32,25 @@ enum lt_err sql_run(struct sql_stmt *st, struct lt_error *err) LT_MUST_CHECK;
 void sql_release(struct sql_stmt **st); /* back to the cache, bindings cleared; NULL is fine */
 void sql_rewind(struct sql_stmt *st);   /* ready for new bindings, to run again */
 
+/* Values for the positions from 1 on, all at once: SQL_VALUES(SQL_I(id), SQL_Z(name)). */
+struct sql_value {
+    enum { SQL_VALUE_I64, SQL_VALUE_TEXT, SQL_VALUE_BLOB } type;
+    int64_t i;
+    struct lt_slice s;
+};
+#define SQL_I(v)    ((struct sql_value){.type = SQL_VALUE_I64, .i = (v)})
+#define SQL_S(v)    ((struct sql_value){.type = SQL_VALUE_TEXT, .s = (v)})
+#define SQL_Z(z)    ((struct sql_value){.type = SQL_VALUE_TEXT, .s = lt_slice_of(z)})
+#define SQL_B(p, n) ((struct sql_value){.type = SQL_VALUE_BLOB, .s = {(const char *)(p), (n)}})
+#define SQL_VALUES(...)                                                                                                \
+    (const struct sql_value[]){__VA_ARGS__}, sizeof((const struct sql_value[]){__VA_ARGS__}) / sizeof(struct sql_value)
+/* Prepared, bound and stepped to the first row, if there is one. The caller releases *ret, also after a failure. */
+enum lt_err sql_row(struct sql_db *db, const char *text, const struct sql_value *v, size_t n, struct sql_stmt **ret,
+                    bool *ret_row, struct lt_error *err) LT_MUST_CHECK;
+/* Prepared, bound and run. */
+enum lt_err sql_do(struct sql_db *db, const char *text, const struct sql_value *v, size_t n,
+                   struct lt_error *err) LT_MUST_CHECK;
+
 int sql_cols(const struct sql_stmt *st);
 bool sql_col_null(struct sql_stmt *st, int col);            /* columns from 0 */
 int64_t sql_col_i64(struct sql_stmt *st, int col);          /* 0 for NULL */

@@ -95,6 +95,33 @@ static void values_and_pragmas(void **state)
     assert_null(db);
 }
 
+static void statements_of_one_row(void **state)
+{
+    struct sql_db *db = open_db();
+    struct sql_stmt *st = (struct sql_stmt *)(uintptr_t)1; /* given a value whatever happens */
+    struct lt_error err = {0};
+    bool row = false;
+    assert_int_equal(sql_exec(db, "CREATE TABLE t(a INTEGER, b TEXT, c BLOB, d TEXT)", &err), LT_OK);
+    assert_int_equal(sql_do(db, "INSERT INTO t VALUES (?1, ?2, ?3, ?4)",
+                            SQL_VALUES(SQL_I(-7), SQL_S(LT_LIT("x\0y")), SQL_B("\1\0", 2), SQL_Z(NULL)), &err),
+                     LT_OK);
+    assert_int_equal(sql_row(db, "SELECT * FROM t WHERE a = ?1", SQL_VALUES(SQL_I(-7)), &st, &row, &err), LT_OK);
+    assert_true(row && lt_slice_eq(sql_col_text(st, 1), LT_LIT("x\0y")) && sql_col_blob(st, 2).n == 2 &&
+                sql_col_null(st, 3));
+    sql_release(&st);
+    assert_int_equal(sql_row(db, "SELECT * FROM t WHERE a = ?1", SQL_VALUES(SQL_I(8)), &st, &row, &err), LT_OK);
+    assert_false(row);
+    sql_release(&st);
+    st = (struct sql_stmt *)(uintptr_t)1;
+    row = true;
+    assert_int_not_equal(sql_row(db, "SELECT * FROM nothing WHERE a = ?1", SQL_VALUES(SQL_I(8)), &st, &row, &err),
+                         LT_OK);
+    assert_false(row);
+    sql_release(&st); /* nothing to release, and no harm */
+    assert_int_not_equal(sql_do(db, "INSERT INTO t VALUES (?1)", SQL_VALUES(SQL_I(1), SQL_I(2)), &err), LT_OK);
+    sql_close(&db);
+}
+
 static void errors_are_mapped(void **state)
 {
     struct sql_db *db = open_db(), *none = NULL;
@@ -270,6 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(values_and_pragmas, setup, teardown),
+        cmocka_unit_test_setup_teardown(statements_of_one_row, setup, teardown),
         cmocka_unit_test_setup_teardown(errors_are_mapped, setup, teardown),
         cmocka_unit_test_setup_teardown(same_text_twice_and_eviction, setup, teardown),
         cmocka_unit_test_setup_teardown(scopes_nest, setup, teardown),
