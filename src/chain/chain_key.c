@@ -77,9 +77,22 @@ struct chain_key *chain_key_of_secret(enum chain_key_type t, const uint8_t secre
                                       : sm2_of_secret(secret));
 }
 
+/* RFC 8032, 5.1.3: y is below 2^255 - 19, and x = 0 has no sign. OpenSSL takes the others too; then one point would
+ * have several key ids, and a stricter verifier would say no where this one says yes. */
+static bool ed25519_canonical(const uint8_t p[32])
+{
+    bool ones = (p[31] & 0x7F) == 0x7F, zeros = (p[31] & 0x7F) == 0, sign = p[31] >> 7;
+    for (int i = 1; i < 31; i++) {
+        ones = ones && p[i] == 0xFF;
+        zeros = zeros && p[i] == 0;
+    }
+    bool x0 = (ones && p[0] == 0xEC) || (zeros && p[0] == 1); /* y = -1, y = 1 */
+    return !(ones && p[0] >= 0xED) && !(x0 && sign);
+}
+
 struct chain_key *chain_key_of_public(enum chain_key_type t, const uint8_t *p, size_t n)
 {
-    if (n != chain_public_len[t] || (t == CHAIN_SM2 && p[0] != 4))
+    if (n != chain_public_len[t] || (t == CHAIN_SM2 ? p[0] != 4 : !ed25519_canonical(p)))
         return NULL;
     return wrap(t,
                 t == CHAIN_ED25519 ? EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, p, n) : sm2_of(p, n, NULL));

@@ -155,6 +155,28 @@ static void sm2(void **state)
     chain_key_destroy(&k);
 }
 
+static void keys_in_other_than_their_one_form(void **state)
+{
+    uint8_t p[32];
+    struct chain_key *k;
+    memset(p, 0xFF, sizeof p);
+    for (int sign = 0; sign < 2; sign++) {
+        p[31] = sign ? 0xFF : 0x7F;
+        for (int low = 0xED; low <= 0xFF; low++) { /* y = p, p + 1 … */
+            p[0] = (uint8_t)low;
+            assert_null(chain_key_of_public(CHAIN_ED25519, p, sizeof p));
+        }
+        p[0] = 0xEC;
+        k = chain_key_of_public(CHAIN_ED25519, p, sizeof p);
+        assert_int_equal(k == NULL, sign);
+        chain_key_destroy(&k);
+    }
+    memset(p, 0, sizeof p);
+    p[0] = 1;
+    p[31] = 0x80;
+    assert_null(chain_key_of_public(CHAIN_ED25519, p, sizeof p));
+}
+
 static void keys_survive_pem(void **state)
 {
     for (int t = 0; t < CHAIN_KEY_TYPES; t++) {
@@ -522,6 +544,7 @@ int main(void)
         cmocka_unit_test(sm4),
         cmocka_unit_test(ed25519),
         cmocka_unit_test(sm2),
+        cmocka_unit_test(keys_in_other_than_their_one_form),
         cmocka_unit_test(keys_survive_pem),
         cmocka_unit_test(tree_of_certificate_transparency),
         cmocka_unit_test(trees_of_every_size),
