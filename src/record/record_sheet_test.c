@@ -162,6 +162,19 @@ static void names_in_full_width_brackets_come_back(void **state)
     city_free(c);
 }
 
+static void numbers_of_rows_are_not_numbers_of_records(void **state)
+{
+    struct city *c = city_make(":memory:");
+    static const char sheet[] = "ID,单位名称,type\n1,新设分局,county_bureau\n2,另一分局,county_bureau\n";
+    int64_t before = count(c, "SELECT count(*) FROM unit");
+    assert_true(before >= 2);
+    struct record_import sum = import(&c->x, "unit", LT_LIT(sheet), RECORD_CSV, false, NULL);
+    assert_int_equal(sum.created, 2);
+    assert_int_equal(sum.updated + sum.errors, 0);
+    assert_int_equal(count(c, "SELECT count(*) FROM unit"), before + 2);
+    city_free(c);
+}
+
 static void dry_run_then_real(void **state)
 {
     struct city *c = city_make(":memory:");
@@ -234,6 +247,7 @@ int main(void)
         cmocka_unit_test(formulas_are_disarmed),
         cmocka_unit_test(errors_name_the_cell_and_nothing_is_written),
         cmocka_unit_test(names_in_full_width_brackets_come_back),
+        cmocka_unit_test(numbers_of_rows_are_not_numbers_of_records),
         cmocka_unit_test(dry_run_then_real),
         cmocka_unit_test(headers_are_judged),
         cmocka_unit_test(imports_stay_in_the_territory),

@@ -386,7 +386,7 @@ static enum lt_err write_parsed(struct import *im, unsigned row, struct parsed *
     struct record_faults *faults = calloc(1, sizeof *faults);
     struct record_write *w = calloc(1, sizeof *w);
     bool changed = false;
-    int64_t id = p->id;
+    int64_t id = has_key(im->k) ? 0 : p->id; /* "ID" of a list from elsewhere numbers its rows, not our records */
     enum lt_err e = faults && w ? LT_OK : lt_fail(err, LT_E_NOMEM, NULL, NULL, NULL, NULL);
     if (e == LT_OK && has_key(im->k) && !p->key_bad)
         e = find_by_key(im, p->v, &id, err);
