@@ -180,18 +180,27 @@ static enum lt_err copy_tree(const char *from, const char *to, int depth, struct
 
 static enum lt_err copy_post(const char *from, const char *to, struct lt_error *err)
 {
+    enum how { FILES, DATABASES, DATABASE };
     static const struct {
         const char *name;
-        bool files; /* whole trees of files; else the databases of one directory */
-    } parts[] = {{"keys", true}, {"proof", true}, {"", false}, {"series", false}, {"evidence", true}};
+        enum how how;
+    } parts[] = {
+        {"keys", FILES},    {"proof", FILES}, {"", DATABASES}, {"series", DATABASES}, {"series/columns.db", DATABASE},
+        {"evidence", FILES}};
     char a[1024], b[1024];
-    /* The order matters. Each part speaks only of what is copied after it: statements of rows of state.db, rows of
-     * packages, cursors of the journal. The other way round a day sealed meanwhile would cover rows the copy lacks. */
+    /* The order matters. Each part speaks only of what is copied after it: statements of rows of state.db, chunks of
+     * columns (copied once more: a month copied after them may hold new ones), rows of packages, cursors of the
+     * journal. The other way round a day sealed meanwhile would cover rows the copy lacks. */
     enum lt_err e = LT_OK;
     for (size_t i = 0; e == LT_OK && i < sizeof parts / sizeof parts[0]; i++) {
         snprintf(a, sizeof a, "%.1000s/%s", from, parts[i].name);
         snprintf(b, sizeof b, "%.1000s/%s", to, parts[i].name);
-        e = parts[i].files ? copy_tree(a, b, 2, err) : copy_dir(a, b, err);
+        if (parts[i].how == FILES)
+            e = copy_tree(a, b, 2, err);
+        else if (parts[i].how == DATABASES)
+            e = copy_dir(a, b, err);
+        else if (access(a, F_OK) == 0)
+            e = copy_db(a, b, err);
     }
     return e == LT_OK ? journal_backup(from, to, err) : e;
 }
