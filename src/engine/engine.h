@@ -94,6 +94,7 @@ struct engine_config {
     unsigned checkpoint_records; /* default 1,000,000 */
     unsigned retention_days;     /* data older than this at receipt is only counted, default 400 */
     unsigned future_s;           /* data further ahead of receipt is only counted, default 600 */
+    unsigned pending_max;        /* devices nobody entered that get a record of their own, default 50,000 */
     unsigned latest_ms;          /* a "latest" event per device at most this often (default 1000; 0 default) */
     bool no_latest_events;
     const struct engine_private *private;                       /* NULL: the post's own engine */

@@ -613,8 +613,10 @@ enum lt_err eng_config_load(struct engine *e, struct lt_error *err)
         link_outlets(&l.r);
         rules_fini(&e->rules);
         e->rules = l.r;
+        e->n_pending = 0;
         for (size_t i = 0; i < e->n_device; i++) {
             e->device[i]->outlet = e->device[i]->outlet_id ? eng_outlet_find(e, e->device[i]->outlet_id) : NULL;
+            e->n_pending += e->device[i]->status == ENG_PENDING;
         }
     }
     free(status);
@@ -634,6 +636,7 @@ static enum lt_err pending_device(struct engine *e, int64_t id, struct lt_slice 
     pthread_rwlock_wrlock(&e->map);
     d->mn_n = (uint8_t)lt_text_copy_slice(d->mn, sizeof d->mn, mn);
     d->status = ENG_PENDING;
+    e->n_pending++;
     d->st = st;
     d->water = is_water(st);
     d->tolerate = HJ212_TOLERATE_DEFAULT;
@@ -689,6 +692,9 @@ enum lt_err eng_device_unknown(struct engine *e, struct lt_slice mn, uint16_t st
     if (e->private) {
         enum lt_err rr = past_stranger(e, mn, &id, ret, err);
         return rr == LT_OK && id ? pending_device(e, id, mn, st, ret, err) : rr;
+    }
+    if (e->n_pending >= e->cfg.pending_max || e->n_device >= ENG_DEVICES) {
+        return LT_OK; /* somebody invents MNs: as with one that no record can have, below */
     }
     /* Its own transaction, before any of its values is stored: a number that was used for values must exist. */
     struct auth_ctx who = auth_system("engine");

@@ -16,6 +16,7 @@ static void defaults(struct engine_config *c)
     c->checkpoint_records = c->checkpoint_records ? c->checkpoint_records : 1000000;
     c->retention_days = c->retention_days ? c->retention_days : 400;
     c->future_s = c->future_s ? c->future_s : 600;
+    c->pending_max = c->pending_max ? c->pending_max : 50000; /* a quarter of ENG_DEVICES */
     c->latest_ms = c->latest_ms ? c->latest_ms : 1000;
     c->series_cache_bytes = c->series_cache_bytes ? c->series_cache_bytes : (size_t)512 << 20;
 }

@@ -568,6 +568,32 @@ static void editions_packets_and_strangers(void **state)
     world_end(&w);
 }
 
+/* Whoever invents MNs fills neither the register nor the engine; those that were there go on. */
+static void strangers_have_a_limit(void **state)
+{
+    struct world w = {.checkpoint_s = 30, .pending_max = 3};
+    world_make(&w);
+    world_engine(&w);
+    for (unsigned i = 0; i < 5; i++) {
+        char mn[20];
+        snprintf(mn, sizeof mn, "STRANGER%02u", i);
+        frame(&w, T0 + i, mn, 2011, T0, "a21026-Rtd=1");
+        frame(&w, T0 + i + 1, mn, 2011, T0 + LT_SEC_MS, "a21026-Rtd=2");
+    }
+    frame(&w, T0 + 10, MN1, 2011, T0, "a21026-Rtd=7");
+    commit(&w, T0 + 10);
+    run(&w, 10);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM device WHERE status = 'pending'"), 3);
+    assert_int_equal(value_at(&w, w.device, SERIES_RTD, T0, "a21026", HJ212_F_RTD), 7 * M);
+    assert_int_equal(sql_exec(w.db, "UPDATE device SET status = 'active' WHERE mn = 'STRANGER00'", NULL), LT_OK);
+    put(&w, JOURNAL_CONFIG, T0 + 20, "", "device", 6, 0);
+    frame(&w, T0 + 30, "STRANGER04", 2011, T0, "a21026-Rtd=3"); /* one was taken in: there is room for one */
+    commit(&w, T0 + 30);
+    run(&w, 10);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM device WHERE mn = 'STRANGER04'"), 1);
+    world_end(&w);
+}
+
 /* HJ 212-2025 6.4: full groups of the area enciphered, CRC over the plain frame. */
 static void enciphered_frames(void **state)
 {
@@ -1214,6 +1240,7 @@ int main(void)
         cmocka_unit_test(a_trail_counts_on_after_half_a_checkpoint),
         cmocka_unit_test(oxygen_at_and_above_the_cap),
         cmocka_unit_test(editions_packets_and_strangers),
+        cmocka_unit_test(strangers_have_a_limit),
         cmocka_unit_test(enciphered_frames),
         cmocka_unit_test(bad_areas_and_wrong_times_are_counted),
         cmocka_unit_test(the_posts_own_clock_is_one_alarm),

@@ -199,7 +199,7 @@ struct engine {
 
     struct eng_rules rules;
     struct eng_device **device;
-    size_t n_device, cap_device;
+    size_t n_device, cap_device, n_pending;
     uint32_t *by_mn; /* open addressing, index + 1 */
     uint32_t *by_id;
     size_t n_slots;          /* of both, power of two */

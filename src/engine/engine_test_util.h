@@ -37,7 +37,7 @@ struct world {
     unsigned pno; /* makes QNs differ */
     void (*on_event)(void *user, const struct engine_event *ev);
     void *user;
-    unsigned checkpoint_s;
+    unsigned checkpoint_s, pending_max;
     size_t series_cache_bytes; /* 0: as in the post */
 };
 
@@ -118,6 +118,7 @@ static inline void world_engine(struct world *w)
                                .tz_min = LT_TZ_CHINA,
                                .on_event = w->on_event,
                                .user = w->user,
+                               .pending_max = w->pending_max,
                                .checkpoint_s = w->checkpoint_s};
     struct lt_error err = {0};
     if (engine_open(&ec, &w->e, &err) != LT_OK) {
