@@ -47,7 +47,7 @@ struct sim_device {
     enum hj212_edition edition;
     int tz_min;
     unsigned rtd_interval_s, min_interval_min;
-    double dirt;     /* factor on all concentrations, around 0.6 of the limit's room */
+    double dirt;     /* factor on all concentrations, 0.7 to 1.15 */
     bool misbehaves; /* takes part in the events below */
     bool is_air;     /* an air station (ST=22): values of `air` instead of a stack's */
     struct sim_air_place air;
