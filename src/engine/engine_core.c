@@ -393,7 +393,7 @@ enum lt_err engine_apply(struct engine *e, const struct journal_batch *b, struct
         return lt_failf(err, LT_E_CORRUPT, "journal", "records %llu to %llu are missing",
                         (unsigned long long)(e->seq + 1), (unsigned long long)(b->first_seq - 1));
     }
-    if (e->n_effect > ENG_EFFECTS / 2) {
+    if (!e->batch_open && e->n_effect > ENG_EFFECTS / 2) { /* one half applied must first be ended */
         return lt_fail(err, LT_E_LIMIT, "engine", "effects not yet committed", "1000000", NULL);
     }
     if (!e->batch_open) {

@@ -908,6 +908,38 @@ static void constant_range_impossible_and_two_lines(void **state)
     world_end(&w);
 }
 
+/* Alarms of a rule that is switched off, and of a device that is no longer watched, do not go on for ever. */
+static void what_is_no_longer_watched_ends(void **state)
+{
+    for (int device = 0; device <= 1; device++) {
+        struct world w = {.checkpoint_s = 30};
+        world_make(&w);
+        world_engine(&w);
+        minutes_of_hour(&w, T0, 60, 0, "24"); /* above the limit */
+        int64_t t = T0 + LT_HOUR_MS;
+        for (int i = 0; i < 80; i++, t += 10 * LT_SEC_MS) { /* frozen, and oxygen that cannot be */
+            frame(&w, t, MN1, 2011, t, "a21026-Rtd=12.34,a21026-Flag=N;a19001-Rtd=21.5,a19001-Flag=N");
+            tick(&w, t);
+            commit(&w, t);
+        }
+        run(&w, 10000);
+        assert_int_equal(ask(&w, "SELECT count(DISTINCT rule) FROM alarm WHERE active AND rule IN ('hour_exceed', "
+                                 "'constant', 'impossible')"),
+                         3);
+        assert_int_equal(sql_exec(w.db,
+                                  device ? "UPDATE device SET status = 'disabled'"
+                                         : "UPDATE rule SET enabled = 0 WHERE code <> 'impossible'",
+                                  NULL),
+                         LT_OK);
+        put(&w, JOURNAL_CONFIG, t, "", "rule", 4, 0);
+        ticks(&w, t + 1000, t + 20 * LT_SEC_MS);
+        run(&w, 10000);
+        assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE active AND rule IN ('hour_exceed', 'constant')"), 0);
+        assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE active AND rule = 'impossible'"), !device);
+        world_end(&w);
+    }
+}
+
 static bool sum_rows(void *user, const struct engine_ledger_row *r)
 {
     struct engine_ledger_row *sum = user;
@@ -1251,6 +1283,7 @@ int main(void)
         cmocka_unit_test(a_post_that_was_down_blames_nobody),
         cmocka_unit_test(a_rule_without_record_is_not_in_force),
         cmocka_unit_test(constant_range_impossible_and_two_lines),
+        cmocka_unit_test(what_is_no_longer_watched_ends),
         cmocka_unit_test(the_ledger_adds_up_running_or_not),
         cmocka_unit_test(events_follow_the_commit),
         cmocka_unit_test(amounts_are_substituted_by_choice),

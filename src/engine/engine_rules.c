@@ -4,6 +4,7 @@
 
 #include "json/json.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 #define SCRATCH_JSON 4000 /* the limit of the field params */
@@ -503,6 +504,68 @@ static void judge_double_time(struct engine *e, struct eng_device *d)
     }
 }
 
+/* ---- what nobody can end any more ---- */
+
+/* What goes on in a channel until its rule ends it: "active", or the start of the period it is about. */
+static const struct {
+    enum alarm_rule rule;
+    bool period;
+    size_t at;
+} lasting[] = {{ALARM_R_CONSTANT, false, offsetof(struct eng_channel, run.active)},
+               {ALARM_R_OUT_OF_RANGE, false, offsetof(struct eng_channel, range.active)},
+               {ALARM_R_IMPOSSIBLE, false, offsetof(struct eng_channel, impossible.active)},
+               {ALARM_R_FLAG_ABUSE, false, offsetof(struct eng_channel, flag.active)},
+               {ALARM_R_NO_DATA, true, offsetof(struct eng_channel, nodata_ms)},
+               {ALARM_R_HOUR_EXCEED, true, offsetof(struct eng_channel, exceed_ms)},
+               {ALARM_R_DAY_EXCEED, true, offsetof(struct eng_channel, day_exceed_ms)}};
+
+static void let_period(struct engine *e, struct eng_device *d, enum alarm_rule rule, uint16_t factor,
+                       int64_t *active_ms)
+{
+    if (*active_ms == 0) {
+        return;
+    }
+    struct eng_effect *x = on_device(e, EFF_END, rule, d, factor, *active_ms);
+    if (x && rule != ALARM_R_NO_DATA) {
+        x->object = ALARM_OUTLET;
+        x->object_id = d->outlet_id;
+    }
+    *active_ms = 0;
+    d->changed = true;
+}
+
+static void let_active(struct engine *e, struct eng_device *d, enum alarm_rule rule, uint16_t factor, bool *active)
+{
+    if (*active) {
+        end_all(e, rule, d, factor);
+        *active = false;
+        d->changed = true;
+    }
+}
+
+/* A rule that was switched off, or a device that is no longer watched: what was found would go on for ever. (Silence
+ * and two connections are ended by time.) */
+static void let_go(struct engine *e, struct eng_device *d, const bool off[ALARM_RULE_COUNT])
+{
+    bool all = d->status != ENG_ACTIVE;
+    if (all || off[ALARM_R_CLOCK_DRIFT]) {
+        let_active(e, d, ALARM_R_CLOCK_DRIFT, 0, &d->drift_hold.active);
+    }
+    if (all || off[ALARM_R_NO_DATA]) {
+        let_period(e, d, ALARM_R_NO_DATA, 0, &d->nodata_ms);
+    }
+    for (size_t k = 0; k < sizeof lasting / sizeof lasting[0]; k++) {
+        for (uint32_t i = 0; (all || off[lasting[k].rule]) && i < d->n_ch; i++) {
+            void *at = (char *)&d->ch[i] + lasting[k].at;
+            if (lasting[k].period) {
+                let_period(e, d, lasting[k].rule, d->ch[i].factor, at);
+            } else {
+                let_active(e, d, lasting[k].rule, d->ch[i].factor, at);
+            }
+        }
+    }
+}
+
 void eng_judge_time(struct engine *e)
 {
     if (e->now_ms - e->scan_ms < ENG_SCAN_MS) {
@@ -510,11 +573,16 @@ void eng_judge_time(struct engine *e)
     }
     e->scan_ms = e->now_ms;
     const struct rule_params *p = in_force(e, ALARM_R_SILENCE);
+    bool off[ALARM_RULE_COUNT];
+    for (unsigned i = 0; i < ALARM_RULE_COUNT; i++) {
+        off[i] = !in_force(e, (enum alarm_rule)i);
+    }
     struct engine_stats *s = &e->stats;
     s->devices_silent = s->devices_pending = s->open_hours = 0;
     for (size_t i = 0; i < e->n_device; i++) {
         struct eng_device *d = e->device[i];
         judge_double_time(e, d);
+        let_go(e, d, off);
         if (d->status == ENG_ACTIVE && p) {
             judge_silence(e, d, p);
         } else if (d->silent_since_ms) { /* no longer watched: the alarm must not stay */

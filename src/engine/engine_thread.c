@@ -78,7 +78,7 @@ static void apply(struct loop *l, const struct journal_batch *b)
     struct lt_error err;
     while (engine_apply(l->e, b, &err) != LT_OK) {
         report(l, "engine.apply", &err);
-        bool ok = l->e->batch_open || commit(l); /* too many effects waiting: make room */
+        bool ok = !l->e->batch_open && commit(l); /* too many effects waiting: make room */
         if (!ok || err.code != LT_E_LIMIT) {
             pause_ms(l->e, RETRY_MS);
         }
