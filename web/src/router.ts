@@ -1,7 +1,9 @@
 // Addresses. Every object has a stable one, so that it can be sent in a message and opened again after signing in.
 import { createRouter, createWebHistory, type RouteLocationNormalizedLoaded, type RouteRecordRaw } from 'vue-router'
+import { ApiError, session } from '@/api'
 import { ensureMeta } from '@/composables/useMeta'
 import { ensureSession, useSession } from '@/composables/useSession'
+import { useToast } from '@/composables/useToast'
 import type { MessageKey } from '@/i18n'
 import { safeTarget } from '@/lib/target'
 
@@ -75,12 +77,18 @@ router.beforeEach(async (to) => {
   try { await ensureMeta() } catch { if (to.name !== 'password') return { name: 'sign-in', query: { to: to.fullPath, lost: '1' } } }
   return true
 })
-// After an update of the post the old page's chunks are gone: load the page anew, once.
-router.onError((error: unknown, to) => {
-  if (!/dynamically imported module|module script/i.test(String(error))) return
+// A part of the pages did not come. Where the post does not answer, the page that is there stays and the person is told;
+// where it does, it was updated and its old parts are gone: the page is loaded anew, once.
+const RELOADED = 'lt-reloaded'
+router.onError(async (error: unknown, to) => {
+  if (!/dynamically imported module|module script|preload CSS/i.test(String(error))) return
+  try { await session.current() } catch (cause) {
+    if (cause instanceof ApiError && cause.status !== 401) { useToast().fail(cause); return }
+  }
   try {
-    if (sessionStorage.getItem('lt-reloaded') === to.fullPath) return
-    sessionStorage.setItem('lt-reloaded', to.fullPath)
+    if (sessionStorage.getItem(RELOADED) === to.fullPath) return
+    sessionStorage.setItem(RELOADED, to.fullPath)
   } catch { return }
   location.assign(to.fullPath)
 })
+router.afterEach((_to, _from, failure) => { if (!failure) try { sessionStorage.removeItem(RELOADED) } catch { /* storage switched off */ } })

@@ -96,6 +96,37 @@ test('English, the wall, and a phone', async () => {
   await p.context.close()
 })
 
+test('without the post the page stays, says so, and goes on by itself', async () => {
+  const v = await visitor('duty')
+  const { page } = v
+  const gone = page.getByRole('alert').filter({ hasText: '与平台的连接已断开' })
+  await v.context.setOffline(true)
+  await gone.waitFor()
+  await page.locator('nav.rail a[href="/map"]').click() // its part of the program was not loaded yet
+  await v.pages.toast('无法连接到平台')
+  assert.equal(new URL(page.url()).pathname, '/')
+  await v.context.setOffline(false)
+  await gone.waitFor({ state: 'detached' })
+  await page.locator('nav.rail a[href="/map"]').click()
+  await page.getByRole('heading', { name: '态势' }).waitFor()
+  await v.context.close()
+})
+
+test('a list on paper has every row that was loaded, not only those in sight', async () => {
+  const v = await visitor('admin', '/admin/factor_limit')
+  const rows = v.page.locator('tbody tr[aria-rowindex]')
+  const tell = (what) => v.page.evaluate((name) => void window.dispatchEvent(new Event(name)), what)
+  await rows.first().waitFor()
+  const loaded = (await api(v.page, '/factor_limit?limit=100')).items.length
+  assert.ok(await rows.count() < loaded, 'a screen holds fewer than there are')
+  await tell('beforeprint')
+  await until('every row', async () => await rows.count() === loaded)
+  await tell('afterprint')
+  await until('those in sight', async () => await rows.count() < loaded)
+  clean(v)
+  await v.context.close()
+})
+
 test('no accessibility fault on the main pages, in both themes', async () => {
   for (const theme of ['dark', 'light']) {
     const v = await visitor('admin', '/', { theme })

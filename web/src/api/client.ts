@@ -1,6 +1,9 @@
 // The one place that talks to the server: JSON in and out, page token, errors as one type.
 export interface ErrorBody { code: string; message: string; detail?: string; hint?: string; field?: string }
 
+/** The post writes its English reasons as parts of a line; on a page each stands alone and begins as a sentence does. */
+export const sentence = (text: string) => text.replace(/^[a-z](?=[a-z]*[ ,;:])/, (letter) => letter.toUpperCase())
+
 export class ApiError extends Error {
   readonly status: number
   readonly code: string
@@ -8,22 +11,25 @@ export class ApiError extends Error {
   readonly hint: string
   readonly field: string
   constructor(status: number, body: Partial<ErrorBody>) {
-    super(body.message || `HTTP ${status}`)
+    // Nobody answered, or only a proxy in between did: that has one sentence, wherever it is shown.
+    const away = !body.message && (status === 0 || (status >= 502 && status <= 504))
+    super(sentence(body.message || '') || (away ? state.away : `HTTP ${status}`))
     this.name = 'ApiError'
     this.status = status
     this.code = body.code || (status === 0 ? 'NETWORK' : `HTTP_${status}`)
     this.detail = body.detail || ''
-    this.hint = body.hint || ''
+    this.hint = sentence(body.hint || '') || (away ? state.awayHint : '')
     this.field = body.field || ''
   }
 }
 
 export type Query = Record<string, string | number | boolean | null | undefined>
 
-const state = { csrf: '', lang: 'zh', onSignedOut: () => {}, onMustChange: () => {} }
+const state = { csrf: '', lang: 'zh', away: 'NETWORK', awayHint: '', onSignedOut: () => {}, onMustChange: () => {} }
 
 export function setCsrf(token: string) { state.csrf = token }
-export function setApiLanguage(lang: string) { state.lang = lang }
+/** The language of the answers, and the words for no answer at all. */
+export function setApiLanguage(lang: string, away: string, awayHint: string) { Object.assign(state, { lang, away, awayHint }) }
 /** Called when the server says that the session is over, so that the sign-in page can be shown. */
 export function setSignedOutHandler(signedOut: () => void, mustChange: () => void) {
   state.onSignedOut = signedOut

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { ApiError, call, setCsrf, setSignedOutHandler } from '@/api/client'
+import { ApiError, call, sentence, setApiLanguage, setCsrf, setSignedOutHandler } from '@/api/client'
 import { allows } from './useSession'
 
 describe('permissions', () => {
@@ -37,6 +37,18 @@ describe('talking to the server', () => {
     expect(out).toHaveBeenCalledTimes(1)
     await expect(call('GET', 'session', { quiet: true })).rejects.toBeInstanceOf(ApiError)
     expect(out).toHaveBeenCalledTimes(1)
+  })
+  it('nobody at the other end is one sentence, through a proxy too; what was answered keeps its own', async () => {
+    setApiLanguage('en', 'The post cannot be reached', 'Check the network')
+    vi.stubGlobal('fetch', vi.fn(async () => { throw new TypeError('failed') }))
+    await expect(call('GET', 'map')).rejects.toMatchObject({ message: 'The post cannot be reached', hint: 'Check the network' })
+    vi.stubGlobal('fetch', vi.fn(async () => new Response('<html>', { status: 502 })))
+    await expect(call('GET', 'map')).rejects.toMatchObject({ code: 'HTTP_502', message: 'The post cannot be reached' })
+    answer(503, { error: { code: 'BUSY', message: 'the queue is full', hint: '' } })
+    await expect(call('GET', 'map')).rejects.toMatchObject({ message: 'The queue is full', hint: '' })
+  })
+  it('an English reason begins as a sentence; a field, a number and Chinese stay as they are', () => {
+    expect(['name or password is wrong', 'o2_ref is not a number', '3 rows', '未找到', ''].map(sentence)).toEqual(['Name or password is wrong', 'o2_ref is not a number', '3 rows', '未找到', ''])
   })
   it('a dead network and an HTML error page are errors with a code', async () => {
     vi.stubGlobal('fetch', vi.fn(async () => { throw new TypeError('failed') }))

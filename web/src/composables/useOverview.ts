@@ -1,5 +1,5 @@
 // Totals for header, wall and bell; one loader for all who show them.
-import { effectScope, shallowRef } from 'vue'
+import { effectScope, ref, shallowRef, watch } from 'vue'
 import { plant } from '@/api'
 import type { Time } from '@/api/types'
 import { useLive } from './useLive'
@@ -35,14 +35,16 @@ export function readOverview(raw: Record<string, unknown>): Overview {
 }
 const overview = shallowRef<Overview | null>(null)
 const refresh = shallowRef<() => void>(() => {})
+/** While the post does not answer: when it last did. */
+const away = ref<number | null>(null)
 let started = false
 
 export function useOverview() {
   if (!started) {
     started = true
     effectScope(true).run(() => {
-      const { on } = useLive()
-      const { reload, reloadSoon } = useLoad(async () => {
+      const { on, link } = useLive()
+      const { reload, reloadSoon, error, at } = useLoad(async () => {
         const raw = await plant.overview()
         overview.value = readOverview(raw)
         return raw
@@ -50,7 +52,9 @@ export function useOverview() {
       refresh.value = () => void reload()
       on('alarm', () => reloadSoon(800))
       on('resync', () => reloadSoon(100))
+      watch(link, (state) => { if (state === 'lost') reloadSoon(1500) })
+      watch(error, (e) => { away.value = e && (e.status === 0 || e.status >= 502) ? at.value : null })
     })
   }
-  return { overview, refresh: () => refresh.value() }
+  return { overview, away, refresh: () => refresh.value() }
 }

@@ -48,7 +48,9 @@ export function useSession() {
     asked = Promise.resolve()
   }
   async function signOut() {
-    try { await api.signOut() } finally { forgetSession() }
+    // A session the post has already ended is what was wanted; one it could not be told about goes on, and the person must know.
+    try { await api.signOut() } catch (error) { if (!(error instanceof ApiError && error.status === 401)) throw error }
+    forgetSession()
   }
   const can = (permission: string) => allows(user.value?.permissions ?? [], permission)
   return { user, can, signIn, signOut, changePassword }

@@ -20,6 +20,8 @@ export const en: Messages = {
     signOut: 'Sign out',
     userMenu: 'User menu: {name}',
     notices: 'Notices',
+    printed: 'printed by {name} at {time}',
+    away: 'No connection to the post. You see the data of {time}; they go on by themselves when it is back.',
   },
   about: {
     version: 'Version {v}',
@@ -161,6 +163,7 @@ export const en: Messages = {
   missing: {
     title: 'Page not found',
     hint: 'The address may be wrong, or the object was removed',
+    hintDenied: 'The address may be wrong, or your role may not see it',
     home: 'Go to the first page',
   },
   duty: {
@@ -294,6 +297,7 @@ export const en: Messages = {
     path: 'Path',
     error: 'Fault',
     period: 'Period',
+    interval_s: 'Interval (s)',
   },
   inputValue: {
     converted: 'converted',
@@ -332,6 +336,7 @@ export const en: Messages = {
     suppress: 'Suppressed',
     reopen: 'Re-opened',
     password_set: 'Password set',
+    password_change: 'Password changed',
     seal: 'Sealed',
     sealed: 'Sealed',
     apply: 'Put in force',
@@ -498,6 +503,7 @@ export const en: Messages = {
   device: {
     connection: 'Connection',
     online: 'Connected',
+    endUnknown: 'the end of its last connection was not recorded; not seen since',
     offline: 'Not connected',
     lastAgo: 'Latest data {time} ago',
     ago: '{time} ago',
@@ -761,6 +767,7 @@ export const en: Messages = {
     rest: 'and {n} more',
     online: 'Connected',
     noExceed: 'Nothing over its limit now',
+    exceedUnknown: 'Nothing over its limit in what is known; {n} feeds are down',
     pages: 'Wall pages',
     pause: 'Pause',
     play: 'Play',
@@ -787,6 +794,8 @@ export const en: Messages = {
     micro: 'Micro station (not national, no category colour)',
     microNote: 'Micro station: for orientation, never in an assessment',
     noStations: 'No station fits',
+    noCity: 'The city has no territories yet',
+    noCityHint: 'Record city and counties, enrol stations and import their hours: the results then stand here',
     primary: 'Primary pollutant',
     oldHour: '{n} h old',
     noHour: 'No data for 6 h',

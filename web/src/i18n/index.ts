@@ -39,7 +39,7 @@ export async function setLanguage(lang: Language) {
     loaded.add(lang)
   }
   locale.value = lang
-  setApiLanguage(lang)
+  setApiLanguage(lang, i18n.global.t('error.network'), i18n.global.t('error.networkHint'))
   document.documentElement.lang = lang === 'zh' ? 'zh-CN' : 'en'
   try { localStorage.setItem('lt-lang', lang) } catch { /* storage switched off: the choice lasts for this page */ }
 }
@@ -66,6 +66,8 @@ export function useT() {
     word: (prefix: string, code: string | null | undefined): string => (code ? (te(`${prefix}.${code}`) ? t(`${prefix}.${code}`) : code) : '—'),
     /** Several things one after the other, and a remark, as the language writes them. */
     listed: (things: readonly string[]): string => things.join(locale.value === 'zh' ? '、' : ', '),
+    /** Two words of their own read as one: 本年优良率, Year to date good days. */
+    phrase: (first: string, second: string): string => (locale.value === 'zh' ? first + second : `${first} ${second.charAt(0).toLowerCase()}${second.slice(1)}`),
     remark: (text: string): string => (locale.value === 'zh' ? `（${text}）` : ` (${text})`),
     lang: computed(() => locale.value as Language),
   }
