@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { bytesText, clockText, dayText, durationText, fromLocalInput, isoOf, numberText, percentText, setZone, shortTime, startOfDay, timeText, toLocalInput, toMs } from './format'
+import { bytesText, clockText, dayText, durationText, fixText, fromLocalInput, isoOf, numberText, percentText, setZone, shortTime, startOfDay, timeText, toLocalInput, toMs } from './format'
 
 const zh = { day: '天', hour: '小时', minute: '分钟', second: '秒', space: ' ' }
 beforeEach(() => setZone(480))
@@ -43,6 +43,7 @@ describe('figures', () => {
   it('never rounds a measured value by itself', () => {
     expect(numberText(111.2825)).toBe('111.2825')
     expect(numberText(0)).toBe('0')
+    expect([fixText(58300000), fixText(60000000), fixText(-172000), fixText(1)]).toEqual(['58.3', '60', '-0.172', '0.000001'])
     expect(numberText(-0.171)).toBe('-0.171')
   })
   it('groups long numbers and keeps short ones plain', () => {

@@ -89,6 +89,8 @@ export function numberText(value: unknown, decimals?: number): string {
   const grouped = Math.abs(n) >= 10000 ? whole.replace(/\B(?=(\d{3})+$)/g, ',') : whole
   return fraction === undefined ? grouped : `${grouped}.${fraction}`
 }
+/** A measured value as the post keeps it: a whole number of millionths. */
+export const fixText = (millionths: number): string => numberText(millionths / 1e6)
 export function bytesText(n: number | null | undefined): string {
   if (n === null || n === undefined) return '—'
   const units = ['B', 'kB', 'MB', 'GB', 'TB']

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Alarm } from '@/api/types'
-import { isOverdue, matches, neighbour, placeOf, queueRows, worstFirst, type QueueFilter } from './queue'
+import { isOverdue, matches, neighbour, placeOf, queueRows, verdictRows, worstFirst, type QueueFilter } from './queue'
 
 const NOW = Date.UTC(2026, 10, 26)
 const iso = (minutes: number) => new Date(NOW + minutes * 60000).toISOString()
@@ -10,13 +10,21 @@ function alarm(id: number, more: Partial<Alarm> = {}): Alarm {
 const all: QueueFilter = { severity: '', state: 'open', rule: '', text: '' }
 
 describe('where an alarm is', () => {
-  it('plant, then outlet, then the device number', () => {
-    expect(placeOf(alarm(1, { object_kind: 'device', object_name: 'MN1', device_name: 'MN1', outlet_name: '1号口', enterprise_name: '甲厂', territory_name: '涧西区' }))).toEqual({ title: '甲厂', rest: '1号口 · MN1 · 涧西区' })
+  it('plant, then county and outlet, the device number last', () => {
+    expect(placeOf(alarm(1, { object_kind: 'device', object_name: 'MN1', device_name: 'MN1', outlet_name: '1号口', enterprise_name: '甲厂', territory_name: '涧西区' }))).toEqual({ title: '甲厂', rest: '涧西区 · 1号口 · MN1' })
     expect(placeOf(alarm(1, { outlet_name: '口1' }))).toEqual({ title: '口1', rest: '' })
   })
   it('a device nobody knows yet is titled by what happened, the post by its name', () => {
     expect(placeOf(alarm(1, { object_kind: 'device', object_name: 'MN1', rule_name: '新设备' }))).toEqual({ title: '新设备', rest: 'MN1' })
     expect(placeOf(alarm(1, { object_kind: 'post', object_name: '平台' }))).toEqual({ title: '平台', rest: '' })
+  })
+})
+describe('what a rule judged on', () => {
+  it('names a cause once, in the reader’s language', () => {
+    const inputs = { minutes: 47, cause: 'device', cause_zh: '连接仍在', cause_en: 'connected', interval_s: 30 }
+    expect(verdictRows(inputs, 'zh')).toEqual([['minutes', 47], ['cause', '连接仍在'], ['interval_s', 30]])
+    expect(verdictRows(inputs, 'en')).toEqual([['minutes', 47], ['cause', 'connected'], ['interval_s', 30]])
+    expect(verdictRows({ cause: 'device' }, 'zh')).toEqual([['cause', 'device']])
   })
 })
 describe('order of the queue', () => {

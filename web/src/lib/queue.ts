@@ -21,12 +21,21 @@ export function worstFirst(now: number) {
     a.id - b.id
 }
 
-/** Where it is, in a person's words: the plant first, then outlet and device. A device's number alone tells nobody. */
+/** Where it is, in a person's words: the plant first, then county and outlet; a device's number tells nobody much and may be cut off. */
 export function placeOf(alarm: Alarm): { title: string; rest: string } {
   const device = alarm.object_kind === 'device' ? alarm.device_name || alarm.object_name : ''
   const outlet = alarm.outlet_name || (alarm.object_kind === 'outlet' ? alarm.object_name : '')
   const title = alarm.enterprise_name || outlet || (device ? alarm.rule_name : alarm.object_name) || alarm.rule_name
-  return { title, rest: [outlet === title ? '' : outlet, device, alarm.territory_name].filter(Boolean).join(' · ') }
+  return { title, rest: [alarm.territory_name, outlet === title ? '' : outlet, device].filter(Boolean).join(' · ') }
+}
+
+/** What a rule judged on, for reading: a cause in words stands once, in the reader's language, and its code not beside it. */
+export function verdictRows(inputs: Record<string, unknown>, lang: string): [string, unknown][] {
+  return Object.entries(inputs).flatMap(([key, value]): [string, unknown][] => {
+    const told = /^cause_(\w\w)$/.exec(key)
+    if (told) return told[1] === lang ? [['cause', value]] : []
+    return key === 'cause' && inputs[`cause_${lang}`] ? [] : [[key, value]]
+  })
 }
 
 export interface QueueFilter { severity: Severity | ''; state: 'open' | 'unsigned' | 'mine' | 'overdue'; rule: string; text: string }

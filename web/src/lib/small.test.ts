@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { MapData } from '@/api/types'
 import { countiesOf } from './counties'
 import { framePieces } from './frame'
+import { newestAt } from './hour'
 import { claim, LEASE_MS, readLease, release, type LeaseStore } from './lease'
 import { dayLabel, gap, holds, reasons, total } from './ledger'
 import { asPlantState, DRAW_ORDER, MARKS } from './plantMarks'
@@ -11,6 +12,12 @@ import { titleOf } from './title'
 
 describe('the address after signing in', () => {
   it.each([['/alarms/3', '/alarms/3'], ['//evil.example', '/'], ['/\\evil.example', '/'], ['https://evil.example', '/'], ['/sign-in?to=/x', '/'], [undefined, '/'], [['/a'], '/']])('%s -> %s', (to, result) => { expect(safeTarget(to)).toBe(result) })
+})
+describe('when an outlet last spoke', () => {
+  it('is its newest value, whatever the order; nothing is unknown', () => {
+    expect(newestAt([{ at: '2026-11-26T12:58:00+08:00' }, { at: '2026-11-26T13:00:00+08:00' }, { at: null }])).toBe(Date.parse('2026-11-26T13:00:00+08:00'))
+    expect(newestAt([])).toBe(null)
+  })
 })
 describe('ledger', () => {
   const day = { day: 20261125, received: 278, stored: 277, duplicate: 1, rejected: 0 }
