@@ -280,9 +280,10 @@ static bool pass_event(void *user, const struct bus_event *e)
     struct watcher *v = user;
     if (!wants(v, e->type))
         return false;
-    if (e->territory == 0 && e->enterprise == 0) /* of the post itself, or of devices not enrolled */
-        return v->who.everywhere || strcmp(e->type, "replay") == 0 || strcmp(e->type, "air") == 0 ||
-               (strcmp(e->type, "system") == 0 && !v->who.enterprise);
+    if (e->territory == 0 && e->enterprise == 0 && /* of the post itself, or of devices not enrolled */
+        (strcmp(e->type, "replay") == 0 || strcmp(e->type, "air") == 0 ||
+         (strcmp(e->type, "system") == 0 && !v->who.enterprise)))
+        return true;
     struct topo *t = desk_topo(v->a);
     bool sees = topo_sees(t, &v->who, e->territory, e->enterprise);
     topo_unref(t);

@@ -1033,6 +1033,21 @@ static void summaries_hold_latest_values(void **state)
     assert_string_equal(reply.body, "{\"type\":\"FeatureCollection\",\"features\":[]}");
 }
 
+/* What belongs to no county is seen by those who have the whole city: in lists, totals and events alike. */
+static void unassigned_is_the_city_s(void **state)
+{
+    struct topo_territory places[] = {{.id = 1}, {.id = 2, .parent = 1}};
+    const struct topo t = {.territory = places, .n_territory = 2};
+    const struct auth_ctx whole = {.territory = 1}, county_only = {.territory = 2},
+                          of_plant = {.territory = 1, .enterprise = 5}, nobody = {0};
+    assert_true(topo_sees(&t, &whole, 0, 0));
+    assert_true(topo_sees(&t, &whole, 2, 5));
+    assert_false(topo_sees(&t, &county_only, 0, 0));
+    assert_true(topo_sees(&t, &county_only, 2, 0));
+    assert_false(topo_sees(&t, &of_plant, 0, 0));
+    assert_false(topo_sees(&t, &nobody, 0, 0));
+}
+
 static void passwords_are_starred(void **state)
 {
     static const struct {
@@ -1313,6 +1328,7 @@ int main(void)
         cmocka_unit_test(summaries_hold_latest_values),
         cmocka_unit_test(alarms_are_moved),
         cmocka_unit_test(commands_go_down_and_their_answers_up),
+        cmocka_unit_test(unassigned_is_the_city_s),
         cmocka_unit_test(passwords_are_starred),
         cmocka_unit_test(new_passwords_are_not_kept),
         cmocka_unit_test(records_can_be_kept),

@@ -255,6 +255,10 @@ bool topo_sees(const struct topo *t, const struct auth_ctx *who, int64_t territo
         return enterprise == who->enterprise;
     if (!who->territory)
         return false;
+    if (!territory) { /* of no county yet, or of the post: of those who have the whole city, as in the lists */
+        const struct topo_territory *own = topo_territory(t, who->territory);
+        return own && !own->parent;
+    }
     for (int depth = 0; territory && depth < 16; depth++) { /* province, city, county, township: four */
         if (territory == who->territory)
             return true;

@@ -45,7 +45,8 @@ X(DUPLICATE, 409, "{0} {1} exists already", "{0} {1} 已存在", "use another va
 X(IN_USE, 409, "{0} is still used by {1}", "{0} 仍被 {1} 使用", "remove those first", "请先解除引用")
 X(STALE, 409, "{0} was changed by someone else (version {1})", "{0} 已被他人修改（版本 {1}）", "reload and try again",
   "请刷新后重试")
-X(NOT_FOUND, 404, "no {0} {1}", "未找到{0} {1}", "it may have been removed", "可能已被删除")
+X(NOT_FOUND, 404, "no {0} {1}", "未找到{0} {1}", "it may have been removed, or your role may not see it",
+  "可能已被删除，或您无权查看")
 X(BAD_METHOD, 405, "{0} is not possible here", "此处不支持 {0}", "see the OpenAPI file", "请参阅接口说明")
 X(TOO_LARGE, 413, "{0} is larger than {1}", "{0} 超过 {1}", "send less at once", "请分批提交")
 /* identity */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 static const char style[] =
-    "@page{size:A4;margin:18mm 16mm}@page wide{size:A4 landscape}"
+    "@page{size:A4;margin:15mm 16mm}@page wide{size:A4 landscape}"
     "body{font:15px/1.6 'Noto Sans CJK SC','Source Han Sans SC','Microsoft "
     "YaHei',sans-serif;color:#111;background:#fff;"
     "max-width:52rem;margin:1.5rem auto;padding:0 1rem;font-variant-numeric:tabular-nums}"
@@ -33,6 +33,11 @@ static const char style[] =
     "svg{width:100%;height:auto;max-width:46rem;display:block;margin:.3rem 0}figure{margin:.6rem 0;break-inside:avoid}"
     "footer{border-top:1px solid #888;margin-top:1.2rem;padding-top:.3rem;font-size:.78rem;color:#333}"
     ".break{break-before:page}"
+    /* On paper in the PDF's measures: what is one page there is one page here. */
+    "@media print{body{font-size:9.5pt;line-height:1.45;margin:0;padding:0}.org{font-size:1.5rem}"
+    "h1{margin:.5rem 0}.fig div{padding:.2rem .6rem}.fig b{font-size:1.25rem}p{margin:.3rem 0}th,td{padding:.08rem "
+    ".4rem}"
+    "footer{margin-top:.6rem}}"
     "@media screen and (max-width:600px){.fig,.fig.n3{grid-template-columns:1fr 1fr}td,th{white-space:nowrap}}";
 
 static void esc(struct lt_buf *out, const char *s)
