@@ -665,7 +665,7 @@ static void city_minute(struct world *w, int64_t at_ms, int64_t true_ms, int odd
         snprintf(mn, sizeof mn, "8888888000%04d", i + 1);
         int64_t own = true_ms + (i == odd ? odd_ms : 0);
         lt_time_format_compact(own, LT_TZ_CHINA, false, t);
-        snprintf(area, sizeof area, "DataTime=%s;a21026-Rtd=12.%d,a21026-Flag=N", t, i);
+        snprintf(area, sizeof area, "DataTime=%s;a21026-Rtd=1%d.%d,a21026-Flag=N", t, (int)(own / LT_MIN_MS % 7), i);
         put_frame(w, at_ms + i, mn, 2011, own + i, area, HJ212_2017, 31);
     }
     tick(w, at_ms + 1000);
@@ -723,6 +723,7 @@ static void the_posts_own_clock_is_one_alarm(void **state)
         city_minute(&w, t + LT_HOUR_MS, t, 3, 20 * LT_MIN_MS);
     }
     drift_alarms(&w, 1, 0);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM value_version"), 0); /* no hour was closed by the wrong clock */
     assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'clock_drift'"), 1);
     assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'clock_drift' AND severity = 'urgent'"), 1);
     assert_int_equal(ask(&w, "SELECT count(*) FROM verdict WHERE rule = 'clock_drift' AND inputs = "

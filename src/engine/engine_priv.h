@@ -30,6 +30,7 @@
 /* So many devices, if they are most of those that speak, prove the post's own clock wrong. Derivation: a town's small
  * office has some twenty; fewer may well be one maker's wrong time zone. */
 #define ENG_CLOCK_JURY   10
+#define ENG_CLOCK_HOLD   (2 * LT_HOUR_MS)
 #define ENG_CLOCK_SETTLE LT_SEC_MS /* the gateway's loops look at the clock ten times a second */
 
 struct eng_factor {
@@ -194,6 +195,7 @@ struct engine {
     int64_t clock_doubt_ms;       /* since when the post's own clock is in doubt, 0: it is not */
     int64_t clock_settle_ms;      /* until then frames may come that were received by the clock of before, 0 settled */
     bool clock_told;              /* that it is in doubt */
+    int64_t clock_held_ms;        /* of a step forward in doubt, what now_ms does not follow */
     int64_t day_from_ms, day_to_ms;
     int day;
 

@@ -284,6 +284,7 @@ static void clock_trusted(struct engine *e)
     }
     e->clock_doubt_ms = 0;
     e->clock_told = false;
+    e->clock_held_ms = 0;
 }
 
 static void tell_clock(struct engine *e, int64_t step_ms, unsigned far)

@@ -8,7 +8,7 @@
 /* Of the bytes. A new field raises it by one and stands where it belongs, behind `if (io->format >= THAT)`: what an
  * older post wrote is read without it, and the field stays zero. A newer format is refused as damaged, not guessed at.
  */
-#define FORMAT 2
+#define FORMAT 3
 
 struct io {
     struct lt_buf *out; /* writing, else NULL */
@@ -216,6 +216,9 @@ static void io_post(struct io *io, struct engine *e)
         io_i64(io, &e->clock_doubt_ms);
         io_i64(io, &e->clock_settle_ms);
         IO_FIELD(io, e->clock_told);
+    }
+    if (io->format >= 3) {
+        io_i64(io, &e->clock_held_ms);
     }
     for (unsigned i = 0; i < 48; i++) {
         io_i64(io, &e->minute_up_hour[i]);
