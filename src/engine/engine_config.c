@@ -178,6 +178,13 @@ struct loading {
     bool no_memory;
 };
 
+/* Since when a device is known that was not before. Before the first record there is no time: then it was known from
+ * the beginning, and not since the configuration happens to be read again, which a replay does at other moments. */
+static int64_t known_from(const struct engine *e)
+{
+    return e->now_ms ? e->now_ms : 1;
+}
+
 static bool on_device(void *user, const struct record_row *row)
 {
     struct loading *l = user;
@@ -204,7 +211,7 @@ static bool on_device(void *user, const struct record_row *row)
         d->tolerate = HJ212_TOLERATE_DEFAULT;
     }
     if (!d->known_ms) {
-        d->known_ms = l->e->now_ms;
+        d->known_ms = known_from(l->e);
         if (d->status == ENG_PENDING && row->created_at_ms > d->known_ms) {
             d->known_ms = row->created_at_ms; /* made by a state that was lost since: pending_device() */
         }
@@ -558,7 +565,7 @@ static bool nothing_new(struct engine *e)
     }
     for (size_t i = 0; i < e->n_device; i++) {
         if (e->device[i]->status != ENG_GONE && !e->device[i]->known_ms) {
-            e->device[i]->known_ms = e->now_ms; /* as on_device() does */
+            e->device[i]->known_ms = known_from(e); /* as on_device() does */
         }
     }
     return true;

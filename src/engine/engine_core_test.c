@@ -654,6 +654,25 @@ static void bad_areas_and_wrong_times_are_counted(void **state)
     world_end(&w);
 }
 
+/* A device entered before the first record, whose configuration is read again later, is not new then. */
+static void known_from_the_beginning(void **state)
+{
+    struct world w = {.checkpoint_s = 30};
+    world_make(&w);
+    world_engine(&w);
+    for (int s = 0; s <= 190; s += 10) { /* two intervals of a minute, and one */
+        int64_t at = T0 + s * LT_SEC_MS;
+        if (s == 60) {
+            put(&w, JOURNAL_CONFIG, at, "", "device", 6, 0);
+        }
+        tick(&w, at);
+        commit(&w, at);
+    }
+    run(&w, 1000);
+    assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'silence' AND active"), 1);
+    world_end(&w);
+}
+
 /* ---- the post's own clock ---- */
 enum { CITY = 12 };
 
@@ -1276,6 +1295,7 @@ int main(void)
         cmocka_unit_test(strangers_have_a_limit),
         cmocka_unit_test(enciphered_frames),
         cmocka_unit_test(bad_areas_and_wrong_times_are_counted),
+        cmocka_unit_test(known_from_the_beginning),
         cmocka_unit_test(the_posts_own_clock_is_one_alarm),
         cmocka_unit_test(a_clock_that_was_corrected_is_believed),
         cmocka_unit_test(most_devices_prove_the_post_wrong),
