@@ -11,12 +11,14 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # those with threads of their own; the long single-threaded ones (fuzz, faults of the disk) beside them run under ASan only
 THREADED = ["journal", "recorder", "gateway", "registry", "series_store", "bus", "http", "api", "engine_core", "proof_post"]
 passed, failed, failures = 0, 0, []
+counting = threading.Lock()
 
 
 def say(text: str) -> None:
@@ -25,10 +27,11 @@ def say(text: str) -> None:
 
 def count(name: str, ok: int, bad: int, note: str = "") -> None:
     global passed, failed
-    passed += ok
-    failed += bad
-    if bad:
-        failures.append(f"{name}: {note or str(bad) + ' failed'}")
+    with counting:
+        passed += ok
+        failed += bad
+        if bad:
+            failures.append(f"{name}: {note or str(bad) + ' failed'}")
 
 
 def run(cmd, timeout, env=None, cwd=ROOT):
@@ -68,6 +71,12 @@ def build(folder, options, setup_only=False):
     t = time.monotonic()
     r = run(["tools/build.sh", folder, *options], 1500, {"LT_SKIP_WEB": "1", "LT_SETUP_ONLY": "1" if setup_only else ""})
     return r, time.monotonic() - t
+
+
+def build_pages(check):
+    if simple("pages", ["tools/web.sh"], 1500).returncode == 0 and check:
+        for name, script in (("types of the pages", "check"), ("vitest", "test"), ("size budget of the pages", "budget")):
+            simple(name, ["npm", "run", "--silent", script], cwd=ROOT / "web")
 
 
 def meson_tests(title, folder, built, env, only=None):
@@ -130,10 +139,10 @@ def main() -> int:
         asan = pool.submit(build, "build-asan", ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debugoptimized",
                                                  "-Doptimization=1", "-Dwerror=false", "-Dc_args=-g1"])
     if wanted("web") or wanted("blackbox") or wanted("browser"):  # downloads and compilers work beside each other
-        say("== installing what the other tests need, building the pages")
+        say("== installing what the other tests need; the pages are built and checked meanwhile")
         if subprocess.run(["tools/install.sh", "web", "test"], cwd=ROOT, check=False).returncode:
             count("packages", 0, 1, "not installed")
-        simple("pages", ["tools/web.sh"], 1500)
+        pages = pool.submit(build_pages, wanted("web"))
     if wanted("source"):
         say("== source checks")
         simple("layers", [sys.executable, "tools/check_layers.py"])
@@ -147,17 +156,13 @@ def main() -> int:
     if wanted("tsan"):
         # TZ: without it libc reads the time zone again at each localtime(), under a lock TSan cannot see
         meson_tests("threaded units, TSan", "build-tsan",
-                    build("build-tsan", ["-Db_sanitize=thread", "-Db_lundef=false", "-Dbuildtype=debugoptimized", "-Dc_args=-g1"], True),
+                    build("build-tsan", ["-Db_sanitize=thread", "-Db_lundef=false", "-Dbuildtype=debugoptimized", "-Doptimization=1", "-Dwerror=false", "-Dc_args=-g1"], True),
                     {**long_env, "TZ": "UTC", "TSAN_OPTIONS": f"halt_on_error=0:exitcode=66:suppressions={ROOT / 'tools/tsan.supp'}"},
                     THREADED)
-    if wanted("web"):
-        say("== web")
-        checks = [pool.submit(simple, name, ["npm", "run", "--silent", script], cwd=ROOT / "web")
-                  for name, script in (("types", "check"), ("vitest", "test"), ("size budget", "budget"))]
     if wanted("web") or wanted("blackbox") or wanted("browser"):
+        say("== release build with the pages")
+        pages.result()
         simple("release build", ["tools/build.sh", "build"], 1500)
-    if wanted("web"):
-        concurrent.futures.wait(checks)
     env = {**long_env, "LANTIAN": str(ROOT / "build/src/main/lantian")}
     jobs = []  # the longest first; each starts posts of its own on free ports, so that they can run beside each other
     if wanted("blackbox") or wanted("browser"):
