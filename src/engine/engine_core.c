@@ -365,13 +365,15 @@ static enum lt_err apply_one(struct engine *e, const struct journal_record *r, s
     if (r->seq <= e->seq) {
         return LT_OK;
     }
-    uint64_t before = e->seq;
+    const uint64_t before = e->seq;
+    const int64_t held_ms = e->clock_held_ms;
     e->seq = r->seq; /* effects carry the number of the record that caused them */
     follow(e, r);
     eng_post_minute(e, r->at_ms - e->clock_held_ms);
     enum lt_err res = apply_record(e, r, err);
     if (res != LT_OK) {
         e->seq = before;
+        e->clock_held_ms = held_ms; /* a step is counted once, however often its record is tried */
         return res;
     }
     e->stats.records++;
