@@ -89,14 +89,18 @@ def main():
     corpus = a.corpus.resolve()
     targets = build(a.build.resolve(), a.target)
     found = {}
+
+    def lacks(name):
+        return sums(corpus, name)["cpu_s"] < a.minutes * 60
+
     while True:
         for name, replay in targets.items():
             if found and a.until and time.time() >= end:
                 break
-            if not a.minutes or sums(corpus, name)["cpu_s"] < a.minutes * 60:
+            if not a.minutes or lacks(name):
                 found[name] = one_turn(a.build.resolve(), corpus, name, replay, a.seconds)
-        had = not any(sums(corpus, n)["cpu_s"] < a.minutes * 60 for n in targets)
-        if (a.until and time.time() >= end) or (had and (a.minutes or not a.until)):
+        enough = not any(map(lacks, targets)) if a.minutes else not a.until
+        if enough or (a.until and time.time() >= end):
             return 1 if any(found.values()) else 0
 
 

@@ -178,8 +178,7 @@ def main() -> int:
     beside_each_other(jobs, 3600 if a.long else 900, env)
     if a.long and wanted("soak"):
         say("== an hour at ten times a city's load, with everything going wrong")
-        simple("soak", [sys.executable, "tests/soak.py", "--minutes", "60", "--csv", "build/soak.csv"], 7200,
-               {"LANTIAN": str(ROOT / "build/src/main/lantian")})
+        simple("soak", [sys.executable, "tests/soak.py", "--minutes", "60", "--csv", "build/soak.csv"], 7200, env)
     for f in failures:
         say(f"failed: {f}")
     say(f"time: {(time.monotonic() - started) / 60:.1f} minutes")

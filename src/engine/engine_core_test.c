@@ -691,6 +691,15 @@ static void city_minute(struct world *w, int64_t at_ms, int64_t true_ms, int odd
     commit(w, at_ms + 1000);
 }
 
+/* Minutes of the city from *t on, with the post's clock off_ms ahead. */
+static void city_minutes(struct world *w, int64_t *t, int minutes, int64_t off_ms, int odd, int64_t odd_ms)
+{
+    for (int m = 0; m < minutes; m++) {
+        *t += LT_MIN_MS;
+        city_minute(w, *t + off_ms, *t, odd, odd_ms);
+    }
+}
+
 static void clock_set(struct world *w, int64_t at_ms, int64_t step_ms)
 {
     char text[JOURNAL_STEP_CHARS];
@@ -723,24 +732,17 @@ static void the_posts_own_clock_is_one_alarm(void **state)
     struct world w = {.checkpoint_s = 30};
     int64_t t = T0;
     city_make(&w);
-    for (int m = 0; m < 20; m++) {
-        t += LT_MIN_MS;
-        city_minute(&w, t, t, -1, 0);
-    }
+    city_minutes(&w, &t, 20, 0, -1, 0);
     drift_alarms(&w, 0, 0);
     clock_set(&w, t + LT_HOUR_MS + 2000, LT_HOUR_MS);
     drift_alarms(&w, 1, 0); /* at once, not when the devices' alarms would come */
-    for (int m = 0; m < 30; m++) {
-        if (m == 15) { /* it outlives a restart */
-            run(&w, 1000);
-            assert_int_equal(engine_checkpoint(w.e, NULL), LT_OK);
-            engine_close(&w.e);
-            series_close(&w.s);
-            world_engine(&w);
-        }
-        t += LT_MIN_MS;
-        city_minute(&w, t + LT_HOUR_MS, t, 3, 20 * LT_MIN_MS);
-    }
+    city_minutes(&w, &t, 15, LT_HOUR_MS, 3, 20 * LT_MIN_MS);
+    run(&w, 1000); /* it outlives a restart */
+    assert_int_equal(engine_checkpoint(w.e, NULL), LT_OK);
+    engine_close(&w.e);
+    series_close(&w.s);
+    world_engine(&w);
+    city_minutes(&w, &t, 15, LT_HOUR_MS, 3, 20 * LT_MIN_MS);
     drift_alarms(&w, 1, 0);
     assert_int_equal(ask(&w, "SELECT count(*) FROM value_version"), 0); /* no hour was closed by the wrong clock */
     assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'clock_drift'"), 1);
@@ -749,10 +751,7 @@ static void the_posts_own_clock_is_one_alarm(void **state)
                              "'{\"step_s\":3600}'"),
                      1);
     clock_set(&w, t + 2000, -LT_HOUR_MS); /* put right: the devices say so, and the one that is wrong is told */
-    for (int m = 0; m < 20; m++) {
-        t += LT_MIN_MS;
-        city_minute(&w, t, t, 3, 20 * LT_MIN_MS);
-    }
+    city_minutes(&w, &t, 20, 0, 3, 20 * LT_MIN_MS);
     drift_alarms(&w, 0, 1);
     assert_int_equal(ask(&w, "SELECT count(*) FROM alarm WHERE rule = 'clock_drift'"), 2);
     world_end(&w);
@@ -771,10 +770,7 @@ static void a_clock_that_was_corrected_is_believed(void **state)
         city_minute(&w, t + i * 20, t + LT_HOUR_MS, -1, 0);
     }
     t += LT_HOUR_MS;
-    for (int m = 0; m < 5; m++) {
-        t += LT_MIN_MS;
-        city_minute(&w, t, t, -1, 0);
-    }
+    city_minutes(&w, &t, 5, 0, -1, 0);
     drift_alarms(&w, 0, 0);
     world_end(&w);
 }
@@ -785,10 +781,7 @@ static void most_devices_prove_the_post_wrong(void **state)
     struct world w = {.checkpoint_s = 30};
     int64_t t = T0;
     city_make(&w);
-    for (int m = 0; m < 30; m++) {
-        t += LT_MIN_MS;
-        city_minute(&w, t + LT_HOUR_MS, t, -1, 0);
-    }
+    city_minutes(&w, &t, 30, LT_HOUR_MS, -1, 0);
     drift_alarms(&w, 1, 0);
     assert_int_equal(ask(&w, "SELECT count(*) FROM verdict WHERE inputs = '{\"devices\":12}'"), 1);
     world_end(&w);
